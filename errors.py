@@ -1,0 +1,95 @@
+"""The errors of Palimpsest: one small tree, each with its HTTP status and whether a retry can help.
+
+PalimpsestError
+├── BadRequest            400  the client must change the request
+│   └── BodyTooLarge      413
+├── Forbidden             403  wrong Host, or the local token is missing
+├── NotFound              404
+│   └── Expired           410  it was there; its retention is over
+├── Unavailable           503  come back after ``retry_after`` seconds
+│   ├── EngineUnavailable      Temporal
+│   ├── DatabaseUnavailable    Postgres
+│   └── Draining               this process is stopping
+├── UpstreamUnreachable   502  no answer from the provider
+│   └── UpstreamTimeout   504  it was silent for too long
+├── StreamBroken          502  the answer began and did not end
+├── CredentialsLost       500  a continuation has nothing to sign in with
+└── StartupFailed          -   one line on the terminal, exit status 1
+
+Two translators read them: ``api/errors.py`` for HTTP, ``activities/failures.py`` for Temporal.
+"""
+
+from typing import ClassVar
+
+
+class PalimpsestError(Exception):
+    """Base: ``status`` is the HTTP status, ``kind`` the API's error type."""
+
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "api_error"
+    retryable: ClassVar[bool] = False
+    retry_after: ClassVar[int | None] = None
+
+
+class BadRequest(PalimpsestError):
+    status = 400
+    kind = "invalid_request_error"
+
+
+class BodyTooLarge(BadRequest):
+    status = 413
+    kind = "request_too_large"
+
+
+class Forbidden(PalimpsestError):
+    status = 403
+    kind = "permission_error"
+
+
+class NotFound(PalimpsestError):
+    status = 404
+    kind = "not_found_error"
+
+
+class Expired(NotFound):
+    status = 410
+
+
+class Unavailable(PalimpsestError):
+    status = 503
+    retryable = True
+    retry_after = 2
+
+
+class EngineUnavailable(Unavailable):
+    pass
+
+
+class DatabaseUnavailable(Unavailable):
+    pass
+
+
+class Draining(Unavailable):
+    pass
+
+
+class UpstreamUnreachable(PalimpsestError):
+    status = 502
+    retryable = True
+
+
+class UpstreamTimeout(UpstreamUnreachable):
+    status = 504
+    kind = "timeout_error"
+
+
+class StreamBroken(PalimpsestError):
+    status = 502
+
+
+class CredentialsLost(PalimpsestError):
+    kind = "authentication_error"
+
+
+class StartupFailed(PalimpsestError):
+    pass

@@ -1,0 +1,168 @@
+"""Every setting of Palimpsest, read once from the environment; nothing else reads it."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import platformdirs
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXIT_BAD_SETTING = 2
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return value.rstrip("/")
+
+
+def _bare(name: str) -> AliasChoices:
+    """A setting that carries the name its own project gives it, without our prefix."""
+    return AliasChoices(name)
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """The settings; each field is the variable ``PALIMPSEST_<FIELD>`` unless it names another.
+
+    Times are in seconds, sizes in bytes.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PALIMPSEST_", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address the proxy listens on")
+    port: int = Field(8080, ge=1, le=65535, description="Port the proxy listens on")
+    upstream_url: HttpUrl = Field("https://api.anthropic.com", description="The Messages API")
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("palimpsest")),
+        description="Database, engine state, token and logs; default: the XDG data directory",
+    )
+    context_window: int | None = Field(
+        None, ge=1000, description="Context window in tokens, instead of the model table's"
+    )
+    allowed_hosts: str = Field(
+        "", description="Further `Host` names to accept, separated by commas; `*` accepts all"
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto`: console on a terminal, else JSON"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level")
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body")
+    retention_days: float = Field(30, gt=0, description="How long captured content is kept")
+    capture_max_bytes: int = Field(
+        5 * 1024**3, ge=1024**2, description="Size cap of captured content; the oldest goes first"
+    )
+    history_retention_days: int = Field(
+        7, ge=1, description="How long the engine keeps workflow histories"
+    )
+    retry_attempts: int = Field(
+        4, ge=1, description="Calls upstream for one request, the first included"
+    )
+    retry_total: float = Field(
+        120, gt=0, description="No new attempt is begun after this many seconds"
+    )
+    connect_timeout: float = Field(10, gt=0, description="Connecting to the upstream")
+    first_byte_timeout: float = Field(600, gt=0, description="Silence before the upstream's answer")
+    idle_timeout: float = Field(300, gt=0, description="Silence within the upstream's answer")
+    commit_after: float = Field(
+        15, gt=0, description="Wait this long for the upstream's status before answering 200"
+    )
+    ping_after: float = Field(15, gt=0, description="Silence after which a stream gets a ping")
+    client_gone_grace: float = Field(
+        30,
+        ge=0,
+        description="How long an upstream call goes on without its client; `inf`: for ever",
+    )
+    drain_timeout: float = Field(
+        30, ge=0, description="How long running streams may finish after SIGTERM"
+    )
+    engine_timeout: float = Field(
+        5, gt=0, description="Bounded wait for the engine and the database, then 503"
+    )
+    temporal_server: Literal["dev", "postgres"] = Field(
+        "dev", description="Embedded engine: the dev server, or the real server on Postgres"
+    )
+    max_concurrent_requests: int = Field(
+        1000, ge=1, description="Forwards that run at once in one process"
+    )
+
+    temporal_address: str | None = Field(
+        None, validation_alias=_bare("TEMPORAL_ADDRESS"), description="Default: embedded"
+    )
+    temporal_namespace: str = Field(
+        "default", validation_alias=_bare("TEMPORAL_NAMESPACE"), description="Namespace to use"
+    )
+    temporal_tls: bool = Field(
+        False, validation_alias=_bare("TEMPORAL_TLS"), description="TLS to the engine"
+    )
+    temporal_api_key: str | None = Field(
+        None, validation_alias=_bare("TEMPORAL_API_KEY"), description="Key for Temporal Cloud"
+    )
+    database_url: str | None = Field(
+        None,
+        validation_alias=_bare("DATABASE_URL"),
+        description="`postgresql://…`; default: embedded",
+    )
+    qdrant_url: HttpUrl | None = Field(
+        None, validation_alias=_bare("QDRANT_URL"), description="Qdrant server; not used yet"
+    )
+    redis_url: str | None = Field(
+        None, validation_alias=_bare("REDIS_URL"), description="Redis server; not used yet"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: str | None) -> str | None:
+        if value and not value.startswith(
+            ("postgresql://", "postgres://", "postgresql+asyncpg://")
+        ):
+            raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("temporal_address")
+    @classmethod
+    def _has_port(cls, value: str | None) -> str | None:
+        if value and not value.rpartition(":")[2].isdigit():
+            raise ValueError("must be host:port")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://")
+        return value
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; a wrong value ends the process with one line and status 2."""
+        try:
+            return cls()  # pyright: ignore[reportCallIssue]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = variable_of(str(first["loc"][0])) if first["loc"] else "settings"
+            message = first["msg"].removeprefix("Value error, ")
+            sys.stderr.write(f"palimpsest: {name}={first['input']!s}: {message}\n")
+            raise SystemExit(EXIT_BAD_SETTING) from None
+
+
+def variable_of(field: str) -> str:
+    """The environment variable of a field, given by its name or its alias."""
+    info = Settings.model_fields.get(field)
+    if info is None:
+        return field
+    if isinstance(info.validation_alias, AliasChoices):
+        return str(info.validation_alias.choices[0])
+    return f"PALIMPSEST_{field.upper()}"
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with ``extra`` laid over it, for a process it starts."""
+    return {**os.environ, **extra}
