@@ -1,0 +1,44 @@
+"""What a load process is asked (a Job, on stdin) and what it tells (an Outcome, on stdout)."""
+
+import sys
+
+import msgspec
+
+WARM_UP_LIMIT = 20.0
+DRAIN_LIMIT = 120.0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement; times in seconds. ``url`` is ``http://host:port``."""
+
+    url: str
+    clients: int
+    body_kb: int
+    stream: bool
+    seconds: float
+    warm_up: float = 1.0
+    max_requests: int | None = None
+    """Stop after so many requests, whatever ``seconds`` says."""
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """``ttfb_ms`` and ``total_ms`` have one entry per request that ended in the measured window.
+
+    ``window`` is that window's length in seconds; ``requests`` counts all answers, the warm-up's
+    too, and ``cpu_seconds`` is what this process used for them.
+    """
+
+    ttfb_ms: list[float] = []
+    total_ms: list[float] = []
+    failures: list[str] = []
+    window: float = 0.0
+    requests: int = 0
+    cpu_seconds: float = 0.0
+
+
+def read_job() -> Job:
+    return msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+
+
+def write_outcome(outcome: Outcome) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(outcome))
