@@ -1,7 +1,7 @@
 """What images and documents cost in tokens, from the head of their base64 data or their size.
 
-An image costs its pixels / 750 after it was scaled to the model's largest edge, up to a cap. A PDF
-costs its text and one image per page; its pages are guessed from its size.
+An image costs one token per patch of 28 x 28 pixels, up to a cap, to which larger ones are scaled
+down. A PDF costs its text and one image per page; its pages are guessed from its size.
 """
 
 import binascii
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-PIXELS_PER_TOKEN = 750
+PATCH = 28
 PDF_BYTES_PER_PAGE = 40_000
 PDF_PAGE_TOKENS = 2_300
 _HEAD = 65_536
@@ -24,7 +24,7 @@ def image_tokens(source: Mapping[str, Any], cap: int) -> int:
     size = dimensions(_decode_head(data))
     if size is None:
         return cap
-    return max(1, min(cap, -(-size[0] * size[1] // PIXELS_PER_TOKEN)))
+    return max(1, min(cap, -(-size[0] // PATCH) * -(-size[1] // PATCH)))
 
 
 def pdf_tokens(base64_chars: int) -> int:

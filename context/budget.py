@@ -1,0 +1,52 @@
+"""How many tokens a prompt may have: the model's window less its answer, under the cap."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from context.models import ModelInfo
+from context.tokens import TokenEstimate
+
+CappedBy = Literal["window", "max_tokens", "cap"]
+
+CAP = 180_000
+RESERVE = 32_000
+MARGIN = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Tokens: a prompt above ``limit`` is too long; ``capped_by`` says what set the limit.
+
+    ``window``: the window less the reserve for the answer. ``max_tokens``: the window less the
+    answer the client asks for, where the API checks the sum. ``cap``: the configured cap.
+    """
+
+    window: int
+    limit: int
+    capped_by: CappedBy
+
+
+def budget(
+    info: ModelInfo,
+    max_tokens: int | None,
+    *,
+    window_override: int | None = None,
+    cap: int | None = CAP,
+    reserve: int = RESERVE,
+    margin: int = MARGIN,
+) -> Budget:
+    """The budget of one request; ``cap=None`` lifts the cap. The limit is at least 1."""
+    window = window_override or info.window
+    capped_by: CappedBy = "window"
+    answer = min(reserve, window // 2)
+    if info.validates_sum and max_tokens is not None:
+        capped_by, answer = "max_tokens", max_tokens
+    limit = window - answer - margin
+    if cap is not None and cap < limit:
+        capped_by, limit = "cap", cap
+    return Budget(window=window, limit=max(1, limit), capped_by=capped_by)
+
+
+def fits(estimate: TokenEstimate, ratio: float, budget: Budget) -> bool:
+    """Whether the prompt is within the budget; ``ratio`` is tokens per estimated token."""
+    return estimate.total * ratio <= budget.limit
