@@ -1,49 +1,25 @@
 """The embedded Temporal: the CLI's dev server, UI included, with a database file of ours."""
 
-import asyncio
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-from temporalio.api.workflowservice.v1 import (
-    CountWorkflowExecutionsRequest,
-    DescribeNamespaceRequest,
-)
-from temporalio.client import Client
-from temporalio.service import RPCError
+import msgspec
 
-from errors import StartupFailed
 from stack import ports
 from stack.ports import LOOPBACK
 from stack.process import Child
 from stack.progress import Say, silent
 from stack.temporal_binary import temporal_cli
+from stack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
+from stack.temporal_ready import until_ready
 
 PORTS = ("grpc", "ui", "http", "metrics")
-START_TIMEOUT = 60.0
-
-DYNAMIC_CONFIG = {
-    "history.transferProcessorMaxPollRPS": "2000",
-    "history.timerProcessorMaxPollRPS": "2000",
-    "history.visibilityProcessorMaxPollRPS": "2000",
-    "system.enableActivityEagerExecution": "true",
-    "system.enableEagerWorkflowStart": "true",
-    "matching.numTaskqueueReadPartitions": "1",
-    "matching.numTaskqueueWritePartitions": "1",
-    "frontend.namespaceRPS": "20000",
-    "frontend.namespaceRPS.visibility": "1000",
-    "frontend.rps": "20000",
-}
-"""Throughput on few shards: without the first, each hop through matching waits up to 50 ms."""
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}
 """One log append per commit instead of two synced files. A killed process loses nothing."""
-
-GO_MEMORY = {"GOGC": "800", "GOMEMLIMIT": "1GiB"}
-"""Collecting garbage is a quarter of the server's work with Go's default."""
 
 
 class TemporalDev:
@@ -120,33 +96,5 @@ class TemporalDev:
         for name, value in PRAGMAS.items():
             command += ["--sqlite-pragma", f"{name}={value}"]
         for name, value in DYNAMIC_CONFIG.items():
-            command += ["--dynamic-config-value", f"{name}={value}"]
+            command += ["--dynamic-config-value", f"{name}={msgspec.json.encode(value).decode()}"]
         return command
-
-
-async def until_ready(address: str, namespace: str, child: Child) -> None:
-    """Wait until the namespace is known and visibility answers. Raises StartupFailed."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_TIMEOUT
-    while not await answers(address, namespace):
-        if child.status is not None:
-            raise StartupFailed(f"Temporal ended: {child.last_words()}")
-        if loop.time() > deadline:
-            raise StartupFailed(f"Temporal is not ready after {START_TIMEOUT:.0f} s")
-        await asyncio.sleep(0.05)
-
-
-async def answers(address: str, namespace: str) -> bool:
-    """Whether a query of the namespace and one of its visibility store succeed now."""
-    timeout = timedelta(seconds=2)
-    with suppress(RPCError, RuntimeError):
-        client = await Client.connect(address, namespace=namespace)
-        service = client.workflow_service
-        await service.describe_namespace(
-            DescribeNamespaceRequest(namespace=namespace), timeout=timeout
-        )
-        await service.count_workflow_executions(
-            CountWorkflowExecutionsRequest(namespace=namespace), timeout=timeout
-        )
-        return True
-    return False

@@ -1,0 +1,228 @@
+"""The real Temporal server, all four services in one process, on the embedded Postgres.
+
+Its visibility store is a SQLite file: the schema for Postgres needs the extension ``btree_gin``,
+which the wheel does not carry. What a request waits for is in Postgres all the same.
+"""
+
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import msgspec
+
+from errors import StartupFailed
+from stack import ports
+from stack.ports import LOOPBACK
+from stack.postgres import ROLE, EmbeddedPostgres
+from stack.process import Child
+from stack.progress import Say, silent
+from stack.temporal_binary import temporal_server
+from stack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
+from stack.temporal_ready import until_ready
+
+SERVICES = ("frontend", "history", "matching", "worker")
+PORTS = (
+    "grpc",
+    "http",
+    "metrics",
+    *(f"{service}-grpc" for service in SERVICES[1:]),
+    *(f"{service}-membership" for service in SERVICES),
+)
+SHARDS = 128
+"""Immutable once the schema exists."""
+
+PLUGIN = "postgres12_pgx"
+"""The driver that takes a Unix socket in its attributes."""
+
+DATABASE = "temporal"
+SCHEMA = "postgresql/v12/temporal"
+CONNECTIONS = 20
+
+VISIBILITY_ATTRIBUTES = {
+    "mode": "rwc",
+    "setup": "true",
+    "journal_mode": "wal",
+    "synchronous": "normal",
+    "busy_timeout": "5000",
+}
+
+
+class TemporalServer:
+    """One server; ``ports`` (``PORTS``) stay the same over a restart. It has no UI of its own."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        postgres: EmbeddedPostgres,
+        *,
+        namespace: str = "default",
+        retention: timedelta = timedelta(days=7),
+        wanted: dict[str, int] | None = None,
+        cache: Path | None = None,
+        log: Path | None = None,
+        report: Say = silent,
+    ) -> None:
+        self.directory = data_dir.resolve() / "temporal-server"
+        self.log = log or data_dir.resolve() / "logs" / "temporal.log"
+        self.postgres = postgres
+        self.namespace = namespace
+        self.retention = retention
+        self.ports = ports.choose({name: (wanted or {}).get(name) for name in PORTS})
+        self._cache = cache
+        self._report = report
+        self._child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.ports['grpc']}"
+
+    @property
+    def child(self) -> Child:
+        assert self._child is not None, "not started"
+        return self._child
+
+    async def start(self) -> Child:
+        """Bring the schema up to date, start, register the namespace, query it.
+
+        Raises StartupFailed, with the server's last words.
+        """
+        server, sql_tool = await temporal_server(self._cache, self._report)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._migrate(sql_tool)
+        config = self._write_config()
+        self._child = await Child.spawn(
+            [server, "--config-file", config, "--allow-no-auth", "start"],
+            env=GO_MEMORY,
+            log=self.log,
+            cwd=self.directory,
+        )
+        try:
+            await until_ready(self.address, self.namespace, self._child, register=self.retention)
+        except BaseException:
+            await self.stop(0)
+            raise
+        return self._child
+
+    async def stop(self, patience: float = 15.0) -> None:
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, patience)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, data_dir: Path, postgres: EmbeddedPostgres) -> AsyncGenerator[Self]:
+        """A server for the length of a ``with`` block, on a Postgres that runs."""
+        server = cls(data_dir, postgres)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+
+    async def _migrate(self, sql_tool: Path) -> None:
+        """Only where the last server to start here was another version."""
+        done = self.directory / "schema-of"
+        if _read(done) == sql_tool.name:
+            return
+        await self.postgres.ensure_database(DATABASE)
+        for step in (["setup-schema", "--version", "0.0"], ["update-schema", "-s", SCHEMA]):
+            child = await Child.spawn(
+                [
+                    *(sql_tool, "--plugin", PLUGIN, "--user", ROLE, "--db", DATABASE),
+                    *("--endpoint", "localhost", "--port", "5432"),
+                    *("--connect-attributes", urlencode(self._socket()), *step),
+                ],
+                log=self.directory / "schema.log",
+            )
+            if await child.wait():
+                raise StartupFailed(f"Temporal's schema: {step[0]}: {child.last_words()}")
+        done.write_text(sql_tool.name)
+
+    def _socket(self) -> dict[str, str]:
+        return {"host": str(self.postgres.socket_dir), "sslmode": "disable"}
+
+    def _write_config(self) -> Path:
+        dynamic = self.directory / "dynamic.yaml"
+        dynamic.write_bytes(
+            msgspec.json.encode({name: [{"value": v}] for name, v in DYNAMIC_CONFIG.items()})
+        )
+        path = self.directory / "config.yaml"
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self._config(dynamic))))
+        return path
+
+    def _config(self, dynamic: Path) -> dict[str, Any]:
+        """In JSON, which is YAML."""
+        return {
+            "log": {"stdout": True, "level": "warn", "format": "json"},
+            "persistence": {
+                "defaultStore": "postgres",
+                "visibilityStore": "visibility",
+                "numHistoryShards": SHARDS,
+                "datastores": {
+                    "postgres": {"sql": self._postgres_store()},
+                    "visibility": {"sql": self._visibility_store()},
+                },
+            },
+            "global": {
+                "membership": {"maxJoinDuration": "30s", "broadcastAddress": LOOPBACK},
+                "metrics": {"prometheus": {"listenAddress": f"{LOOPBACK}:{self.ports['metrics']}"}},
+            },
+            "services": {service: {"rpc": self._rpc(service)} for service in SERVICES},
+            "clusterMetadata": {
+                "enableGlobalNamespace": False,
+                "failoverVersionIncrement": 10,
+                "masterClusterName": "active",
+                "currentClusterName": "active",
+                "clusterInformation": {
+                    "active": {
+                        "enabled": True,
+                        "initialFailoverVersion": 1,
+                        "rpcName": "frontend",
+                        "rpcAddress": self.address,
+                    }
+                },
+            },
+            "dcRedirectionPolicy": {"policy": "noop"},
+            "publicClient": {"hostPort": self.address},
+            "dynamicConfigClient": {"filepath": str(dynamic), "pollInterval": "60s"},
+        }
+
+    def _postgres_store(self) -> dict[str, Any]:
+        return {
+            "pluginName": PLUGIN,
+            "databaseName": DATABASE,
+            "connectAddr": "localhost:5432",
+            "connectProtocol": "tcp",
+            "connectAttributes": self._socket(),
+            "user": ROLE,
+            "maxConns": CONNECTIONS,
+            "maxIdleConns": CONNECTIONS,
+            "maxConnLifetime": "1h",
+        }
+
+    def _visibility_store(self) -> dict[str, Any]:
+        return {
+            "pluginName": "sqlite",
+            "databaseName": str(self.directory / "visibility.db"),
+            "connectAddr": "none",
+            "connectProtocol": "none",
+            "connectAttributes": VISIBILITY_ATTRIBUTES,
+            "maxConns": 4,
+            "maxIdleConns": 4,
+        }
+
+    def _rpc(self, service: str) -> dict[str, Any]:
+        frontend = service == "frontend"
+        return {
+            "grpcPort": self.ports["grpc" if frontend else f"{service}-grpc"],
+            "membershipPort": self.ports[f"{service}-membership"],
+            "bindOnLocalHost": True,
+            **({"httpPort": self.ports["http"]} if frontend else {}),
+        }
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

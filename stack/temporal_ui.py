@@ -1,0 +1,96 @@
+"""The web UI for the real server; the dev server brings its own."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import httpx
+import msgspec
+
+from errors import StartupFailed
+from stack import ports
+from stack.ports import LOOPBACK
+from stack.process import Child
+from stack.progress import Say, silent
+from stack.temporal_binary import temporal_ui
+
+START_TIMEOUT = 20.0
+
+
+class TemporalUi:
+    """One UI server on one loopback port, for the Temporal server at ``address``."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        address: str,
+        *,
+        namespace: str = "default",
+        wanted: dict[str, int] | None = None,
+        cache: Path | None = None,
+        report: Say = silent,
+    ) -> None:
+        self.directory = data_dir.resolve() / "temporal-ui"
+        self.log = data_dir.resolve() / "logs" / "temporal-ui.log"
+        self.address = address
+        self.namespace = namespace
+        self.ports = ports.choose({"ui": (wanted or {}).get("ui")})
+        self._cache = cache
+        self._report = report
+        self._child: Child | None = None
+
+    @property
+    def ui_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports['ui']}"
+
+    @property
+    def child(self) -> Child:
+        assert self._child is not None, "not started"
+        return self._child
+
+    async def start(self) -> Child:
+        """Return once its front page was served. Raises StartupFailed."""
+        binary = await temporal_ui(self._cache, self._report)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config = {
+            "temporalGrpcAddress": self.address,
+            "host": LOOPBACK,
+            "port": self.ports["ui"],
+            "enableUi": True,
+            "defaultNamespace": self.namespace,
+            "cors": {"cookieInsecure": True, "allowOrigins": [self.ui_url]},
+            "hideLogs": True,
+        }
+        (self.directory / "palimpsest.yaml").write_bytes(msgspec.json.encode(config))
+        self._child = await Child.spawn(
+            [binary, "--root", self.directory, "--config", ".", "--env", "palimpsest", "start"],
+            log=self.log,
+            cwd=self.directory,
+        )
+        try:
+            await self._until_ready()
+        except BaseException:
+            await self.stop(0)
+            raise
+        return self._child
+
+    async def stop(self, patience: float = 5.0) -> None:
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, patience)
+
+    async def _until_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_TIMEOUT
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while True:
+                try:
+                    (await client.get(self.ui_url)).raise_for_status()
+                except httpx.HTTPError as error:
+                    if self.child.status is not None:
+                        last = self.child.last_words()
+                        raise StartupFailed(f"the Temporal UI ended: {last}") from error
+                    if loop.time() > deadline:
+                        raise StartupFailed("the Temporal UI is not ready") from error
+                    await asyncio.sleep(0.05)
+                else:
+                    return
