@@ -1,0 +1,154 @@
+"""Runs a simulator: in this process for a test, or in the foreground."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from tests.upstream.api import Api
+from tests.upstream.app import App
+from tests.upstream.cache import PromptCache
+from tests.upstream.faults import Faults
+from tests.upstream.log import Log
+from tests.upstream.pace import Pace
+from tests.upstream.script import Script, Step
+from tests.upstream.wire import WireProtocol
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # noqa: ANN202 - uvicorn's own signature
+        yield
+
+
+def config(app: App) -> uvicorn.Config:
+    """uvicorn, quiet and fast."""
+    return uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType] - a bare ASGI app without websocket or lifespan
+        http=WireProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        backlog=2048,
+        timeout_graceful_shutdown=1,
+    )
+
+
+class Simulator:
+    """A simulated provider at ``url``. See `Log`, `Faults`, `Script`, `Pace` for its parts."""
+
+    def __init__(self, app: App, url: str) -> None:
+        self.app, self.url = app, url
+
+    @property
+    def log(self) -> Log:
+        return self.app.log
+
+    @property
+    def faults(self) -> Faults:
+        return self.app.faults
+
+    @property
+    def script(self) -> Script:
+        return self.app.api.script
+
+    @property
+    def pace(self) -> Pace:
+        return self.app.pace
+
+    @property
+    def cache(self) -> PromptCache:
+        return self.app.api.cache
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def serve(
+        cls,
+        *,
+        port: int = 0,
+        script: Sequence[Step] = (),
+        pace: Pace | None = None,
+        lenient: bool = False,
+        log_file: Path | None = None,
+        keep: int = 10_000,
+        window: int | None = None,
+        validates_sum: bool | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> "AsyncGenerator[Simulator]":
+        """A simulator on a free port of 127.0.0.1 in this event loop, until the block ends.
+
+        ``keep``: how many calls the log holds; ``window``: tokens, instead of the models' own;
+        ``clock``: the prompt cache's seconds.
+        """
+        log = Log(log_file, bodies=not lenient, keep=keep)
+        app = make_app(log, script=script, pace=pace, lenient=lenient, clock=clock)
+        app.api.window, app.api.validates_sum = window, validates_sum
+        sock = listen(port)
+        server = _Server(config(app))
+        running = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            await _started(server, running)
+            yield cls(app, f"http://127.0.0.1:{sock.getsockname()[1]}")
+        finally:
+            server.should_exit = server.force_exit = True
+            await running
+            sock.close()
+            log.close()
+
+
+async def _started(server: uvicorn.Server, running: asyncio.Task[None]) -> None:
+    while not server.started:
+        if running.done():
+            running.result()
+            raise RuntimeError("the simulator did not start")
+        await asyncio.sleep(0.001)
+
+
+def make_app(
+    log: Log,
+    *,
+    script: Sequence[Step] = (),
+    pace: Pace | None = None,
+    lenient: bool = False,
+    clock: Callable[[], float] = time.time,
+) -> App:
+    """The application, wired."""
+    api = Api(script=Script(script), clock=clock)
+    return App(log, api, pace=pace or Pace(), lenient=lenient)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening TCP socket on 127.0.0.1; port 0 takes a free one."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.setblocking(False)
+    return sock
+
+
+def run(port: int, *, log_file: Path | None, lenient: bool, bodies: bool, pace: Pace) -> None:
+    """Serve in the foreground until SIGTERM or SIGINT; prints one line when it listens."""
+    import uvloop
+
+    log = Log(log_file, bodies=bodies, keep=1_000 if lenient else 10_000)
+    sock = listen(port)
+    settings = config(make_app(log, pace=pace, lenient=lenient))
+    server = uvicorn.Server(settings)
+    print(f"listening on http://127.0.0.1:{sock.getsockname()[1]}", flush=True)  # noqa: T201
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(server.serve(sockets=[sock]))
+    log.close()
