@@ -14,7 +14,7 @@ def ttl(block: Obj) -> Ttl | None:
     """The TTL of a block's marker, None without one; a result's inner marker counts for it."""
     control = block.get("cache_control")
     if control is None and block.get("type") == "tool_result":
-        inner = [found for b in blocks(block.get("content")) if (found := ttl(b))]
+        inner: list[Ttl] = [found for b in blocks(block.get("content")) if (found := ttl(b))]
         return inner[-1] if inner else None
     if control is None:
         return None
