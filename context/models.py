@@ -73,9 +73,12 @@ _table, _rows = _load()
 
 
 @lru_cache(maxsize=1024)
-def lookup(model: str) -> ModelInfo:
-    """The row of ``model``; an unknown one gets the default. Any provider's spelling is known."""
-    large = model.lower().endswith(_LARGE)
+def lookup(model: str, *, long_context: bool = False) -> ModelInfo:
+    """The row of ``model``; an unknown one gets the default. Any provider's spelling is known.
+
+    ``long_context``: the request asks for the 1M window by its beta header, as `[1m]` does by name.
+    """
+    large = long_context or model.lower().endswith(_LARGE)
     name = plain_name(model)
     row = next((row for pattern, row in _rows if pattern.fullmatch(name)), Row())
     values = msgspec.structs.asdict(_table.default) | {

@@ -118,7 +118,7 @@ def _raw_tokens(raw: bytes, kind: bytes, image_cap: int) -> int:
         return len(raw) // _UNREADABLE_BYTES_PER_TOKEN
     if kind == b"tools":
         return _tools(value)
-    return _content(value["content"] if kind == b"content" else value, image_cap)
+    return _content(value.get("content") if kind == b"content" else value, image_cap)
 
 
 def _tools(tools: Any) -> int:
