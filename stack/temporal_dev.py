@@ -9,6 +9,7 @@ from typing import Self
 import msgspec
 
 from stack import ports
+from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.process import Child
 from stack.progress import Say, silent
@@ -32,11 +33,11 @@ class TemporalDev:
         namespace: str = "default",
         wanted: dict[str, int] | None = None,
         cache: Path | None = None,
-        log: Path | None = None,
         report: Say = silent,
     ) -> None:
-        self.directory = data_dir.resolve() / "temporal"
-        self.log = log or data_dir.resolve() / "logs" / "temporal.log"
+        self.data_dir = data_dir.resolve()
+        self.directory = self.data_dir / "temporal"
+        self.log = self.data_dir / "logs" / "temporal.log"
         self.namespace = namespace
         self.ports = ports.choose({name: (wanted or {}).get(name) for name in PORTS})
         self._cache = cache
@@ -56,18 +57,18 @@ class TemporalDev:
         assert self._child is not None, "not started"
         return self._child
 
-    async def start(self) -> Child:
-        """Return once a query succeeded. Raises StartupFailed, with the server's last words."""
+    async def launch(self) -> None:
+        """Get the program if need be and start the server. Raises StartupFailed."""
         binary = await temporal_cli(self._cache, self._report)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = self._command(binary)
-        self._child = await Child.spawn(command, env=GO_MEMORY, log=self.log, cwd=self.directory)
-        try:
-            await until_ready(self.address, self.namespace, self._child)
-        except BaseException:
-            await self.stop(0)
-            raise
-        return self._child
+        env = GO_MEMORY | tag(self.data_dir, "temporal")
+        self._child = await Child.spawn(
+            self._command(binary), env=env, log=self.log, cwd=self.directory
+        )
+
+    async def ready(self) -> None:
+        """Return once a query succeeded. Raises StartupFailed, with the server's last words."""
+        await until_ready(self.address, self.namespace, lambda: self.child)
 
     async def stop(self, patience: float = 10.0) -> None:
         if self._child is not None:
@@ -78,8 +79,9 @@ class TemporalDev:
     async def running(cls, data_dir: Path) -> AsyncGenerator[Self]:
         """A server for the length of a ``with`` block."""
         server = cls(data_dir)
-        await server.start()
         try:
+            await server.launch()
+            await server.ready()
             yield server
         finally:
             await server.stop()

@@ -1,6 +1,7 @@
 """Whether a Temporal server answers: ready means that a query succeeded."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -20,17 +21,23 @@ RPC_TIMEOUT = timedelta(seconds=2)
 
 
 async def until_ready(
-    address: str, namespace: str, child: Child, *, register: timedelta | None = None
+    address: str,
+    namespace: str,
+    child: Callable[[], Child],
+    *,
+    register: timedelta | None = None,
 ) -> None:
-    """Wait until the namespace is known and visibility answers; ``register`` is its retention.
+    """Wait until the namespace is known and visibility answers.
+
+    ``register``: make a missing namespace, with this retention.
 
     Raises StartupFailed when the server ends, or is not ready in time.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + START_TIMEOUT
     while not await answers(address, namespace, register=register):
-        if child.status is not None:
-            raise StartupFailed(f"Temporal ended: {child.last_words()}")
+        if child().status is not None:
+            raise StartupFailed(f"Temporal ended: {child().last_words()}")
         if loop.time() > deadline:
             raise StartupFailed(f"Temporal is not ready after {START_TIMEOUT:.0f} s")
         await asyncio.sleep(0.05)

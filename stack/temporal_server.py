@@ -1,4 +1,4 @@
-"""The real Temporal server, all four services in one process, on the embedded Postgres.
+"""The real Temporal server, its services in one process, on the embedded Postgres.
 
 Its visibility store is a SQLite file: the schema for Postgres needs the extension ``btree_gin``,
 which the wheel does not carry. What a request waits for is in Postgres all the same.
@@ -16,6 +16,7 @@ import msgspec
 
 from errors import StartupFailed
 from stack import ports
+from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.postgres import ROLE, EmbeddedPostgres
 from stack.process import Child
@@ -24,7 +25,9 @@ from stack.temporal_binary import temporal_server
 from stack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
 from stack.temporal_ready import until_ready
 
-SERVICES = ("frontend", "history", "matching", "worker")
+SERVICES = ("frontend", "history", "matching")
+"""Not ``worker``: no feature of ours needs its system workflows, and it takes 15 s to stop."""
+
 PORTS = (
     "grpc",
     "http",
@@ -63,11 +66,11 @@ class TemporalServer:
         retention: timedelta = timedelta(days=7),
         wanted: dict[str, int] | None = None,
         cache: Path | None = None,
-        log: Path | None = None,
         report: Say = silent,
     ) -> None:
-        self.directory = data_dir.resolve() / "temporal-server"
-        self.log = log or data_dir.resolve() / "logs" / "temporal.log"
+        self.data_dir = data_dir.resolve()
+        self.directory = self.data_dir / "temporal-server"
+        self.log = self.data_dir / "logs" / "temporal.log"
         self.postgres = postgres
         self.namespace = namespace
         self.retention = retention
@@ -85,27 +88,25 @@ class TemporalServer:
         assert self._child is not None, "not started"
         return self._child
 
-    async def start(self) -> Child:
-        """Bring the schema up to date, start, register the namespace, query it.
-
-        Raises StartupFailed, with the server's last words.
-        """
+    async def launch(self) -> None:
+        """Bring the schema up to date and start the server. Raises StartupFailed."""
         server, sql_tool = await temporal_server(self._cache, self._report)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._migrate(sql_tool)
         config = self._write_config()
         self._child = await Child.spawn(
-            [server, "--config-file", config, "--allow-no-auth", "start"],
-            env=GO_MEMORY,
+            [
+                *(server, "--config-file", config, "--allow-no-auth", "start"),
+                *(f"--service={service}" for service in SERVICES),
+            ],
+            env=GO_MEMORY | tag(self.data_dir, "temporal"),
             log=self.log,
             cwd=self.directory,
         )
-        try:
-            await until_ready(self.address, self.namespace, self._child, register=self.retention)
-        except BaseException:
-            await self.stop(0)
-            raise
-        return self._child
+
+    async def ready(self) -> None:
+        """Register the namespace and query it. Raises StartupFailed, with the last words."""
+        await until_ready(self.address, self.namespace, lambda: self.child, register=self.retention)
 
     async def stop(self, patience: float = 15.0) -> None:
         if self._child is not None:
@@ -116,8 +117,9 @@ class TemporalServer:
     async def running(cls, data_dir: Path, postgres: EmbeddedPostgres) -> AsyncGenerator[Self]:
         """A server for the length of a ``with`` block, on a Postgres that runs."""
         server = cls(data_dir, postgres)
-        await server.start()
         try:
+            await server.launch()
+            await server.ready()
             yield server
         finally:
             await server.stop()
@@ -129,15 +131,16 @@ class TemporalServer:
             return
         await self.postgres.ensure_database(DATABASE)
         for step in (["setup-schema", "--version", "0.0"], ["update-schema", "-s", SCHEMA]):
-            child = await Child.spawn(
+            child = await Child.run(
                 [
                     *(sql_tool, "--plugin", PLUGIN, "--user", ROLE, "--db", DATABASE),
                     *("--endpoint", "localhost", "--port", "5432"),
                     *("--connect-attributes", urlencode(self._socket()), *step),
                 ],
+                env=tag(self.data_dir, "temporal-schema"),
                 log=self.directory / "schema.log",
             )
-            if await child.wait():
+            if child.status:
                 raise StartupFailed(f"Temporal's schema: {step[0]}: {child.last_words()}")
         done.write_text(sql_tool.name)
 

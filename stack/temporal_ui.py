@@ -9,6 +9,7 @@ import msgspec
 
 from errors import StartupFailed
 from stack import ports
+from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.process import Child
 from stack.progress import Say, silent
@@ -30,8 +31,9 @@ class TemporalUi:
         cache: Path | None = None,
         report: Say = silent,
     ) -> None:
-        self.directory = data_dir.resolve() / "temporal-ui"
-        self.log = data_dir.resolve() / "logs" / "temporal-ui.log"
+        self.data_dir = data_dir.resolve()
+        self.directory = self.data_dir / "temporal-ui"
+        self.log = self.data_dir / "logs" / "temporal-ui.log"
         self.address = address
         self.namespace = namespace
         self.ports = ports.choose({"ui": (wanted or {}).get("ui")})
@@ -48,8 +50,8 @@ class TemporalUi:
         assert self._child is not None, "not started"
         return self._child
 
-    async def start(self) -> Child:
-        """Return once its front page was served. Raises StartupFailed."""
+    async def launch(self) -> None:
+        """Get the program if need be and start the server. Raises StartupFailed."""
         binary = await temporal_ui(self._cache, self._report)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = {
@@ -64,21 +66,17 @@ class TemporalUi:
         (self.directory / "palimpsest.yaml").write_bytes(msgspec.json.encode(config))
         self._child = await Child.spawn(
             [binary, "--root", self.directory, "--config", ".", "--env", "palimpsest", "start"],
+            env=tag(self.data_dir, "temporal-ui"),
             log=self.log,
             cwd=self.directory,
         )
-        try:
-            await self._until_ready()
-        except BaseException:
-            await self.stop(0)
-            raise
-        return self._child
 
     async def stop(self, patience: float = 5.0) -> None:
         if self._child is not None:
             await self._child.stop(signal.SIGTERM, patience)
 
-    async def _until_ready(self) -> None:
+    async def ready(self) -> None:
+        """Return once its front page was served. Raises StartupFailed."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + START_TIMEOUT
         async with httpx.AsyncClient(trust_env=False) as client:

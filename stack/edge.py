@@ -1,0 +1,91 @@
+"""The edge as a child: ``palimpsest serve`` with the addresses of the stack it stands on."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from errors import StartupFailed
+from stack.orphans import tag
+from stack.process import Child
+
+COMMAND = (sys.executable, "-P", "-m", "cli", "serve")
+"""``-P``: a ``cli.py`` in the user's current directory is not ours."""
+
+START_TIMEOUT = 60.0
+
+
+class EdgeEnded(StartupFailed):
+    """It ended before it was ready and has said why; ``code`` is its exit status."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the proxy ended with status {code}")
+        self.code = code
+
+
+class Edge:
+    """Ready is a 200 on ``/readyz``; SIGTERM drains it; its output goes to our terminal."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        host: str,
+        port: int,
+        env: Mapping[str, str],
+        *,
+        command: Sequence[str] = COMMAND,
+        drain: float = 30.0,
+    ) -> None:
+        self.url = f"http://{_reachable(host)}:{port}"
+        self._command = command
+        self._env = {
+            **env,
+            "PALIMPSEST_DATA_DIR": str(data_dir),
+            "PALIMPSEST_HOST": host,
+            "PALIMPSEST_PORT": str(port),
+            **tag(data_dir, "edge"),
+        }
+        self._patience = drain + 5
+        self._child: Child | None = None
+        self.ports: dict[str, int] = {}
+
+    @property
+    def child(self) -> Child:
+        assert self._child is not None, "not started"
+        return self._child
+
+    async def launch(self) -> None:
+        self._child = await Child.spawn(self._command, env=self._env)
+
+    async def ready(self) -> None:
+        """Raises EdgeEnded if it ends, StartupFailed if it takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_TIMEOUT
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            while (lacking := await self._lacking(client)) is not None:
+                if self.child.status is not None:
+                    raise EdgeEnded(self.child.status)
+                if loop.time() > deadline:
+                    raise StartupFailed(f"the proxy is not ready: {lacking}")
+                await asyncio.sleep(0.05)
+
+    async def stop(self, patience: float | None = None) -> None:
+        if self._child is not None:
+            wait = self._patience if patience is None else patience
+            await self._child.stop(signal.SIGTERM, wait)
+
+    async def _lacking(self, client: httpx.AsyncClient) -> str | None:
+        """None when ready, else what it says is missing."""
+        try:
+            answer = await client.get(f"{self.url}/readyz")
+        except httpx.HTTPError as error:
+            return str(error)
+        return None if answer.is_success else answer.text[:300]
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
