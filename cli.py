@@ -1,5 +1,54 @@
-"""The command line: `palimpsest up | serve | migrate | replay`."""
+"""The command line: `palimpsest up | serve | replay`."""
+
+import argparse
+import sys
+
+import uvloop
+
+import logs
+from errors import PalimpsestError
+from settings import Settings
 
 
 def main() -> None:
-    raise SystemExit("not there yet")
+    """Exit status 0, 1 for what failed (one line on stderr), 2 for a wrong setting or argument."""
+    arguments = _parser().parse_args()
+    settings = Settings.load()
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        raise SystemExit(_run(arguments, settings))
+    except PalimpsestError as error:
+        sys.stderr.write(f"palimpsest: {error}\n")
+        raise SystemExit(1) from None
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Imports are late so that each command loads only its own part."""
+    match arguments.command:
+        case "serve":
+            from api.serve import serve
+
+            uvloop.run(serve(settings))
+            return 0
+        case "replay":
+            from engine.replay import replay
+
+            return uvloop.run(replay(settings, arguments.request))
+        case _:
+            from stack.supervisor import up
+
+            return uvloop.run(up(settings))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="palimpsest", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start the embedded stack and the proxy in the foreground")
+    commands.add_parser("serve", help="run one proxy process on an external Temporal and Postgres")
+    replay = commands.add_parser("replay", help="replay a request's history against this code")
+    replay.add_argument("request", help="the request's id, as x-palimpsest-request-id shows it")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 PalimpsestError
 ├── BadRequest            400  the client must change the request
 │   └── BodyTooLarge      413
+├── AlreadyEnded          409  nothing is left to do for this request
 ├── Forbidden             403  wrong Host, or the local token is missing
 ├── NotFound              404
 │   └── Expired           410  it was there; its retention is over
@@ -19,16 +20,14 @@ PalimpsestError
 Two translators read them: ``api/errors.py`` for HTTP, ``activities/failures.py`` for Temporal.
 """
 
-from typing import ClassVar
-
 
 class PalimpsestError(Exception):
     """Base: ``status`` is the HTTP status, ``kind`` the API's error type."""
 
-    status: ClassVar[int] = 500
-    kind: ClassVar[str] = "api_error"
-    retryable: ClassVar[bool] = False
-    retry_after: ClassVar[int | None] = None
+    status: int = 500
+    kind: str = "api_error"
+    retryable: bool = False
+    retry_after: int | None = None
 
 
 class BadRequest(PalimpsestError):
@@ -39,6 +38,11 @@ class BadRequest(PalimpsestError):
 class BodyTooLarge(BadRequest):
     status = 413
     kind = "request_too_large"
+
+
+class AlreadyEnded(PalimpsestError):
+    status = 409
+    kind = "invalid_request_error"
 
 
 class Forbidden(PalimpsestError):
@@ -93,3 +97,10 @@ class CredentialsLost(PalimpsestError):
 
 class StartupFailed(PalimpsestError):
     pass
+
+
+def from_status(status: int, kind: str, message: str) -> PalimpsestError:
+    """An error that crossed Temporal as a status and the API's error type."""
+    error = PalimpsestError(message)
+    error.status, error.kind = status, kind
+    return error

@@ -1,1 +1,40 @@
-"""Filled by the next commits."""
+"""A worker process with no HTTP edge: it carries on the workflows whose process died.
+
+Forwards stay with the edges, since only they hold the client's socket and its credentials.
+"""
+
+import asyncio
+import signal
+
+import structlog
+import uvloop
+
+import logs
+from composition import proxy_process
+from errors import PalimpsestError
+from settings import Settings
+
+_log = structlog.stdlib.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    async with proxy_process(settings, remote_activities=False):
+        stop = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        _log.info("working")
+        await stop.wait()
+
+
+def main() -> None:
+    settings = Settings.load()
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        uvloop.run(run(settings))
+    except PalimpsestError as error:
+        raise SystemExit(f"palimpsest: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""End a request that got no answer: on record, and for the client that waits for it."""
+
+from temporalio import activity
+
+from activities.failures import failure
+from errors import PalimpsestError, from_status
+from metrics import Metrics
+from providers.exchange import Exchanges
+from store.requests import RequestStore
+from workflows.contracts import CLOSE_REQUEST, CloseRequestInput
+
+
+class CloseRequest:
+    """The activity; safe to run twice, and after the request ended by itself."""
+
+    def __init__(self, exchanges: Exchanges, requests: RequestStore, metrics: Metrics) -> None:
+        self._exchanges = exchanges
+        self._requests = requests
+        self._metrics = metrics
+
+    @activity.defn(name=CLOSE_REQUEST)
+    async def run(self, close: CloseRequestInput) -> None:
+        self._exchanges.fail(close.request_id, from_status(close.status, close.kind, close.reason))
+        outcome = "cancelled" if close.kind == "cancelled" else "failed"
+        try:
+            ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
+        except PalimpsestError as error:
+            raise failure(error) from error
+        if ended:
+            self._metrics.outcomes.labels(outcome).inc()

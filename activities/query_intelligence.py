@@ -1,0 +1,58 @@
+"""What do we know of this request's conversation?"""
+
+import asyncio
+import time
+
+from temporalio import activity
+
+from activities.failures import failure
+from activities.request_view import request_view
+from context.lineage import chain, root
+from errors import PalimpsestError
+from providers.exchange import Exchanges
+from providers.settlement import TENANT
+from store.conversations import ConversationStore
+from store.requests import RequestStore
+from workflows.contracts import (
+    QUERY_INTELLIGENCE,
+    QueryIntelligenceInput,
+    QueryIntelligenceResult,
+)
+
+_INLINE_BYTES = 64 * 1024
+
+
+class QueryIntelligence:
+    """The activity; finds the conversation by lineage and loads what is known of it."""
+
+    def __init__(
+        self, exchanges: Exchanges, requests: RequestStore, conversations: ConversationStore
+    ) -> None:
+        self._exchanges = exchanges
+        self._requests = requests
+        self._conversations = conversations
+
+    @activity.defn(name=QUERY_INTELLIGENCE)
+    async def run(self, query: QueryIntelligenceInput) -> QueryIntelligenceResult:
+        started = time.perf_counter()
+        try:
+            view = await request_view(query.request_id, self._exchanges, self._requests)
+            if len(view.body) > _INLINE_BYTES:
+                hashes = await asyncio.to_thread(chain, root(TENANT), view.messages)
+            else:
+                hashes = chain(root(TENANT), view.messages)
+            head = await self._conversations.longest(hashes)
+        except PalimpsestError as error:
+            raise failure(error) from error
+        return QueryIntelligenceResult(
+            conversation_id=head.conversation_id if head else _new_id(query.request_id),
+            turn=head.turn + 1 if head else 1,
+            chain=hashes[-1].hex(),
+            token_ratio=head.token_ratio if head else None,
+            took_ms=(time.perf_counter() - started) * 1000,
+        )
+
+
+def _new_id(request_id: str) -> str:
+    """A conversation is named after its first request, so that a second run names it the same."""
+    return "conv_" + request_id.removeprefix("req_")

@@ -1,0 +1,86 @@
+"""Who may come in: no rebound DNS names, no bodies over the limit, nobody while draining."""
+
+import hmac
+import ipaddress
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+from errors import BadRequest, BodyTooLarge, Draining, Forbidden
+from providers.headers import value_of
+
+_LOOPBACK = frozenset(("localhost",))
+
+
+class Admission:
+    """The edge's door; ``token`` opens the routes that show content."""
+
+    def __init__(self, hosts: str, own_host: str, token: str, max_body_bytes: int) -> None:
+        named = {host.strip().lower() for host in hosts.split(",") if host.strip()}
+        self._any_host = "*" in named
+        self._hosts = named | _LOOPBACK | {own_host.lower()}
+        self._token = token
+        self._max_body_bytes = max_body_bytes
+        self.draining = False
+
+    def check_host(self, scope: Scope) -> None:
+        """A page can point a DNS name of its own at us; it cannot make a browser send an address
+        or `localhost` as the Host."""
+        host = value_of(scope["headers"], b"host")
+        if self._any_host or host is None or self._is_ours(_without_port(host)):
+            return
+        raise Forbidden(
+            f"Host {host!r} is not served here; add it to PALIMPSEST_ALLOWED_HOSTS if it is yours"
+        )
+
+    def check_open(self) -> None:
+        if self.draining:
+            raise Draining("the proxy is stopping; send the request again")
+
+    def check_token(self, request: Request) -> None:
+        """The local token, as `Authorization: Bearer …`."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            raise Forbidden(
+                "this shows content: send `Authorization: Bearer <token>` with the local token "
+                "that `make up` printed"
+            )
+
+    async def body(self, request: Request) -> bytes:
+        """The whole body; BodyTooLarge as early as it can be known."""
+        declared = request.headers.get("content-length")
+        if declared is not None and declared.isdigit():
+            self._check_size(int(declared))
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            self._check_size(size)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_body_bytes:
+            raise BodyTooLarge(f"Request exceeds the maximum size of {self._max_body_bytes} bytes")
+
+    def _is_ours(self, host: str) -> bool:
+        if host.lower() in self._hosts:
+            return True
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return True
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def check_encoding(request: Request) -> None:
+    """A compressed request body could not be read, and no client sends one."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise BadRequest(f"content-encoding {encoding} is not supported: send the body as it is")

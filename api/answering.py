@@ -1,0 +1,155 @@
+"""Sending an exchange's answer to its client: the provider's bytes, and pings in its silences."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.errors import error_body, error_event, error_response
+from errors import PalimpsestError, StreamBroken
+from providers.answer import AnswerHead
+from providers.decoding import decoder
+from providers.exchange import Exchange
+from providers.headers import value_of
+
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+_SSE_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+]
+_LOOK_EVERY = 5.0
+
+_log = structlog.stdlib.get_logger()
+
+
+class AnswerResponse(Response):
+    """The response of one exchange. Times in seconds.
+
+    ``is_running`` asks the engine, from time to time, whether it still carries the request, so
+    that a workflow that was terminated does not leave its client waiting; ``on_left`` is called
+    when the client went away before the end, else ``on_answered``.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        commit_after: float,
+        ping_after: float,
+        is_running: Callable[[], Awaitable[bool]],
+        on_left: Callable[[], None],
+        on_answered: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._exchange = exchange
+        self._answer = exchange.answer
+        self._commit_after = commit_after
+        self._ping_after = ping_after
+        self._is_running = is_running
+        self._on_left = on_left
+        self._on_answered = on_answered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        serving = asyncio.create_task(self._serve(scope, receive, send))
+        leaving = asyncio.create_task(_left(receive))
+        guard = asyncio.create_task(self._guard())
+        try:
+            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                self._on_answered()
+            else:
+                self._on_left()
+                serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        finally:
+            for task in (serving, leaving, guard):
+                task.cancel()
+        if not serving.cancelled() and (error := serving.exception()):
+            raise error
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._answer
+        patience = self._commit_after if self._exchange.view.stream else None
+        if not await answer.begun(patience):
+            await self._serve_late(send)
+        elif answer.head is None:
+            error = answer.error or StreamBroken("the answer ended before it began")
+            await error_response(error, self._exchange.request_id)(scope, receive, send)
+        else:
+            await self._serve_as_it_comes(answer.head, send)
+
+    async def _serve_as_it_comes(self, head: AnswerHead, send: Send) -> None:
+        """Status, headers and body are the provider's."""
+        headers = list(head.headers)
+        if self._exchange.degraded:
+            headers.append((b"x-palimpsest-degraded", self._exchange.degraded.encode("latin-1")))
+        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        pings = _is_plain_stream(head)
+        async for chunk in self._answer.read(self._ping_after if pings else None):
+            await _send_body(send, PING if chunk is None else chunk)
+        if self._answer.error is None:
+            await _send_body(send, b"", last=True)
+        elif pings:
+            await _send_body(send, self._error_event(self._answer.error), last=True)
+        else:
+            # The body is shorter than it should be; only a cut connection says so.
+            raise self._answer.error
+
+    async def _serve_late(self, send: Send) -> None:
+        """The status had to be given before the provider gave one."""
+        await send({"type": "http.response.start", "status": 200, "headers": _SSE_HEADERS})
+        await _send_body(send, PING)
+        while not await self._answer.begun(self._ping_after):
+            await _send_body(send, PING)
+        head = self._answer.head
+        if head is not None and head.status < 400:
+            decode = decoder(value_of(head.headers, b"content-encoding"))
+            async for chunk in self._answer.read(self._ping_after):
+                plain = PING if chunk is None else decode(chunk) if decode else chunk
+                await _send_body(send, plain)
+        elif head is not None:
+            await _send_body(send, await self._refusal(head))
+        if self._answer.error is not None:
+            await _send_body(send, self._error_event(self._answer.error))
+        await _send_body(send, b"", last=True)
+
+    async def _refusal(self, head: AnswerHead) -> bytes:
+        """The provider's error body as an event."""
+        async for _ in self._answer.read(None):
+            pass
+        decode = decoder(value_of(head.headers, b"content-encoding"))
+        body = self._answer.content()
+        return error_event(decode(body) if decode else body)
+
+    def _error_event(self, error: PalimpsestError) -> bytes:
+        return error_event(error_body(error, self._exchange.request_id))
+
+    async def _guard(self) -> None:
+        """Notice a workflow that ended without a word."""
+        while not self._answer.ended:
+            await asyncio.sleep(_LOOK_EVERY)
+            call = self._exchange.call
+            if (call is None or call.done()) and not await self._is_running():
+                error = StreamBroken("the request's workflow was ended by an operator")
+                self._answer.fail(error)
+
+
+def _is_plain_stream(head: AnswerHead) -> bool:
+    """Whether a ping can be put in: an event stream that is not compressed."""
+    kind = value_of(head.headers, b"content-type") or ""
+    encoding = value_of(head.headers, b"content-encoding")
+    return kind.startswith("text/event-stream") and encoding in (None, "identity")
+
+
+async def _send_body(send: Send, body: bytes, *, last: bool = False) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": not last})
+
+
+async def _left(receive: Receive) -> None:
+    """Returns when the client has gone."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return

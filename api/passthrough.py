@@ -1,0 +1,48 @@
+"""Paths that are not ours go to the provider and back as they are, without a workflow."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from api.proxy import proxy_of
+from api.target import target_of
+from errors import UpstreamUnreachable
+from providers.upstream import response_headers
+
+router = APIRouter()
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@router.head("/")
+async def is_there() -> Response:
+    """Claude Code asks whether its base URL answers."""
+    return Response()
+
+
+@router.api_route("/{path:path}", methods=_METHODS)
+async def pass_through(request: Request) -> Response:
+    """Also `/v1/messages/count_tokens` and `/v1/models`."""
+    proxy = proxy_of(request)
+    proxy.metrics.unmanaged.inc()
+    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    upstream = await proxy.upstream.send(
+        request.method,
+        target_of(request.scope),
+        request.scope["headers"],
+        await proxy.admission.body(request) if has_body else b"",
+    )
+    response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
+    response.raw_headers = list(response_headers(upstream))
+    return response
+
+
+async def _chunks(upstream: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in upstream.aiter_raw():
+            yield chunk
+    except httpx.TransportError as error:
+        raise UpstreamUnreachable(f"the provider's answer broke off: {error}") from error
+    finally:
+        await upstream.aclose()

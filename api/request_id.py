@@ -1,0 +1,43 @@
+"""Every answer carries `x-palimpsest-request-id`; for a proxied request it is the workflow's id."""
+
+import secrets
+import time
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = b"x-palimpsest-request-id"
+_KEY = "palimpsest_request_id"
+
+
+def new_request_id() -> str:
+    """`req_` and 26 hex digits, which sort by time."""
+    return f"req_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(7)}"
+
+
+def request_id_of(scope: Scope) -> str:
+    return str(scope[_KEY])
+
+
+class RequestIds:
+    """ASGI middleware: names each request, binds the name to its log lines, shows it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_request_id()
+        scope[_KEY] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = (HEADER, request_id.encode())
+                others = [pair for pair in message["headers"] if pair[0].lower() != HEADER]
+                message["headers"] = [*others, own]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)

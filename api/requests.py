@@ -1,0 +1,81 @@
+"""What became of a request: its state for everybody here, its content for the token's holder."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy import RowMapping
+from starlette.responses import JSONResponse, Response
+
+from api.proxy import proxy_of
+
+router = APIRouter(prefix="/v1/requests/{request_id}")
+
+
+@router.get("")
+async def show(request: Request, request_id: str) -> Response:
+    """State, phases with their times in ms, attempts, tokens; no content."""
+    proxy = proxy_of(request)
+    row = await proxy.requests.row(request_id)
+    attempts = await proxy.requests.attempts(request_id)
+    return JSONResponse(_plain(_summary(row, attempts)))
+
+
+@router.get("/request")
+async def body(request: Request, request_id: str) -> Response:
+    """The request's body as it came. Needs the local token."""
+    proxy = proxy_of(request)
+    proxy.admission.check_token(request)
+    return Response(await proxy.requests.body(request_id), media_type="application/json")
+
+
+@router.get("/response")
+async def answer(request: Request, request_id: str) -> Response:
+    """The answer's bytes as the provider sent them. Needs the local token."""
+    proxy = proxy_of(request)
+    proxy.admission.check_token(request)
+    row, content = await proxy.requests.response(request_id)
+    recorded = {name.lower(): value for name, value in row["response_headers"] or ()}
+    kept = ("content-type", "content-encoding")
+    return Response(content, headers={name: recorded[name] for name in kept if name in recorded})
+
+
+def _summary(row: RowMapping, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+    first_byte = ("upstream_first_byte_ms", "first_byte_ms", "total_ms", "overhead_ms")
+    return {
+        "id": row["id"],
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "conversation": row["conversation_id"],
+        "turn": row["turn"],
+        "model": row["model"],
+        "stream": row["stream"],
+        "status": row["status"],
+        "stop_reason": row["stop_reason"],
+        "accepted_at": row["accepted_at"],
+        "ended_at": row["ended_at"],
+        "phases": {name: row[f"{name}_ms"] for name in ("accept", "query", "rewrite")},
+        "times": {name: row[name] for name in first_byte},
+        "tokens": {
+            "counted": row["counted_tokens"],
+            "input": row["input_tokens"],
+            "output": row["output_tokens"],
+            "cache_read": row["cache_read_tokens"],
+            "cache_write": row["cache_write_tokens"],
+        },
+        "bytes": {"request": row["body_bytes"], "response": row["response_bytes"]},
+        "messages": row["message_count"],
+        "attempts": attempts,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Times as ISO 8601, in everything that is nested."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value

@@ -1,0 +1,23 @@
+"""The connection to Temporal; failures carry no plain error text that could hold a secret."""
+
+import asyncio
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from errors import EngineUnavailable
+from settings import Settings
+
+
+async def connect(settings: Settings, address: str) -> Client:
+    """A client of the configured namespace; raises EngineUnavailable within the engine timeout."""
+    try:
+        async with asyncio.timeout(settings.engine_timeout):
+            return await Client.connect(
+                address,
+                namespace=settings.temporal_namespace,
+                tls=settings.temporal_tls,
+                api_key=settings.temporal_api_key,
+            )
+    except (RuntimeError, RPCError, OSError, TimeoutError) as error:
+        raise EngineUnavailable(f"Temporal at {address} does not answer: {error}") from error

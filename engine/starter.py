@@ -1,0 +1,89 @@
+"""Starting the workflow of a request, eagerly: its first task runs in this very process."""
+
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from errors import EngineUnavailable
+from workflows.contracts import (
+    MODEL_ATTRIBUTE,
+    PHASE_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+    WORKFLOW,
+    Deadlines,
+    ProxyRequestInput,
+    ProxyRequestResult,
+)
+
+TASK_QUEUE = "palimpsest"
+
+_MODEL = SearchAttributeKey.for_keyword(MODEL_ATTRIBUTE)
+_PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
+_STATUS = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
+_LONGEST_KEYWORD = 200
+
+
+class Starter:
+    """Starts workflows; ``attributes`` says whether the namespace has our search attributes."""
+
+    def __init__(
+        self, client: Client, deadlines: Deadlines, timeout: float, *, attributes: bool
+    ) -> None:
+        self._client = client
+        self._deadlines = deadlines
+        self._timeout = timedelta(seconds=timeout)
+        self._attributes = attributes
+
+    async def start(self, request_id: str, model: str) -> bool:
+        """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
+        try:
+            handle = await self._client.start_workflow(
+                WORKFLOW,
+                ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
+                id=request_id,
+                task_queue=TASK_QUEUE,
+                result_type=ProxyRequestResult,
+                request_eager_start=True,
+                task_timeout=timedelta(seconds=2),
+                rpc_timeout=self._timeout,
+                search_attributes=self._shown(model),
+                static_summary=f"{model} request",
+            )
+        except RPCError as error:
+            raise EngineUnavailable(
+                f"Temporal did not take the request: {error.message}"
+            ) from error
+        return bool(getattr(handle, "__temporal_eagerly_started", False))
+
+    async def is_running(self, request_id: str) -> bool:
+        """Whether the engine still carries the request; True when the engine cannot be asked."""
+        try:
+            found = await self._client.get_workflow_handle(request_id).describe(
+                rpc_timeout=self._timeout
+            )
+        except RPCError as error:
+            return error.status != RPCStatusCode.NOT_FOUND
+        return found.status == WorkflowExecutionStatus.RUNNING
+
+    async def ping(self) -> None:
+        """Raises EngineUnavailable unless the engine answers a query."""
+        try:
+            await self._client.count_workflows(
+                f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'",
+                rpc_timeout=self._timeout,
+            )
+        except RPCError as error:
+            raise EngineUnavailable(f"Temporal: {error.message}") from error
+
+    def _shown(self, model: str) -> TypedSearchAttributes:
+        if not self._attributes:
+            return TypedSearchAttributes.empty
+        return TypedSearchAttributes(
+            [
+                SearchAttributePair(_MODEL, model[:_LONGEST_KEYWORD]),
+                SearchAttributePair(_PHASE, "context"),
+                SearchAttributePair(_STATUS, "running"),
+            ]
+        )

@@ -1,0 +1,49 @@
+"""The worker: workflows and their activities, in this process."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import (
+    PollerBehaviorAutoscaling,
+    UnsandboxedWorkflowRunner,
+    Worker,
+)
+
+from engine.starter import TASK_QUEUE
+from workflows.proxy_request import ProxyRequest
+
+Activity = Callable[..., Any]
+
+
+def build_worker(
+    client: Client,
+    activities: Sequence[Activity],
+    *,
+    concurrency: int,
+    graceful: float,
+    remote_activities: bool = True,
+) -> Worker:
+    """A worker of our queue. ``graceful`` seconds are left to running activities at shutdown;
+    without ``remote_activities`` it runs workflows and local activities only.
+
+    The sandbox is off: it costs CPU on each workflow, and what it guards is guarded by a lint
+    (workflow files import nothing else) and by the replay of recorded histories.
+    """
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[ProxyRequest],
+        activities=activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_cached_workflows=concurrency,
+        max_concurrent_workflow_tasks=concurrency,
+        max_concurrent_activities=concurrency,
+        max_concurrent_local_activities=concurrency,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=graceful),
+        no_remote_activities=not remote_activities,
+    )

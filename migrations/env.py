@@ -1,0 +1,34 @@
+"""Alembic's entry: runs on the connection handed over by store/migrate.py or on DATABASE_URL."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection
+
+from settings import Settings
+from store.database import Database
+from store.tables import metadata
+
+
+def _run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _run_on(url: str) -> None:
+    database = Database(url, timeout=30)
+    engine = database.engine.execution_options(isolation_level="READ COMMITTED")
+    async with engine.begin() as connection:
+        await connection.run_sync(_run)
+    await database.close()
+
+
+handed_over: Connection | None = context.config.attributes.get("connection")
+if handed_over is not None:
+    _run(handed_over)
+else:
+    url = Settings.load().database_url
+    if url is None:
+        raise SystemExit("palimpsest: set DATABASE_URL to the database to migrate or check")
+    asyncio.run(_run_on(url))

@@ -1,0 +1,242 @@
+"""One call to the provider for one request: dial, pass the bytes on, settle what came of it.
+
+The call belongs to the process, not to the activity that began it, so an engine that loses the
+activity does not cut a healthy stream.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+import structlog
+
+from context.usage import AnswerReader
+from errors import (
+    DatabaseUnavailable,
+    PalimpsestError,
+    StreamBroken,
+    Unavailable,
+    UpstreamTimeout,
+)
+from metrics import Metrics
+from providers.answer import AnswerHead
+from providers.decoding import decoder
+from providers.exchange import Exchange
+from providers.headers import value_of
+from providers.release import Release
+from providers.retry import RETRYABLE, RetryDue, RetryLimits, delay_before_next, parse_retry_after
+from providers.settlement import Times, result, settlement
+from providers.upstream import Upstream, response_headers
+from store.requests import AttemptEnd, RequestStore, Settlement
+from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+
+_SETTLE_PATIENCE = 5.0
+_SETTLE_PAUSE = 0.25
+_RETRYABLE_EVENTS = frozenset(("overloaded_error",))
+
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What every attempt needs; times in seconds."""
+
+    upstream: Upstream
+    store: RequestStore
+    metrics: Metrics
+    limits: RetryLimits
+    idle_timeout: float
+
+
+class Attempt:
+    """Attempt ``number`` of a request; its row is already written."""
+
+    def __init__(
+        self, wire: Wire, exchange: Exchange, forward: ForwardUpstreamInput, number: int
+    ) -> None:
+        self._wire = wire
+        self._exchange = exchange
+        self._forward = forward
+        self._number = number
+        self._head: AnswerHead | None = None
+        self._reader = AnswerReader()
+        self._chunks: list[bytes] = []
+        self._released = 0
+        self._times = Times()
+
+    async def run(self) -> ForwardUpstreamResult:
+        """Returns how the request ended; raises RetryDue, or why it ended without an answer."""
+        try:
+            return await self._call()
+        except RetryDue as due:
+            await self._wire.store.close_attempt(
+                self._exchange.request_id, self._end("upstream_error", str(due))
+            )
+            raise
+        except asyncio.CancelledError:
+            return await self._stopped()
+        except PalimpsestError as error:
+            return await self._broke(error)
+
+    async def _call(self) -> ForwardUpstreamResult:
+        self._times.dialled = time.perf_counter()
+        self._wire.metrics.wire_calls.inc()
+        exchange = self._exchange
+        response = await self._wire.upstream.send(
+            "POST", exchange.target, exchange.headers, exchange.view.body
+        )
+        try:
+            self._head = AnswerHead(response.status_code, response_headers(response))
+            self._reader.headers(response.headers.get("content-type", ""))
+            self._retry_if_due(response)
+            held = await self._pass_on(response)
+        finally:
+            await response.aclose()
+        return await self._complete(held)
+
+    def _retry_if_due(self, response: httpx.Response) -> None:
+        if response.status_code in RETRYABLE:
+            retry_after = parse_retry_after(response.headers.get("retry-after"))
+            self._retry_or_go_on(f"the provider answered {response.status_code}", retry_after)
+
+    def _retry_or_go_on(self, reason: str, retry_after: float | None = None) -> None:
+        delay = delay_before_next(
+            self._wire.limits, self._number, self._exchange.elapsed(), retry_after
+        )
+        if delay is not None and not self._exchange.gave_up:
+            raise RetryDue(reason, delay)
+
+    async def _pass_on(self, response: httpx.Response) -> bytes:
+        """Write the body to the answer as it comes; returns what waits for the commit."""
+        encoding = response.headers.get("content-encoding")
+        decode = decoder(encoding)
+        readable = self._is_stream() and encoding in (None, "identity")
+        release = Release(self._reader, readable=readable)
+        async for chunk in self._body(response):
+            self._times.first_chunk = self._times.first_chunk or time.perf_counter()
+            self._chunks.append(chunk)
+            self._reader.feed(decode(chunk) if decode else chunk)
+            self._check_error_event()
+            self._write(release.feed(chunk))
+        self._times.ended = time.perf_counter()
+        self._reader.close()
+        if self._is_stream() and not self._reader.complete and self._reader.error is None:
+            raise StreamBroken("the provider's stream ended before its message_stop")
+        return release.rest()
+
+    def _is_stream(self) -> bool:
+        head = self._head
+        kind = value_of(head.headers, b"content-type") if head else None
+        return bool(kind and kind.startswith("text/event-stream"))
+
+    async def _body(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._wire.idle_timeout) as idle:
+                async for chunk in response.aiter_raw():
+                    idle.reschedule(loop.time() + self._wire.idle_timeout)
+                    yield chunk
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise UpstreamTimeout("the provider went silent in mid-answer") from error
+        except httpx.TransportError as error:
+            raise StreamBroken(f"the provider's answer broke off: {error}") from error
+
+    def _check_error_event(self) -> None:
+        """An overload reported in the stream, before any content, is tried again unseen."""
+        if self._reader.error in _RETRYABLE_EVENTS and not self._released:
+            self._retry_or_go_on(f"the provider's stream reported {self._reader.error}")
+
+    def _write(self, ready: bytes) -> None:
+        if not ready:
+            return
+        answer = self._exchange.answer
+        if not self._released:
+            self._times.first_release = time.perf_counter()
+        if answer.head is None and self._head:
+            answer.begin(self._head)
+        self._released += len(ready)
+        answer.write(ready)
+
+    async def _complete(self, held: bytes) -> ForwardUpstreamResult:
+        """The provider's answer is whole; its end is released when it is committed."""
+        self._exchange.finishing = True
+        status = self._head.status if self._head else 0
+        outcome, reason = self._outcome(status)
+        end = await self._settle(outcome, reason, lambda: self._finish(held))
+        self._finish(held)
+        return result(end, status)
+
+    def _outcome(self, status: int) -> tuple[str, str | None]:
+        if self._reader.error is not None:
+            reason = f"the provider's stream reported {self._reader.error}"
+            return ("broken" if self._released else "upstream_error"), reason
+        return ("answered" if status < 400 else "upstream_error"), None
+
+    def _finish(self, held: bytes) -> None:
+        answer = self._exchange.answer
+        if answer.ended:
+            return
+        self._write(held)
+        if answer.head is None and self._head:
+            answer.begin(self._head)
+        answer.end()
+
+    async def _stopped(self) -> ForwardUpstreamResult:
+        """Cancelled: by the client's absence, or by an operator."""
+        self._exchange.finishing = True
+        self._times.ended = time.perf_counter()
+        abandoned = self._exchange.gave_up
+        reason = "the client left" if abandoned else "an operator cancelled the request"
+        error = Unavailable(reason)
+        end = await self._settle("abandoned" if abandoned else "cancelled", reason, lambda: None)
+        self._exchange.answer.fail(error)
+        if abandoned:
+            return result(end, end.attempt.status or 0)
+        raise asyncio.CancelledError
+
+    async def _broke(self, error: PalimpsestError) -> ForwardUpstreamResult:
+        """No answer, or half of one. Half is never sent again; the client is told."""
+        if not self._released:
+            self._retry_or_go_on(str(error))
+        self._exchange.finishing = True
+        self._times.ended = time.perf_counter()
+        fail = partial(self._exchange.answer.fail, error)
+        await self._settle("broken" if self._released else "failed", str(error), fail)
+        fail()
+        raise error
+
+    def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
+        size = sum(map(len, self._chunks))
+        status = self._head.status if self._head else None
+        return AttemptEnd(self._number, outcome, status, size, reason)
+
+    async def _settle(
+        self, outcome: str, reason: str | None, release: Callable[[], None]
+    ) -> Settlement:
+        """Commit the end. While the database is away the end waits for it in memory, and the
+        client, after a few seconds, no longer does."""
+        end = settlement(
+            self._exchange,
+            self._forward,
+            self._end(outcome, reason),
+            outcome,
+            reader=self._reader,
+            head=self._head,
+            content=b"".join(self._chunks),
+            times=self._times,
+        )
+        started = time.perf_counter()
+        while True:
+            try:
+                await self._wire.store.settle(end)
+            except DatabaseUnavailable as error:
+                if time.perf_counter() - started > _SETTLE_PATIENCE:
+                    release()
+                _log.warning("settlement waits", reason=str(error))
+                await asyncio.sleep(_SETTLE_PAUSE)
+            else:
+                self._wire.metrics.settled(end, self._exchange.view.model)
+                return end

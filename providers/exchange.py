@@ -1,0 +1,84 @@
+"""One proxied request as this process holds it: what came in, credentials included, and its answer.
+
+Credentials live here, in memory, and nowhere else. An exchange is forgotten when its client was
+answered or has left, and its upstream call is over.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from context.view import RequestView
+from errors import PalimpsestError
+from providers.answer import Answer
+from providers.headers import RawHeaders
+from workflows.contracts import ForwardUpstreamResult
+
+
+@dataclass(slots=True)
+class Exchange:
+    """``received`` is on the `time.perf_counter` clock; ``target`` is path and query string.
+
+    ``finishing`` is set when the provider's answer is whole and only the commit is left: from then
+    on nothing stops it. ``gave_up`` tells a client that left from an operator who cancelled.
+    """
+
+    request_id: str
+    view: RequestView
+    target: bytes
+    headers: RawHeaders = field(repr=False)
+    received: float = field(default_factory=time.perf_counter)
+    accept_ms: float | None = None
+    answer: Answer = field(default_factory=Answer)
+    call: asyncio.Task[ForwardUpstreamResult] | None = None
+    degraded: str | None = None
+    finishing: bool = False
+    gave_up: bool = False
+
+    def elapsed(self) -> float:
+        """Seconds since the request was received."""
+        return time.perf_counter() - self.received
+
+    def stop(self) -> None:
+        """Stop the upstream call, unless it is over but for the commit."""
+        if self.call and not self.finishing:
+            self.call.cancel()
+
+    def give_up(self) -> None:
+        """Nobody waits for the answer any more."""
+        self.gave_up = True
+        self.stop()
+
+
+class Exchanges:
+    """The exchanges of this process, by request id."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Exchange] = {}
+        self._none_left = asyncio.Event()
+        self._none_left.set()
+
+    async def none_left(self) -> None:
+        """Wait until every exchange is forgotten."""
+        await self._none_left.wait()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, request_id: str) -> Exchange | None:
+        return self._open.get(request_id)
+
+    def add(self, exchange: Exchange) -> None:
+        self._open[exchange.request_id] = exchange
+        self._none_left.clear()
+
+    def forget(self, request_id: str) -> None:
+        self._open.pop(request_id, None)
+        if not self._open:
+            self._none_left.set()
+
+    def fail(self, request_id: str, error: PalimpsestError) -> None:
+        """Tell the client, if it is connected here, that no answer will come."""
+        exchange = self._open.get(request_id)
+        if exchange:
+            exchange.answer.fail(error)

@@ -1,0 +1,95 @@
+"""The end of a request as one value, from what the attempt saw."""
+
+from context.usage import AnswerReader
+from providers.answer import AnswerHead
+from providers.exchange import Exchange
+from providers.headers import recordable
+from store.requests import AttemptEnd, Settlement
+from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+
+TENANT = "default"
+
+
+class Times:
+    """Points on the `time.perf_counter` clock; None until reached."""
+
+    def __init__(self) -> None:
+        self.dialled: float | None = None
+        self.first_chunk: float | None = None
+        self.first_release: float | None = None
+        self.ended: float | None = None
+
+
+def settlement(
+    exchange: Exchange,
+    forward: ForwardUpstreamInput,
+    attempt: AttemptEnd,
+    outcome: str,
+    *,
+    reader: AnswerReader,
+    head: AnswerHead | None,
+    content: bytes,
+    times: Times,
+) -> Settlement:
+    """``content`` is the provider's answer as it came, whole or as far as it got."""
+    known = forward.known
+    return Settlement(
+        request_id=exchange.request_id,
+        tenant=TENANT,
+        attempt=attempt,
+        outcome=outcome,
+        reason=attempt.reason,
+        response_headers=recordable(head.headers if head else ()),
+        response=content,
+        stop_reason=reader.stop_reason,
+        usage=_usage(reader),
+        times=_times(exchange, forward, times),
+        counted_tokens=forward.plan.counted_tokens,
+        conversation_id=known.conversation_id,
+        turn=known.turn if known.conversation_id else None,
+        chain=bytes.fromhex(known.chain) if known.chain else None,
+        depth=len(exchange.view.messages),
+    )
+
+
+def result(end: Settlement, status: int) -> ForwardUpstreamResult:
+    """What the workflow is told of a settled request."""
+    return ForwardUpstreamResult(
+        outcome=end.outcome,
+        status=status,
+        attempts=end.attempt.number,
+        input_tokens=end.usage["input_total"] or 0,
+        output_tokens=end.usage["output_tokens"] or 0,
+        stop_reason=end.stop_reason,
+    )
+
+
+def _usage(reader: AnswerReader) -> dict[str, int | None]:
+    usage = reader.usage
+    if usage is None:
+        names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+        return {**dict.fromkeys(names), "input_total": None}
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        "input_total": usage.prompt,
+    }
+
+
+def _times(
+    exchange: Exchange, forward: ForwardUpstreamInput, times: Times
+) -> dict[str, float | None]:
+    def ms(start: float | None, end: float | None) -> float | None:
+        return None if start is None or end is None else (end - start) * 1000
+
+    return {
+        "accept_ms": exchange.accept_ms,
+        "query_ms": forward.known.took_ms,
+        "rewrite_ms": forward.plan.took_ms,
+        "overhead_ms": ms(exchange.received, times.dialled),
+        "upstream_first_byte_ms": ms(times.dialled, times.first_chunk),
+        "first_byte_ms": ms(exchange.received, times.first_release),
+        "total_ms": ms(exchange.received, times.ended),
+    }

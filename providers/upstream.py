@@ -1,0 +1,61 @@
+"""The HTTP client of a provider: bytes out, bytes in, no retries and no opinions."""
+
+from collections.abc import AsyncIterator, Iterable
+
+import httpx
+
+from errors import UpstreamTimeout, UpstreamUnreachable
+from providers.headers import RawHeaders, end_to_end
+
+_KEEPALIVE_SECONDS = 30.0
+_OWN = (b"host", b"content-length")
+
+
+class Upstream:
+    """One provider, by its base URL; the connection pool is shared by all requests."""
+
+    def __init__(self, base_url: str, connect_timeout: float, first_byte_timeout: float) -> None:
+        self.base_url = base_url
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
+            limits=httpx.Limits(
+                max_connections=None,
+                max_keepalive_connections=200,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+        )
+
+    async def send(
+        self,
+        method: str,
+        target: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        content: bytes | AsyncIterator[bytes],
+    ) -> httpx.Response:
+        """Send one request and return its response with the body unread; the caller closes it.
+
+        Raises UpstreamUnreachable when no answer began, UpstreamTimeout when it took too long.
+        """
+        streamed = not isinstance(content, bytes)
+        own = (b"host",) if streamed else _OWN
+        request = httpx.Request(
+            method,
+            self.base_url + target.decode("ascii"),
+            headers=[pair for pair in end_to_end(headers) if pair[0].lower() not in own],
+            content=content,
+        )
+        try:
+            return await self._client.send(request, stream=True)
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeout(f"{self.base_url} did not answer in time") from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise UpstreamUnreachable(f"{self.base_url} cannot be reached: {reason}") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def response_headers(response: httpx.Response) -> RawHeaders:
+    """What of the provider's headers goes on to the client."""
+    return end_to_end(response.headers.raw)

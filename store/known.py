@@ -1,0 +1,30 @@
+"""What this process knows to be stored, so that an unchanged history is not sent again."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+TTL_SECONDS = 1800.0
+"""Well under the hour for which retention spares whatever a request referred to."""
+_CAPACITY = 200_000
+
+
+class Known:
+    """Hashes of blobs and nodes whose insertion was committed less than `TTL_SECONDS` ago."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._since: OrderedDict[bytes, float] = OrderedDict()
+        self._clock = clock
+
+    def __contains__(self, key: bytes) -> bool:
+        since = self._since.get(key)
+        return since is not None and self._clock() - since < TTL_SECONDS
+
+    def add(self, keys: Iterable[bytes]) -> None:
+        """Call after the commit only."""
+        now = self._clock()
+        for key in keys:
+            self._since[key] = now
+            self._since.move_to_end(key)
+        while len(self._since) > _CAPACITY:
+            self._since.popitem(last=False)

@@ -1,0 +1,201 @@
+"""The life of a request in the database: accepted, forwarding, ended; one statement each."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from context.frame import Frame, rebuild
+from context.view import RequestView
+from errors import Expired, NotFound
+from store import statements
+from store.blobs import Blob, unpack
+from store.capture import CapturedBody, capture
+from store.database import Database
+from store.known import Known
+
+# Larger bodies are split and compressed on a thread, so that the event loop stays free.
+_INLINE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the edge knows of a request when it commits it; no secret is in any field."""
+
+    id: str
+    tenant: str
+    target: str
+    headers: str
+    view: RequestView
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How one call on the wire ended."""
+
+    number: int
+    outcome: str
+    status: int | None = None
+    bytes: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of a request: its last attempt, its answer and what it cost. Times in ms."""
+
+    request_id: str
+    tenant: str
+    attempt: AttemptEnd
+    outcome: str
+    reason: str | None
+    response_headers: str
+    response: bytes
+    stop_reason: str | None
+    usage: dict[str, int | None]
+    times: dict[str, float | None]
+    counted_tokens: int | None
+    conversation_id: str | None
+    turn: int | None
+    chain: bytes | None
+    depth: int
+
+
+class RequestStore:
+    """Writes and reads requests."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = Known()
+
+    async def accept(self, request: Accepted) -> None:
+        """Commit a request with everything new in its body."""
+        if len(request.view.body) > _INLINE_BYTES:
+            body = await asyncio.to_thread(capture, request.view, self._known)
+        else:
+            body = capture(request.view, self._known)
+        await self._database.run(statements.ACCEPT, _accept_values(request, body))
+        self._known.add([blob.hash for blob in body.blobs])
+        self._known.add([node.hash for node in body.nodes])
+
+    async def begin_attempt(self, request_id: str, owner: str) -> int | None:
+        """Write the row of a call before its first byte; None when the request has ended."""
+        rows = await self._database.run(statements.BEGIN, {"id": request_id, "owner": owner})
+        return int(rows[0]["number"]) if rows else None
+
+    async def close_attempt(self, request_id: str, end: AttemptEnd) -> None:
+        """Close a call that will be tried again."""
+        await self._database.run(
+            statements.CLOSE_ATTEMPT, {"id": request_id, **_attempt_values(end)}
+        )
+
+    async def settle(self, end: Settlement) -> None:
+        """Outcome, usage, answer and the closing of the attempt, in one transaction."""
+        if len(end.response) > _INLINE_BYTES:
+            blob = await asyncio.to_thread(Blob.of, end.response)
+        else:
+            blob = Blob.of(end.response)
+        await self._database.run(statements.SETTLE, _settle_values(end, blob))
+
+    async def fail(self, request_id: str, outcome: str, status: int, reason: str) -> bool:
+        """End a request that has no answer; False when it had ended before."""
+        values = {"id": request_id, "outcome": outcome, "status": status, "reason": reason}
+        return bool(await self._database.run(statements.FAIL, values))
+
+    async def body(self, request_id: str) -> bytes:
+        """The body as it came, byte for byte."""
+        row = await self.row(request_id)
+        parts = await self._database.run(statements.PARTS, {"id": request_id})
+        messages = await self._database.run(statements.MESSAGES, {"id": request_id})
+        if len(parts) != len(row["parts"]) or len(messages) != row["message_count"]:
+            raise Expired(f"the body of {request_id} was kept no longer: its retention is over")
+        return await asyncio.to_thread(
+            rebuild,
+            Frame(
+                row["skeleton"],
+                tuple(unpack(part["codec"], part["data"]) for part in parts),
+            ),
+            [unpack(message["codec"], message["data"]) for message in messages],
+        )
+
+    async def response(self, request_id: str) -> tuple[RowMapping, bytes]:
+        """The row and the answer's bytes as they came from the provider."""
+        row = await self.row(request_id)
+        if row["response"] is None:
+            raise NotFound(f"request {request_id} has no recorded answer")
+        blobs = await self._database.run(statements.BLOB, {"hash": row["response"]})
+        if not blobs:
+            raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
+        return row, unpack(blobs[0]["codec"], blobs[0]["data"])
+
+    async def row(self, request_id: str) -> RowMapping:
+        rows = await self._database.run(statements.ROW, {"id": request_id})
+        if not rows:
+            raise NotFound(f"there is no request {request_id}")
+        return rows[0]
+
+    async def attempts(self, request_id: str) -> list[dict[str, Any]]:
+        return [
+            dict(row) for row in await self._database.run(statements.ATTEMPTS, {"id": request_id})
+        ]
+
+
+def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
+    view = request.view
+    return {
+        "id": request.id,
+        "tenant": request.tenant,
+        "model": view.model,
+        "stream": view.stream,
+        "target": request.target,
+        "headers": request.headers,
+        "body_bytes": len(view.body),
+        "message_count": len(view.messages),
+        "skeleton": body.skeleton,
+        "parts": list(body.parts),
+        "node": body.node,
+        "blob_hash": [blob.hash for blob in body.blobs],
+        "blob_codec": [blob.codec for blob in body.blobs],
+        "blob_size": [blob.size for blob in body.blobs],
+        "blob_data": [blob.data for blob in body.blobs],
+        "node_hash": [node.hash for node in body.nodes],
+        "node_parent": [node.parent for node in body.nodes],
+        "node_message": [node.message for node in body.nodes],
+        "node_depth": [node.depth for node in body.nodes],
+    }
+
+
+def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
+    return {
+        "number": end.number,
+        "attempt_outcome": end.outcome,
+        "attempt_status": end.status,
+        "attempt_bytes": end.bytes,
+        "attempt_reason": end.reason,
+    }
+
+
+def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
+    return {
+        "id": end.request_id,
+        "tenant": end.tenant,
+        **_attempt_values(end.attempt),
+        "outcome": end.outcome,
+        "reason": end.reason,
+        "status": end.attempt.status,
+        "response_headers": end.response_headers,
+        "response_bytes": len(end.response),
+        "blob_hash": blob.hash,
+        "blob_codec": blob.codec,
+        "blob_size": blob.size,
+        "blob_data": blob.data,
+        "stop_reason": end.stop_reason,
+        **end.usage,
+        **end.times,
+        "counted_tokens": end.counted_tokens,
+        "conversation_id": end.conversation_id,
+        "turn": end.turn,
+        "chain": end.chain,
+        "depth": end.depth,
+    }

@@ -1,0 +1,107 @@
+"""Captured content does not stay for ever: an age, a size, and a sweep of what nobody refers to.
+
+Whatever a request of the last hour referred to is spared, so that a process may take it as stored
+(`store/known.py`).
+"""
+
+import asyncio
+
+import structlog
+from sqlalchemy import text
+
+from errors import DatabaseUnavailable
+from store.database import Database
+
+_EVERY_SECONDS = 3600.0
+_FIRST_AFTER_SECONDS = 60.0
+_BATCH = 500
+
+_log = structlog.stdlib.get_logger()
+
+
+class Retention:
+    """Deletes what is older than ``days``, then the oldest until ``max_bytes`` suffice."""
+
+    def __init__(self, database: Database, days: float, max_bytes: int) -> None:
+        self._database = database
+        self._days = days
+        self._max_bytes = max_bytes
+
+    async def run(self) -> None:
+        """Sweep for ever, once an hour."""
+        await asyncio.sleep(_FIRST_AFTER_SECONDS)
+        while True:
+            try:
+                await self.sweep()
+            except DatabaseUnavailable as error:
+                _log.warning("the sweep waits", reason=str(error))
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def sweep(self) -> None:
+        """One pass; each statement is a transaction, and any of them may be the last."""
+        await self._database.run(_EXPIRE, {"days": self._days})
+        await self._collect()
+        while await self.stored_bytes() > self._max_bytes:
+            if not await self._database.run(_EVICT, {"batch": _BATCH}):
+                _log.warning("captured content of the last hour alone is over its size cap")
+                return
+            await self._collect()
+
+    async def stored_bytes(self) -> int:
+        """The compressed size of all captured content."""
+        rows = await self._database.run(_STORED)
+        return int(rows[0]["stored"])
+
+    async def _collect(self) -> None:
+        for statement in (_UNREFERENCED_NODES, _UNREFERENCED_BLOBS, _HEADS, _CONVERSATIONS):
+            await self._database.run(statement)
+
+
+_EXPIRE = text("""
+WITH gone AS (
+    DELETE FROM requests
+    WHERE state = 'ended' AND accepted_at < now() - make_interval(days => 1) * CAST(:days AS float)
+      AND accepted_at < now() - interval '1 hour'
+    RETURNING id
+)
+DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
+""")
+_EVICT = text("""
+WITH gone AS (
+    DELETE FROM requests WHERE id IN (
+        SELECT id FROM requests
+        WHERE state = 'ended' AND accepted_at < now() - interval '1 hour'
+        ORDER BY accepted_at LIMIT :batch
+    ) RETURNING id
+), their_attempts AS (
+    DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
+)
+SELECT id FROM gone
+""")
+_STORED = text("SELECT COALESCE(sum(pg_column_size(data)), 0) AS stored FROM blobs")
+_UNREFERENCED_NODES = text("""
+WITH RECURSIVE live(hash) AS (
+    SELECT node FROM requests
+    UNION
+    SELECT n.parent FROM nodes n JOIN live ON live.hash = n.hash WHERE n.parent IS NOT NULL
+)
+DELETE FROM nodes WHERE touched_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM live WHERE live.hash = nodes.hash)
+""")
+_UNREFERENCED_BLOBS = text("""
+DELETE FROM blobs WHERE touched_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM nodes WHERE nodes.message = blobs.hash)
+    AND NOT EXISTS (SELECT FROM requests WHERE requests.response = blobs.hash)
+    AND hash NOT IN (SELECT unnest(parts) FROM requests)
+""")
+_HEADS = text("""
+DELETE FROM heads WHERE created_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM requests WHERE requests.id = heads.request_id)
+    AND NOT EXISTS (
+        SELECT FROM requests WHERE requests.conversation_id = heads.conversation_id
+    )
+""")
+_CONVERSATIONS = text("""
+DELETE FROM conversations WHERE updated_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM heads WHERE heads.conversation_id = conversations.id)
+""")

@@ -1,0 +1,115 @@
+"""The statements of a request's life; each is one transaction, and safe to run twice."""
+
+from sqlalchemy import text
+
+ACCEPT = text("""
+WITH new_blobs AS (
+    INSERT INTO blobs (hash, codec, size, data)
+    SELECT * FROM unnest(CAST(:blob_hash AS bytea[]), CAST(:blob_codec AS smallint[]),
+                         CAST(:blob_size AS int[]), CAST(:blob_data AS bytea[]))
+    ON CONFLICT (hash) DO UPDATE SET touched_at = now()
+), new_nodes AS (
+    INSERT INTO nodes (hash, parent, message, depth)
+    SELECT * FROM unnest(CAST(:node_hash AS bytea[]), CAST(:node_parent AS bytea[]),
+                         CAST(:node_message AS bytea[]), CAST(:node_depth AS int[]))
+    ON CONFLICT (hash) DO UPDATE SET touched_at = now()
+)
+INSERT INTO requests (id, tenant, state, model, stream, target, headers, body_bytes,
+                      message_count, skeleton, parts, node)
+VALUES (:id, :tenant, 'accepted', :model, :stream, :target, CAST(:headers AS jsonb), :body_bytes,
+        :message_count, :skeleton, CAST(:parts AS bytea[]), :node)
+""")
+
+BEGIN = text("""
+WITH live AS (
+    UPDATE requests SET state = 'forwarding' WHERE id = :id AND state <> 'ended' RETURNING id
+), crashed AS (
+    UPDATE attempts SET closed_at = now(), outcome = 'unknown'
+    WHERE request_id = :id AND closed_at IS NULL
+)
+INSERT INTO attempts (request_id, number, owner)
+SELECT live.id, 1 + COALESCE((SELECT max(number) FROM attempts WHERE request_id = :id), 0), :owner
+FROM live
+RETURNING number
+""")
+
+CLOSE_ATTEMPT = text("""
+UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
+    status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
+    reason = CAST(:attempt_reason AS text)
+WHERE request_id = :id AND number = :number AND closed_at IS NULL
+""")
+
+SETTLE = text("""
+WITH ended AS (
+    UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome,
+        reason = CAST(:reason AS text), status = CAST(:status AS int),
+        response_headers = CAST(:response_headers AS jsonb), response = :blob_hash,
+        response_bytes = :response_bytes, stop_reason = CAST(:stop_reason AS text),
+        counted_tokens = CAST(:counted_tokens AS int),
+        input_tokens = CAST(:input_tokens AS int), output_tokens = CAST(:output_tokens AS int),
+        cache_read_tokens = CAST(:cache_read_tokens AS int),
+        cache_write_tokens = CAST(:cache_write_tokens AS int),
+        accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
+        rewrite_ms = CAST(:rewrite_ms AS float), overhead_ms = CAST(:overhead_ms AS float),
+        upstream_first_byte_ms = CAST(:upstream_first_byte_ms AS float),
+        first_byte_ms = CAST(:first_byte_ms AS float), total_ms = CAST(:total_ms AS float),
+        conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int)
+    WHERE id = :id AND state <> 'ended' RETURNING id
+), closed AS (
+    UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
+        status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
+        reason = CAST(:attempt_reason AS text)
+    WHERE request_id = :id AND number = :number
+), answer AS (
+    INSERT INTO blobs (hash, codec, size, data)
+    SELECT :blob_hash, CAST(:blob_codec AS smallint), CAST(:blob_size AS int), :blob_data FROM ended
+    ON CONFLICT (hash) DO UPDATE SET touched_at = now()
+), head AS (
+    INSERT INTO heads (chain, conversation_id, request_id, turn, depth)
+    SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int)
+    FROM ended WHERE CAST(:chain AS bytea) IS NOT NULL AND :outcome = 'answered'
+    ON CONFLICT (chain) DO NOTHING
+)
+INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
+SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),
+       CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0)
+FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
+ON CONFLICT (id) DO UPDATE SET updated_at = now(),
+    turns = greatest(c.turns, excluded.turns),
+    token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio, excluded.token_ratio,
+                           c.token_ratio)
+""")
+
+FAIL = text("""
+WITH closed AS (
+    UPDATE attempts SET closed_at = now(), outcome = 'unknown', reason = :reason
+    WHERE request_id = :id AND closed_at IS NULL
+)
+UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
+    reason = :reason
+WHERE id = :id AND state <> 'ended'
+RETURNING id
+""")
+
+ROW = text("SELECT * FROM requests WHERE id = :id")
+ATTEMPTS = text("""
+SELECT number, owner, sent_at, closed_at, status, outcome, bytes, reason
+FROM attempts WHERE request_id = :id ORDER BY number
+""")
+BLOB = text("SELECT codec, data FROM blobs WHERE hash = :hash")
+PARTS = text("""
+SELECT b.codec, b.data
+FROM requests r CROSS JOIN unnest(r.parts) WITH ORDINALITY AS part(hash, position)
+JOIN blobs b ON b.hash = part.hash
+WHERE r.id = :id ORDER BY part.position
+""")
+MESSAGES = text("""
+WITH RECURSIVE history AS (
+    SELECT n.parent, n.message, n.depth
+    FROM nodes n JOIN requests r ON n.hash = r.node WHERE r.id = :id
+    UNION ALL
+    SELECT n.parent, n.message, n.depth FROM nodes n JOIN history h ON n.hash = h.parent
+)
+SELECT b.codec, b.data FROM history h JOIN blobs b ON b.hash = h.message ORDER BY h.depth
+""")

@@ -1,0 +1,135 @@
+"""The tables. A *blob* is content under its hash; a *node* is one message of one raw history.
+
+A history is a chain of nodes, so a conversation of n turns stores each message once. A *head* is
+the lineage hash a request ended at: the next turn finds its conversation by it.
+"""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("codec", SmallInteger, nullable=False, comment="0 as it is, 1 zstd"),
+    Column("size", Integer, nullable=False, comment="bytes before compression"),
+    Column("data", LargeBinary, nullable=False),
+    _now("touched_at"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("parent", LargeBinary, comment="the node before; null for the first message"),
+    Column("message", LargeBinary, nullable=False, comment="blob"),
+    Column("depth", Integer, nullable=False, comment="messages up to here, this one included"),
+    _now("touched_at"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("token_ratio", Float, comment="real tokens over counted tokens"),
+    _now("created_at"),
+    _now("updated_at"),
+)
+
+heads = Table(
+    "heads",
+    metadata,
+    Column("chain", LargeBinary, primary_key=True, comment="lineage through the newest message"),
+    Column("conversation_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("depth", Integer, nullable=False),
+    _now("created_at"),
+    Index(None, "conversation_id"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("conversation_id", Text),
+    Column("turn", Integer),
+    Column("state", Text, nullable=False, comment="accepted, forwarding, ended"),
+    Column("outcome", Text, comment="answered, upstream_error, broken, abandoned, failed"),
+    Column("reason", Text, comment="why it did not end answered"),
+    Column("model", Text, nullable=False),
+    Column("stream", Boolean, nullable=False),
+    _now("accepted_at"),
+    Column("ended_at", DateTime(timezone=True)),
+    # what came in
+    Column("target", Text, nullable=False, comment="path and query string, secrets taken out"),
+    Column("headers", JSONB, nullable=False, comment="pairs, secrets taken out"),
+    Column("body_bytes", Integer, nullable=False),
+    Column("message_count", Integer, nullable=False),
+    Column("skeleton", LargeBinary, nullable=False, comment="the body without parts and messages"),
+    Column("parts", ARRAY(LargeBinary), nullable=False, comment="blobs: system blocks, tools"),
+    Column("node", LargeBinary, nullable=False, comment="the newest message's node"),
+    # what went out
+    Column("status", Integer),
+    Column("response_headers", JSONB),
+    Column("response", LargeBinary, comment="blob"),
+    Column("response_bytes", BigInteger),
+    Column("stop_reason", Text),
+    Column("counted_tokens", Integer, comment="prompt, by our own count"),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cache_read_tokens", Integer),
+    Column("cache_write_tokens", Integer),
+    # milliseconds
+    Column("accept_ms", Float),
+    Column("query_ms", Float),
+    Column("rewrite_ms", Float),
+    Column("overhead_ms", Float, comment="ours, from the whole request read to the dial"),
+    Column("upstream_first_byte_ms", Float),
+    Column("first_byte_ms", Float),
+    Column("total_ms", Float),
+    Index(None, "accepted_at"),
+    Index(None, "conversation_id"),
+    Index("ix_requests_open", "accepted_at", postgresql_where="state <> 'ended'"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, comment="from 1"),
+    Column("owner", Text, nullable=False, comment="the process that called"),
+    _now("sent_at"),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("status", Integer),
+    Column("outcome", Text, comment="answered, upstream_error, unreachable, broken, abandoned"),
+    Column("bytes", BigInteger),
+    Column("reason", Text),
+)

@@ -1,0 +1,121 @@
+"""What crosses Temporal: frozen dataclasses, one in and one out, with references and never bodies.
+
+A *request* is one proxied call, named by its id, which is also the workflow's id. A *conversation*
+is a chain of requests with a common history. Durations are in milliseconds unless named seconds.
+"""
+
+from dataclasses import dataclass, field
+
+WORKFLOW = "ProxyRequest"
+QUERY_INTELLIGENCE = "query_intelligence"
+REWRITE_CONTEXT = "rewrite_context"
+FORWARD_UPSTREAM = "forward_upstream"
+CLOSE_REQUEST = "close_request"
+
+CONVERSATION_ATTRIBUTE = "PalimpsestConversation"
+MODEL_ATTRIBUTE = "PalimpsestModel"
+PHASE_ATTRIBUTE = "PalimpsestPhase"
+STATUS_ATTRIBUTE = "PalimpsestStatus"
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long each phase may take, in seconds."""
+
+    query: float = 2.0
+    rewrite: float = 10.0
+    plan: float = 0.5
+    forward: float = 3600.0
+    heartbeat: float = 4.0
+    close: float = 30.0
+
+
+@dataclass(frozen=True)
+class ProxyRequestInput:
+    """The request to carry out; ``attributes`` says whether search attributes may be written."""
+
+    request_id: str
+    model: str
+    attributes: bool = True
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+@dataclass(frozen=True)
+class QueryIntelligenceInput:
+    request_id: str
+
+
+@dataclass(frozen=True)
+class QueryIntelligenceResult:
+    """What is known of the request's conversation.
+
+    ``chain`` is the hex hash of the lineage through the newest message; ``token_ratio`` is real
+    tokens over counted tokens, None while unmeasured; ``degraded`` says why nothing is known.
+    """
+
+    conversation_id: str | None
+    turn: int
+    chain: str | None
+    token_ratio: float | None
+    took_ms: float
+    degraded: str | None = None
+
+
+@dataclass(frozen=True)
+class RewriteContextInput:
+    request_id: str
+    token_ratio: float | None
+    plan_deadline: float
+    """Seconds the planning may take; past it the request goes on as it came."""
+
+
+@dataclass(frozen=True)
+class RewriteContextResult:
+    """What the model will see. ``counted_tokens`` is before, ``input_tokens`` after the ratio."""
+
+    counted_tokens: int | None
+    input_tokens: int | None
+    budget_tokens: int
+    fits: bool
+    took_ms: float
+    degraded: str | None = None
+
+
+@dataclass(frozen=True)
+class ForwardUpstreamInput:
+    """Everything the settlement needs besides the answer itself."""
+
+    request_id: str
+    known: QueryIntelligenceResult
+    plan: RewriteContextResult
+
+
+@dataclass(frozen=True)
+class ForwardUpstreamResult:
+    """How the request ended: ``outcome`` is one of `answered`, `upstream_error`, `abandoned`."""
+
+    outcome: str
+    status: int
+    attempts: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class CloseRequestInput:
+    """A request that ends without an answer, and why."""
+
+    request_id: str
+    status: int
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProxyRequestResult:
+    outcome: str
+    status: int
+    attempts: int
+    conversation_id: str | None
+    degraded: tuple[str, ...] = ()
