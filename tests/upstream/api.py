@@ -95,7 +95,7 @@ class Api:
         )
         usage: Obj = {
             **plan.usage(),
-            "output_tokens": sum(self.tokens.block(block, ratio) for block in kept),
+            "output_tokens": judged.max_tokens if cut else self.tokens.blocks(kept, ratio),
             "service_tier": "standard",
             **server_tools(kept),
         }

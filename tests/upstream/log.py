@@ -4,6 +4,7 @@ With a file, each call is one JSON line when it has arrived, written before its 
 and one when it ended; the two share ``number``.
 """
 
+import asyncio
 import base64
 import os
 import time
@@ -133,6 +134,7 @@ class Log:
         self.bodies = bodies
         self.total = 0
         self.open = 0
+        self._changed = asyncio.Event()
 
     def begin(
         self, method: str, path: str, headers: RawHeaders, body: bytes, request_id: str
@@ -145,6 +147,7 @@ class Log:
         if not self.bodies:
             call.body = b""
         self._calls.append(call)
+        self._tell()
         return call
 
     def finish(self, call: Call, ended: Ending) -> None:
@@ -153,7 +156,17 @@ class Log:
             return
         call.ended, call.ended_at = ended, self._clock()
         self.open -= 1
+        self._tell()
         self._write(end(call, bodies=self.bodies) if self._fd >= 0 else None)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def until(self, true: "Callable[[Log], bool]") -> None:
+        """Wait until a condition on the log holds, such as ``lambda log: log.open == 0``."""
+        while not true(self):
+            await self._changed.wait()
 
     def _write(self, line: dict[str, Any] | None) -> None:
         if line is not None:

@@ -50,6 +50,10 @@ class Tokens:
         """Tokens of one content block, at least 1."""
         return max(1, math.ceil(self._raw(block) * ratio))
 
+    def blocks(self, blocks: list[Obj], ratio: float) -> int:
+        """Tokens of several content blocks."""
+        return sum(self.block(block, ratio) for block in blocks)
+
     def _raw(self, block: Obj) -> int:
         kind = block.get("type")
         if kind == "text":
