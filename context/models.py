@@ -13,6 +13,7 @@ _BEFORE = re.compile(r"^.*(?:/|\.)(?=[a-z])")
 _AFTER = re.compile(r"(?:@[\w.-]+|-v\d+(?::\d+)?|:[\w.-]+)+$")
 _DATE = re.compile(r"-(?:20\d{6}|latest)$")
 _LARGE = "[1m]"
+_LONGEST = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,16 @@ def _load() -> tuple[Table, list[tuple[re.Pattern[str], Row]]]:
 _table, _rows = _load()
 
 
-@lru_cache(maxsize=1024)
 def lookup(model: str, *, long_context: bool = False) -> ModelInfo:
     """The row of ``model``; an unknown one gets the default. Any provider's spelling is known.
 
     ``long_context``: the request asks for the 1M window by its beta header, as `[1m]` does by name.
     """
+    return _lookup(model[:_LONGEST], long_context)
+
+
+@lru_cache(maxsize=1024)
+def _lookup(model: str, long_context: bool) -> ModelInfo:
     large = long_context or model.lower().endswith(_LARGE)
     name = plain_name(model)
     row = next((row for pattern, row in _rows if pattern.fullmatch(name)), Row())

@@ -22,6 +22,7 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME = msgspec.json.Decoder(str)
+_TOO_DEEP = "The request body is not valid JSON: nested too deeply"
 _SKIPPER = JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 
@@ -52,7 +53,10 @@ def parse(body: bytes) -> RequestView:
     values = _fields(body)
     model = _model(values.get("model"))
     messages = _messages(values.get("messages"))
-    spans = _spans(body, values)
+    try:
+        spans = _spans(body, values)
+    except RecursionError:
+        raise BadRequest(_TOO_DEEP) from None
     start, end = spans["messages"]
     first = _space(body, start + 1)
     separators, last = _separators(body, first, end, messages)
@@ -87,7 +91,7 @@ def _fields(body: bytes) -> dict[str, bytes]:
     except msgspec.ValidationError:
         raise BadRequest("Input should be a valid dictionary") from None
     except RecursionError:
-        raise BadRequest("The request body is not valid JSON: nested too deeply") from None
+        raise BadRequest(_TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request body is not valid JSON: {describe(body, error)}") from None
     return values
@@ -133,6 +137,7 @@ def _space(body: bytes, at: int) -> int:
 def _spans(body: bytes, values: Mapping[str, bytes]) -> dict[str, Span]:
     """Walk the top-level fields in order; the body is known to be valid JSON."""
     spans: dict[str, Span] = {}
+    text: str | None = None
     at = _space(body, 0)
     while body[at : at + 1] != b"}":
         at = _space(body, at + 1)
@@ -141,19 +146,19 @@ def _spans(body: bytes, values: Mapping[str, bytes]) -> dict[str, Span]:
             break
         start = _space(body, _space(body, name.end()) + 1)
         key = _NAME.decode(name.group())
-        end = _value_end(body, start, values[key])
+        end = start + len(values[key])
+        if not _is_value(body, start, end, values[key]):
+            # Latin-1 keeps one character for each byte, so the position found is a byte's.
+            text = text or body.decode("latin-1")
+            end = _SKIPPER.raw_decode(text, start)[1]
         spans[key] = (start, end)
         at = _space(body, end)
     return spans
 
 
-def _value_end(body: bytes, start: int, expected: bytes) -> int:
-    """The end of the value at ``start``, which is ``expected`` unless its name occurs twice."""
-    end = start + len(expected)
-    if body[start:end] == expected and body[_space(body, end)] in b",}":
-        return end
-    # Latin-1 keeps one character for each byte, so the position found is a byte's.
-    return _SKIPPER.raw_decode(body.decode("latin-1"), start)[1]
+def _is_value(body: bytes, start: int, end: int, expected: bytes) -> bool:
+    """Whether ``expected`` is the whole value at ``start``; not so if its name occurs twice."""
+    return body.startswith(expected, start) and body[_space(body, end)] in b",}"
 
 
 def _separators(

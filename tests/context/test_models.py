@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -68,6 +69,12 @@ def test_models(
 
 def test_the_long_context_header_is_worth_the_tag() -> None:
     assert lookup("claude-sonnet-4-5", long_context=True).window == 1_000_000
+
+
+def test_an_endless_name_is_an_unknown_model() -> None:
+    begun = perf_counter()
+    assert lookup("@a" * 1_000_000 + "!").window == lookup("some-model").window
+    assert perf_counter() - begun < 1
 
 
 def test_every_row_can_be_reached() -> None:

@@ -137,6 +137,33 @@ def test_it_is_quick() -> None:
     assert quickest(body, 30) < 0.003
 
 
+def test_many_duplicates_are_linear() -> None:
+    names = b",".join(b'"a":%d' % number for number in range(100_000))
+    body = b'{"model":"m","messages":[{}],' + names + b',"a":"' + b"x" * 1_000_000 + b'"}'
+    begun = perf_counter()
+    view = parse(body)
+    assert perf_counter() - begun < 3
+    assert body[slice(*view.spans["a"])] == b'"' + b"x" * 1_000_000 + b'"'
+
+
+def refusal(body: bytes) -> str:
+    """Why it is refused; nothing when it is kept."""
+    try:
+        return "" if glued(parse(body)) == body else "lost"
+    except BadRequest as error:
+        return str(error)
+
+
+def test_a_deep_duplicate_is_kept_or_refused() -> None:
+    deep = {
+        depth: b'{"model":"m","messages":[{}],"a":%b%b,"a":1}' % (b"[" * depth, b"]" * depth)
+        for depth in (*range(500, 1100, 7), 5000)
+    }
+    answers = [refusal(body) for body in deep.values()]
+    assert (answers[0], answers[-1]) == ("", NOT_JSON + "nested too deeply")
+    assert set(answers) == {answers[0], answers[-1]}
+
+
 def test_the_largest_body_is_fine() -> None:
     body = body_of([b'{"role":"user","content":"%b"}' % (b"x" * 16_000_000)] * 2)
     assert glued(parse(body)) == body
