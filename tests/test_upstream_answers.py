@@ -260,14 +260,19 @@ async def test_the_log_keeps_headers_and_bodies_as_received() -> None:
         assert (call.status, call.ended, bytes(call.answer)) == (200, "complete", answer.content)
 
 
+def signed(words: str) -> Obj:
+    return {**thinking(words), "signature": "sig"}
+
+
+def called(arguments: Obj) -> Obj:
+    return {"type": "tool_use", "id": "t", "name": "Bash", "input": arguments}
+
+
 BLOCKS = st.lists(
     st.one_of(
         st.text(min_size=1).map(text),
-        st.builds(lambda s: {**thinking(s), "signature": "sig"}, st.text()),
-        st.builds(
-            lambda d: {"type": "tool_use", "id": "t", "name": "Bash", "input": d},
-            st.dictionaries(st.text(max_size=5), st.text(), max_size=3),
-        ),
+        st.text().map(signed),
+        st.dictionaries(st.text(max_size=5), st.text(), max_size=3).map(called),
     ),
     min_size=1,
     max_size=5,
@@ -284,11 +289,13 @@ def test_a_stream_adds_up_to_its_message(blocks: list[Obj], size: int) -> None:
     pieces, first = stream(message, delta_chars=size)
     found = events(b"".join(pieces))
     rebuilt: list[Obj] = []
+    block: Obj
     for name, data in found:
         if name == "content_block_start":
             rebuilt.append({**data["content_block"], "json": ""})
         elif name == "content_block_delta":
-            delta, block = data["delta"], rebuilt[data["index"]]
+            delta: Obj = data["delta"]
+            block = rebuilt[data["index"]]
             for field in ("text", "thinking", "signature"):
                 if field in delta:
                     block[field] += delta[field]

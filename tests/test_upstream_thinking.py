@@ -102,7 +102,7 @@ def test_a_changed_system_prompt_is_refused() -> None:
 
 
 def test_changed_tools_are_refused() -> None:
-    tools = [{"name": "Other", "input_schema": {}}]
+    tools: list[Obj] = [{"name": "Other", "input_schema": {}}]
     assert "The `tools` differ" in refused({**conversation(), "tools": tools})
 
 

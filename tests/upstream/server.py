@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from tests.upstream.api import Api
 from tests.upstream.app import App
@@ -17,14 +18,6 @@ from tests.upstream.log import Log
 from tests.upstream.pace import Pace
 from tests.upstream.script import Script, Step
 from tests.upstream.wire import WireProtocol
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the process's signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self):  # noqa: ANN202 - uvicorn's own signature
-        yield
 
 
 def config(app: App) -> uvicorn.Config:
@@ -94,25 +87,31 @@ class Simulator:
         log = Log(log_file, bodies=not lenient, keep=keep)
         app = make_app(log, script=script, pace=pace, lenient=lenient, clock=clock)
         app.api.window, app.api.validates_sum = window, validates_sum
-        sock = listen(port)
-        server = _Server(config(app))
-        running = asyncio.create_task(server.serve(sockets=[sock]))
-        try:
-            await _started(server, running)
-            yield cls(app, f"http://127.0.0.1:{sock.getsockname()[1]}")
-        finally:
-            server.should_exit = server.force_exit = True
-            await running
-            sock.close()
-            log.close()
+        with contextlib.closing(log):
+            async with _listening(app, listen(port)) as bound:
+                yield cls(app, f"http://127.0.0.1:{bound}")
 
 
-async def _started(server: uvicorn.Server, running: asyncio.Task[None]) -> None:
-    while not server.started:
-        if running.done():
-            running.result()
-            raise RuntimeError("the simulator did not start")
-        await asyncio.sleep(0.001)
+@contextlib.asynccontextmanager
+async def _listening(app: App, sock: socket.socket) -> AsyncGenerator[int]:
+    """uvicorn's protocol without its server, which handles signals and takes 0.2 s to end."""
+    settings = config(app)
+    settings.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: WireProtocol(settings, state, {}, loop), sock=sock)
+    try:
+        yield sock.getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        answers = list(state.tasks)
+        for answer in answers:
+            answer.cancel()
+        if answers:
+            await asyncio.wait(answers)
+        await server.wait_closed()
 
 
 def make_app(
