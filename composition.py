@@ -62,6 +62,7 @@ async def proxy_process(
         )
         worker = build_worker(
             client,
+            settings.task_queue,
             [
                 QueryIntelligence(exchanges, requests, ConversationStore(database)).run,
                 RewriteContext(exchanges, requests, metrics, settings.context_window).run,
@@ -80,7 +81,13 @@ async def proxy_process(
             exchanges=exchanges,
             upstream=upstream,
             metrics=metrics,
-            starter=Starter(client, Deadlines(), settings.engine_timeout, attributes=attributes),
+            starter=Starter(
+                client,
+                settings.task_queue,
+                Deadlines(),
+                settings.engine_timeout,
+                attributes=attributes,
+            ),
             worker=worker,
             admission=Admission(
                 settings.allowed_hosts,

@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     temporal_server: Literal["dev", "postgres"] = Field(
         "dev", description="Embedded engine: the dev server, or the real server on Postgres"
     )
+    task_queue: str = Field(
+        "palimpsest", min_length=1, description="Task queue, for several proxies in one namespace"
+    )
     max_concurrent_requests: int = Field(
         1000, ge=1, description="Forwards that run at once in one process"
     )

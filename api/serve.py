@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import build_app
 from api.proxy import Proxy
@@ -20,7 +21,7 @@ _KEEP_ALIVE_SECONDS = 75
 _log = structlog.stdlib.get_logger()
 
 
-class _Server(uvicorn.Server):
+class EdgeServer(uvicorn.Server):
     """Signals are ours: the first one drains."""
 
     @contextmanager
@@ -28,24 +29,27 @@ class _Server(uvicorn.Server):
         yield
 
 
+def edge_config(app: ASGIApp) -> uvicorn.Config:
+    """uvicorn without its own logs, headers and opinions on signals."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; returns when every stream has ended or its time is up."""
     listener = _bind(settings.host, settings.port)
     async with proxy_process(settings) as proxy:
-        server = _Server(
-            uvicorn.Config(
-                build_app(proxy),
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        server = EdgeServer(edge_config(build_app(proxy)))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):

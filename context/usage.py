@@ -10,7 +10,6 @@ import msgspec
 
 from context.sse import Event, SseParser
 
-_ENDING = b"event: message_stop"
 _DELTA_FRAME = 84
 
 
@@ -138,15 +137,13 @@ class AnswerReader:
     def releasable(self) -> int:
         """How many bytes may go to the client before the outcome is committed.
 
-        Not the final ``message_stop``, nor what may become it; of a JSON body, nothing.
+        Whole events, so that a ping or an error of our own never lands inside one, and not the
+        final ``message_stop``; of a JSON body, nothing.
         """
         if not self._streaming:
             return 0
         if self.stop_offset is not None:
             return self.stop_offset
-        head = self._parser.pending_head(len(_ENDING))
-        if head.startswith(b"event: ") and not _ENDING.startswith(head):
-            return self.received
         return self._parser.pending_start
 
     def _take(self, event: Event) -> None:

@@ -17,8 +17,6 @@ from workflows.contracts import (
     ProxyRequestResult,
 )
 
-TASK_QUEUE = "palimpsest"
-
 _MODEL = SearchAttributeKey.for_keyword(MODEL_ATTRIBUTE)
 _PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
 _STATUS = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
@@ -29,9 +27,16 @@ class Starter:
     """Starts workflows; ``attributes`` says whether the namespace has our search attributes."""
 
     def __init__(
-        self, client: Client, deadlines: Deadlines, timeout: float, *, attributes: bool
+        self,
+        client: Client,
+        task_queue: str,
+        deadlines: Deadlines,
+        timeout: float,
+        *,
+        attributes: bool,
     ) -> None:
         self._client = client
+        self._task_queue = task_queue
         self._deadlines = deadlines
         self._timeout = timedelta(seconds=timeout)
         self._attributes = attributes
@@ -43,7 +48,7 @@ class Starter:
                 WORKFLOW,
                 ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
                 id=request_id,
-                task_queue=TASK_QUEUE,
+                task_queue=self._task_queue,
                 result_type=ProxyRequestResult,
                 request_eager_start=True,
                 task_timeout=timedelta(seconds=2),

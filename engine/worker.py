@@ -11,7 +11,6 @@ from temporalio.worker import (
     Worker,
 )
 
-from engine.starter import TASK_QUEUE
 from workflows.proxy_request import ProxyRequest
 
 Activity = Callable[..., Any]
@@ -19,6 +18,7 @@ Activity = Callable[..., Any]
 
 def build_worker(
     client: Client,
+    task_queue: str,
     activities: Sequence[Activity],
     *,
     concurrency: int,
@@ -33,7 +33,7 @@ def build_worker(
     """
     return Worker(
         client,
-        task_queue=TASK_QUEUE,
+        task_queue=task_queue,
         workflows=[ProxyRequest],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -153,8 +153,7 @@ class Attempt:
         if not ready:
             return
         answer = self._exchange.answer
-        if not self._released:
-            self._times.first_release = time.perf_counter()
+        self._times.first_release = self._times.first_release or time.perf_counter()
         if answer.head is None and self._head:
             answer.begin(self._head)
         self._released += len(ready)
@@ -165,6 +164,7 @@ class Attempt:
         self._exchange.finishing = True
         status = self._head.status if self._head else 0
         outcome, reason = self._outcome(status)
+        self._times.first_release = self._times.first_release or self._times.ended
         end = await self._settle(outcome, reason, lambda: self._finish(held))
         self._finish(held)
         return result(end, status)
