@@ -13,7 +13,7 @@ from collections.abc import Callable
 import httpx
 import uvloop
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.answers import check
@@ -88,7 +88,7 @@ class FloorLoad:
         self._exchanges: dict[str, Exchange] = {}
         self._run = uuid.uuid4().hex
         self._conversations: dict[int, Conversation] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._newest: dict[int, WorkflowHandle[Floor, Reference]] = {}
 
     async def run(self) -> Outcome:
         for client in range(self._job.clients):
@@ -96,8 +96,9 @@ class FloorLoad:
                 self._job.body_kb, client, stream=self._job.stream
             )
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        async with httpx.AsyncClient(base_url=self._job.url, limits=limits, timeout=60) as http:
-            async with Worker(
+        async with (
+            httpx.AsyncClient(base_url=self._job.url, limits=limits, timeout=60) as http,
+            Worker(
                 self._client,
                 task_queue=QUEUE,
                 workflows=[Floor],
@@ -106,8 +107,9 @@ class FloorLoad:
                 max_concurrent_workflow_tasks=200,
                 max_concurrent_activities=200,
                 max_concurrent_local_activities=200,
-            ):
-                return await self._measure()
+            ),
+        ):
+            return await self._measure()
 
     async def _measure(self) -> Outcome:
         failures: list[str] = []
@@ -116,13 +118,16 @@ class FloorLoad:
             return await self._once(client, number, failures)
 
         outcome = await Window(self._job, once).run()
-        await asyncio.gather(*self._closing)
+        for handle in self._newest.values():
+            await handle.result()
         outcome.failures += failures
         return outcome
 
     async def _once(self, client: int, number: int, failures: list[str]) -> Timing:
         request_id = f"floor-{self._run}-{client}-{number}"
-        body = self._conversations[client].body(f"Run {self._run}, turn {number}: and now?")
+        body = self._conversations[client].body(
+            f"Run {self._run}, client {client}, turn {number}: and now?"
+        )
         exchange = self._exchanges[request_id] = Exchange(body, f"{self._run}-{client}")
         handle = await self._client.start_workflow(
             Floor.run,
@@ -131,6 +136,7 @@ class FloorLoad:
             task_queue=QUEUE,
             request_eager_start=True,
         )
+        self._newest[client] = handle
         if not getattr(handle, "__temporal_eagerly_started", False):
             failures.append("not started eagerly")
         try:

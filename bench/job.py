@@ -6,6 +6,8 @@ import msgspec
 
 WARM_UP_LIMIT = 20.0
 DRAIN_LIMIT = 120.0
+EXTENSION_LIMIT = 20.0
+"""A window with fewer samples than twice the clients goes on for so many seconds at most."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +19,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool
     seconds: float
     warm_up: float = 1.0
+    api_key: str = "bench"
     max_requests: int | None = None
     """Stop after so many requests, whatever ``seconds`` says."""
 

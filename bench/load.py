@@ -104,7 +104,9 @@ class Load:
 
     async def _once(self, client: int, number: int) -> Timing:
         connection = await self._connected(client)
-        body = self._conversations[client].body(f"Run {self._run}, turn {number}: and now?")
+        body = self._conversations[client].body(
+            f"Run {self._run}, client {client}, turn {number}: and now?"
+        )
         timing = await connection.exchange(self._head(client, len(body)), body)
         check(connection.status, connection.body, stream=self._job.stream)
         return timing
@@ -129,7 +131,7 @@ class Load:
             "content-type: application/json",
             "accept: application/json",
             "user-agent: palimpsest-bench",
-            "x-api-key: bench",
+            f"x-api-key: {self._job.api_key}",
             "anthropic-version: 2023-06-01",
             f"x-claude-code-session-id: {self._sessions[client]}",
             f"content-length: {length}",

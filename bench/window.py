@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from bench.job import DRAIN_LIMIT, WARM_UP_LIMIT, Job, Outcome
+from bench.job import DRAIN_LIMIT, EXTENSION_LIMIT, WARM_UP_LIMIT, Job, Outcome
 
 Once = Callable[[int, int], Awaitable["Timing"]]
 """Sends request ``number`` of ``client`` and returns its timing, or raises ``Failed``."""
@@ -34,6 +34,7 @@ class Window:
         self._outcome = Outcome()
         self._opened = 0.0
         self._stopped = False
+        self._wanted = 0
         self._warm: set[int] = set()
         self._all_warm = asyncio.Event()
         self._enough = asyncio.Event()
@@ -50,6 +51,7 @@ class Window:
         await self._wait(self._job.warm_up - (time.perf_counter() - began))
         self._opened = time.perf_counter()
         await self._wait(self._job.seconds)
+        await self._until_samples()
         self._outcome.window = time.perf_counter() - self._opened
         self._stopped = True
         _, late = await asyncio.wait(clients, timeout=DRAIN_LIMIT)
@@ -58,6 +60,12 @@ class Window:
             self._outcome.failures.append(f"no answer {DRAIN_LIMIT:.0f} s after the window")
         self._outcome.cpu_seconds = time.process_time() - cpu
         return self._outcome
+
+    async def _until_samples(self) -> None:
+        """A window shorter than two rounds of answers would measure chance."""
+        self._wanted = 2 * self._job.clients
+        if len(self._outcome.total_ms) < self._wanted:
+            await self._wait(EXTENSION_LIMIT)
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -90,4 +98,6 @@ class Window:
         limit = self._job.max_requests
         if limit is not None and self._outcome.requests >= limit:
             self._stopped = True
+            self._enough.set()
+        if self._wanted and len(self._outcome.total_ms) >= self._wanted:
             self._enough.set()
