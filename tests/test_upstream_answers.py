@@ -289,13 +289,12 @@ def test_a_stream_adds_up_to_its_message(blocks: list[Obj], size: int) -> None:
     pieces, first = stream(message, delta_chars=size)
     found = events(b"".join(pieces))
     rebuilt: list[Obj] = []
-    block: Obj
     for name, data in found:
         if name == "content_block_start":
             rebuilt.append({**data["content_block"], "json": ""})
         elif name == "content_block_delta":
             delta: Obj = data["delta"]
-            block = rebuilt[data["index"]]
+            block = rebuilt[int(data["index"])]
             for field in ("text", "thinking", "signature"):
                 if field in delta:
                     block[field] += delta[field]

@@ -14,12 +14,15 @@ def main() -> None:
     parser.add_argument("--log", type=Path, help="JSON lines, one at the start and end of a call")
     parser.add_argument("--lenient", action="store_true", help="no validation, a preset answer")
     parser.add_argument("--no-bodies", action="store_true", help="log hashes instead of bodies")
+    parser.add_argument("--keep", type=int, default=1_000, help="calls held for /_sim/log")
     parser.add_argument("--text-chars", type=int, default=Pace().text_chars)
     parser.add_argument("--delta-chars", type=int, default=Pace().delta_chars)
     args = parser.parse_args()
     pace = Pace(text_chars=args.text_chars, delta_chars=args.delta_chars)
     bodies = not (args.no_bodies or args.lenient)
-    run(args.port, log_file=args.log, lenient=args.lenient, bodies=bodies, pace=pace)
+    run(
+        args.port, log_file=args.log, lenient=args.lenient, bodies=bodies, keep=args.keep, pace=pace
+    )
 
 
 if __name__ == "__main__":

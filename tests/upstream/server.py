@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from uvicorn.server import ServerState
 
 from tests.upstream.api import Api
@@ -133,14 +134,15 @@ def listen(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
     sock.setblocking(False)
+    sock.listen(2048)
     return sock
 
 
-def run(port: int, *, log_file: Path | None, lenient: bool, bodies: bool, pace: Pace) -> None:
+def run(
+    port: int, *, log_file: Path | None, lenient: bool, bodies: bool, keep: int, pace: Pace
+) -> None:
     """Serve in the foreground until SIGTERM or SIGINT; prints one line when it listens."""
-    import uvloop
-
-    log = Log(log_file, bodies=bodies, keep=1_000 if lenient else 10_000)
+    log = Log(log_file, bodies=bodies, keep=keep)
     sock = listen(port)
     settings = config(make_app(log, pace=pace, lenient=lenient))
     server = uvicorn.Server(settings)
