@@ -6,11 +6,10 @@ assistant message of a script. *Fault*: a failure on order. *Pace*: delays and s
     async with Simulator.serve(script=[[tool("Bash", command="ls")]]) as sim:
         ...  # talk to sim.url; look at sim.log, push to sim.faults
 
-What is its own choice where the API's behaviour is not public: a thinking block is also bound to
-the thinking block before it (all may be left out, none in the middle); dropped blocks are reported in
-`input_transformations` as the API documents it; tokens are cl100k times a ratio per model; the
-changed part of a prefix is named in the 400 in the words seen in public issues, for `tools` and
-`messages` in words like them.
+Where the API's behaviour is not public, the choice is the simulator's own: a thinking block is also
+bound to the thinking block before it (all may be left out, none in the middle); tokens are cl100k
+times a ratio per model; the 400 names what changed in the words seen in public issues, and for
+`tools` and `messages` in words like them. Dropped blocks are told in `input_transformations`.
 """
 
 from tests.upstream.faults import Fault
