@@ -12,6 +12,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,8 @@ ARCHIVES = (
     "https://temporal.download/cli/archive/v{version}?platform={platform}&arch={arch}",
     RELEASES + "/v{version}/temporal_cli_{version}_{platform}_{arch}.tar.gz",
 )
+
+BAD_ARCHIVE = (tarfile.TarError, EOFError, zlib.error, KeyError)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ async def _download(program: Program, scratch: Path, report: Say) -> tuple[Path 
                 async with announced(f"downloading {program.name} {program.version}", report):
                     answer = (await client.get(url)).raise_for_status()
                     path = await asyncio.to_thread(_unpack, answer.content, program.name, scratch)
-            except (httpx.HTTPError, tarfile.TarError, OSError, KeyError) as error:
+            except (httpx.HTTPError, *BAD_ARCHIVE, OSError) as error:
                 why = f"{httpx.URL(url).host}: {str(error) or type(error).__name__}"
                 continue
             if await _version(path) is not None:
