@@ -1,0 +1,64 @@
+"""One `palimpsest up` for all end-to-end tests that leave it standing, and its real clients."""
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import claude_code
+from tests.e2e.claude_code import ClaudeCode
+from tests.e2e.tap import Tap
+from tests.e2e.whole import whole
+from tests.stack.running import Up
+from tests.upstream import Pace, Simulator
+
+
+@pytest.fixture(scope="session")
+async def provider() -> AsyncGenerator[Simulator]:
+    async with Simulator.serve() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def upstream(provider: Simulator) -> Generator[Simulator]:
+    """The session's provider, as if new."""
+    provider.script.set([])
+    provider.faults.clear()
+    provider.app.pace = Pace()
+    provider.app.lenient = False
+    provider.log.reset()
+    yield provider
+    provider.app.pace = Pace()
+    provider.faults.clear()
+
+
+@pytest.fixture(scope="session")
+async def shared_up(
+    provider: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Up]:
+    data_dir = tmp_path_factory.mktemp("e2e") / "data"
+    async with whole(data_dir, provider.url) as up:
+        yield up
+
+
+@pytest.fixture
+async def up(shared_up: Up) -> Up:
+    """The session's stack, ready."""
+    await shared_up.until_answering()
+    return shared_up
+
+
+@pytest.fixture
+async def tap(up: Up) -> AsyncGenerator[Tap]:
+    async with Tap.before(up.port) as tap:
+        yield tap
+
+
+@pytest.fixture(scope="session")
+async def claude_program() -> Path:
+    return await claude_code.installed()
+
+
+@pytest.fixture
+def claude(claude_program: Path, tmp_path: Path) -> ClaudeCode:
+    return ClaudeCode(claude_program, tmp_path / "user")

@@ -1,0 +1,47 @@
+"""A real `palimpsest up`: supervisor, Postgres, Temporal and edge, each a process of its own."""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from tests.stack.running import Up, start
+
+COMMAND = (sys.executable, "-P", "-m", "cli", "up")
+ENDED_WITHIN = 15.0
+
+
+@asynccontextmanager
+async def whole(data_dir: Path, upstream_url: str, **env: str) -> AsyncGenerator[Up]:
+    """A stack that is ready; ``env`` are further settings, without their prefix."""
+    settings = {f"PALIMPSEST_{name.upper()}": value for name, value in env.items()}
+    settings["PALIMPSEST_UPSTREAM_URL"] = upstream_url
+    async with start(data_dir, env=settings, command=COMMAND) as up:
+        yield await up.until_ready()
+
+
+def token(up: Up) -> str:
+    return (up.data_dir / "token").read_text().strip()
+
+
+async def request_row(up: Up, request_id: str) -> dict[str, Any]:
+    """`GET /v1/requests/{id}`, which must be there."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        answer = await client.get(f"{up.url}/v1/requests/{request_id}")
+    assert answer.status_code == 200, answer.text
+    return msgspec.json.decode(answer.content, type=dict[str, Any])
+
+
+async def content(up: Up, request_id: str, part: str) -> bytes:
+    """The captured ``request`` or ``response`` of a request."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        answer = await client.get(
+            f"{up.url}/v1/requests/{request_id}/{part}",
+            headers={"authorization": f"Bearer {token(up)}"},
+        )
+    assert answer.status_code == 200, answer.text
+    return answer.content
