@@ -49,7 +49,12 @@ async def measure(target: Target, job: Job) -> Measured:
     output, _ = await process.communicate(msgspec.json.encode(job))
     if process.returncode:
         raise StartupFailed(f"{' '.join(target.module)} ended with status {process.returncode}")
-    outcome = msgspec.json.decode(output, type=Outcome)
+    try:
+        outcome = msgspec.json.decode(output, type=Outcome)
+    except msgspec.DecodeError as error:
+        raise StartupFailed(
+            f"{target.module[0]}: {len(output)} bytes of outcome: {error}"
+        ) from error
     used = cpu_of(target)
     used.subtract(before)
     used["load" if target.module == HTTP_LOAD else "floor"] += outcome.cpu_seconds  # pyright: ignore[reportArgumentType]
