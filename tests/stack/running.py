@@ -9,12 +9,17 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+import asyncpg
 import httpx
 import psutil
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from settings import child_environment
 from stack import ports, state
+from stack.postgres import EmbeddedPostgres
 from stack.process import Mark
+from stack.temporal_ready import answers
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = (sys.executable, "-m", "tests.stack.up_main")
@@ -46,18 +51,22 @@ class Up:
             return (await client.get(self.url + path)).text
 
     async def until_answering(self) -> None:
-        """Until ``/readyz`` is 200 (again)."""
+        """Until the proxy, the database and the engine answer (again)."""
         async with asyncio.timeout(60):
             while True:
-                if await self.is_ready():
+                if await self.answers():
                     return
                 await asyncio.sleep(0.05)
 
-    async def is_ready(self) -> bool:
-        with suppress(httpx.HTTPError):
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-                return (await client.get(f"{self.url}/readyz")).status_code == 200
-        return False
+    async def answers(self) -> bool:
+        try:
+            await self.get("/readyz")
+            async with EmbeddedPostgres(self.data_dir).connection() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (httpx.HTTPError, OSError, SQLAlchemyError, asyncpg.PostgresError):
+            return False
+        port = state.load(self.data_dir).ports["temporal.grpc"]
+        return await answers(f"127.0.0.1:{port}", "default")
 
     async def until_ready(self) -> Self:
         """Until it printed that it is."""

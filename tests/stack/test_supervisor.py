@@ -71,7 +71,7 @@ async def test_a_killed_supervisor_leaves_its_children_until_the_next_start(tmp_
         await first.kill()
         orphans = list(before.children.values())
         assert all(mark.process() for mark in orphans)
-        assert await first.is_ready()
+        assert await first.answers()
         began = asyncio.get_running_loop().time()
         async with start(data_dir, port=first.port) as second:
             await second.until_ready()
@@ -103,7 +103,7 @@ async def test_two_instances_run_side_by_side(tmp_path: Path):
         await asyncio.gather(first.until_ready(), second.until_ready())
         assert await first.interrupt() == 0
         assert traces(one) == []
-        assert await second.is_ready()
+        assert await second.answers()
         assert await second.interrupt() == 0
     assert traces(two) == []
 
@@ -118,7 +118,7 @@ async def test_a_second_up_on_the_same_directory_names_the_first(tmp_path: Path)
             assert await asyncio.wait_for(second.process.wait(), 30) == 1
             holder = f"{data_dir} is in use by pid {first.process.pid}"
             assert second.lines == [f"palimpsest: {holder}; set PALIMPSEST_DATA_DIR"]
-            assert await first.is_ready()
+            assert await first.answers()
             assert await first.interrupt() == 0
 
 
