@@ -8,7 +8,7 @@ import pytest
 from tests.e2e import claude_code
 from tests.e2e.claude_code import ClaudeCode
 from tests.e2e.tap import Tap
-from tests.e2e.whole import whole
+from tests.e2e.whole import until_ready, whole
 from tests.stack.running import Up
 from tests.upstream import Pace, Simulator
 
@@ -44,7 +44,7 @@ async def shared_up(
 @pytest.fixture
 async def up(shared_up: Up) -> Up:
     """The session's stack, ready."""
-    await shared_up.until_answering()
+    await until_ready(shared_up)
     return shared_up
 
 
