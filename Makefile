@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_LINK_MODE := copy
+export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
 

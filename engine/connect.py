@@ -1,10 +1,11 @@
-"""The connection to Temporal; failures carry no plain error text that could hold a secret."""
+"""The connection to Temporal."""
 
 import asyncio
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from engine.payloads import DATA_CONVERTER
 from errors import EngineUnavailable
 from settings import Settings
 
@@ -15,6 +16,7 @@ async def connect(settings: Settings, address: str) -> Client:
         async with asyncio.timeout(settings.engine_timeout):
             return await Client.connect(
                 address,
+                data_converter=DATA_CONVERTER,
                 namespace=settings.temporal_namespace,
                 tls=settings.temporal_tls,
                 api_key=settings.temporal_api_key,

@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from engine.connect import connect
+from engine.payloads import DATA_CONVERTER
 from errors import EngineUnavailable, Expired, NotFound, StartupFailed
 from settings import Settings
 from stack.addresses import addresses
@@ -19,7 +20,11 @@ from workflows.proxy_request import ProxyRequest
 
 def replayer() -> Replayer:
     """Today's workflow code, as the worker runs it."""
-    return Replayer(workflows=[ProxyRequest], workflow_runner=UnsandboxedWorkflowRunner())
+    return Replayer(
+        workflows=[ProxyRequest],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=DATA_CONVERTER,
+    )
 
 
 async def replay(settings: Settings, request_id: str) -> int:
