@@ -26,7 +26,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--clients", type=_numbers, default=(1, 16, 64))
     parser.add_argument("--body", type=_numbers, default=(1, 400), help="body sizes in KB")
     parser.add_argument("--stream", choices=("yes", "no", "both"), default="both")
-    parser.add_argument("--rounds", type=int, default=3, help="the targets take turns")
+    parser.add_argument("--rounds", type=int, default=2, help="the targets take turns")
     parser.add_argument("--seconds", type=float, default=3.0, help="measured, per cell and round")
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds before them")
     parser.add_argument("--output", type=Path, default=LATEST)
