@@ -2,7 +2,7 @@
 and the same `json/plain` text for the Temporal UI and for every other tool."""
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from temporalio.api.common.v1 import Payload
@@ -25,7 +25,7 @@ class _Json(EncodingPayloadConverter):
         return Payload(metadata=_METADATA, data=msgspec.json.encode(value))
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        value: Any = msgspec.json.decode(payload.data, type=type_hint or Any)
+        value: Any = msgspec.json.decode(payload.data, type=cast("Any", type_hint or Any))
         return value
 
 
