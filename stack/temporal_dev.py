@@ -19,8 +19,16 @@ from stack.temporal_ready import until_ready
 
 PORTS = ("grpc", "ui", "http", "metrics")
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": "normal"}
-"""One log append per commit instead of two synced files. A killed process loses nothing."""
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "normal",
+    "wal_autocheckpoint": "20000",
+    "cache_size": "-65536",
+    "temp_store": "memory",
+    "locking_mode": "exclusive",
+}
+"""One log append per commit instead of two synced files, checkpoints every 80 MB, 64 MB of cache.
+A killed process loses nothing; a power cut may lose the last moments, never the file."""
 
 
 class TemporalDev:
