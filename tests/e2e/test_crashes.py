@@ -1,0 +1,78 @@
+"""kill -9 of any part with a stream in flight: what can go on does, the rest ends on record."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.traffic import body, send, streaming
+from tests.e2e.whole import ENDED_WITHIN, content, ended, kill, request_row, until_ready, whole
+from tests.stack.running import Up
+from tests.upstream import Pace, Simulator
+
+SLOW = Pace(between_events=0.1, text_chars=1000)
+
+
+@pytest.fixture
+def slow(upstream: Simulator) -> Simulator:
+    """A provider whose streams take some four seconds."""
+    upstream.app.pace = SLOW
+    return upstream
+
+
+async def test_a_killed_edge_ends_its_request_on_record(up: Up, slow: Simulator) -> None:
+    async with streaming(up, body("edge dies", stream=True)) as stream:
+        await kill(up, "edge")
+        with pytest.raises(httpx.TransportError):
+            await stream.rest()
+    assert b"message_stop" not in stream.got
+    slow.app.pace = Pace()
+
+    await until_ready(up)
+    row = await ended(up, stream.request_id, ENDED_WITHIN)
+
+    assert (row["outcome"], row["status"]) == ("failed", 500)
+    assert "credentials" in row["reason"]
+    assert [attempt["outcome"] for attempt in row["attempts"]] == ["unknown"]
+    assert len(slow.log.messages) == 1, "nobody called again without credentials"
+    assert (await send(up, body("next"))).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["temporal", "postgres"])
+async def test_a_stream_outlives(role: str, up: Up, slow: Simulator) -> None:
+    async with streaming(up, body(f"{role} dies", stream=True)) as stream:
+        await kill(up, role)
+        assert b"message_stop" in await stream.rest()
+    slow.app.pace = Pace()
+
+    await until_ready(up)
+    row = await ended(up, stream.request_id)
+
+    assert (row["outcome"], row["status"], row["stop_reason"]) == ("answered", 200, "end_turn")
+    [call] = slow.log.messages
+    assert stream.got == bytes(call.answer) == await content(up, stream.request_id, "response")
+    assert (await send(up, body("next"))).status_code == 200
+
+
+async def test_all_is_there_after_kill_9_of_everything(slow: Simulator, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    slow.app.pace = Pace()
+    async with whole(data_dir, slow.url) as up:
+        answered = await send(up, body("before"))
+        slow.app.pace = SLOW
+        async with streaming(up, body("in flight", stream=True)) as stream:
+            children = up.children
+            await up.kill()
+            for mark in children.values():
+                mark.kill()
+    slow.app.pace = Pace()
+
+    async with whole(data_dir, slow.url) as up:
+        row = await request_row(up, answered.headers["x-palimpsest-request-id"])
+        assert (row["state"], row["outcome"]) == ("ended", "answered")
+        assert await content(up, row["id"], "request") == body("before")
+        assert await content(up, row["id"], "response") == answered.content
+        row = await ended(up, stream.request_id)
+        assert row["outcome"] == "failed"
+        assert (await send(up, body("after"))).status_code == 200
+        assert await up.interrupt() == 0
