@@ -146,8 +146,8 @@ class EmbeddedPostgres:
             if Path(psutil.Process(pid).cwd()) == self.directory:
                 await Mark.of(pid).stop(signal.SIGINT, 20.0)
                 return
-        file.unlink(missing_ok=True)
-        (self.socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
+        _disown(file)
+        _disown(self.socket_dir / f"{SOCKET}.lock")
 
     async def ensure_database(self, name: str) -> None:
         async with self.connection("postgres") as connection:

@@ -28,7 +28,10 @@ class Stopping:
                 loop.remove_signal_handler(number)
 
     async def unless(self, work: Coroutine[None, None, None]) -> None:
-        """Do ``work`` until asked to stop; then cancel it and wait for its end."""
+        """Do ``work`` until asked to stop, then cancel it and wait for its end."""
+        if self.asked.is_set():
+            work.close()
+            return
         await _first(asyncio.ensure_future(work), self.asked)
 
     async def unless_hurried(self, work: asyncio.Future[None]) -> bool:

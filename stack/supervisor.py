@@ -72,17 +72,16 @@ class Supervisor:
         self._state = state.load(data_dir)
         self._stopping = Stopping()
         self._services: dict[str, Service] = {}
+        self._was_ready = False
 
     async def run(self, context_line: Callable[[Settings], str]) -> int:
         with self._stopping.on_signals():
             try:
                 await self._stopping.unless(self._start(context_line))
-                if self._stopping.asked.is_set():
-                    return EXIT_INTERRUPTED
                 await self._stopping.unless(self._keep_all())
             finally:
                 await self._stop_all()
-        return 0
+        return 0 if self._was_ready else EXIT_INTERRUPTED
 
     async def _start(self, context_line: Callable[[Settings], str]) -> None:
         drain = self._settings.drain_timeout + 5
@@ -95,6 +94,7 @@ class Supervisor:
             async with announced(f"starting {role}", self._say):
                 await self._launch(role, service)
                 await service.ready()
+        self._was_ready = True
         self._announce(stack, context_line(self._settings))
 
     async def _launch(self, role: str, service: Service) -> None:

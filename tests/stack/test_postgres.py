@@ -3,16 +3,16 @@
 import os
 import stat
 import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-import psutil
 import pytest
 from sqlalchemy import text
 
 from stack.postgres import EmbeddedPostgres
 from stack.process import Child, Mark
-from tests.stack.running import traces, until
+from tests.stack.running import traces
 
 
 async def _write(postgres: EmbeddedPostgres, value: str) -> None:
@@ -73,34 +73,25 @@ async def test_the_pid_of_a_stranger_in_the_pid_file_does_not_hinder(tmp_path: P
         assert stranger.child.status is None
 
 
-async def test_a_killed_server_that_nobody_has_reaped_does_not_hinder(tmp_path: Path):
+async def test_a_killed_server_that_nobody_reaped_does_not_hinder(tmp_path: Path):
+    """A zombie, as in a container without an init."""
     async with EmbeddedPostgres.running(tmp_path) as postgres:
         await _write(postgres, "a")
         pid_file = postgres.directory / "postmaster.pid"
         lines = pid_file.read_text().split("\n")
         postgres.child.mark.kill()
         await postgres.child.wait()
-    with subprocess.Popen(["true"], user=pid_file.stat().st_uid) as unreaped:  # noqa: ASYNC220 - asyncio would reap it
-        zombie = psutil.Process(unreaped.pid)
-        await until(lambda: zombie.status() == psutil.STATUS_ZOMBIE)
-        pid_file.write_text("\n".join([str(unreaped.pid), *lines[1:]]))
+    with _zombie(uid=postgres.directory.stat().st_uid) as pid:
+        pid_file.write_text("\n".join([str(pid), *lines[1:]]))
         async with EmbeddedPostgres.running(tmp_path) as postgres:
             assert await _read(postgres) == ["a"]
 
 
-async def test_a_killed_server_that_nobody_reaped_does_not_hinder(tmp_path: Path):
-    """A zombie, as in a container without an init."""
-    async with EmbeddedPostgres.running(tmp_path) as postgres:
-        pid_file = postgres.directory / "postmaster.pid"
-        lines = pid_file.read_text().split("\n")
-    zombie = os.posix_spawn("/bin/true", ["true"], {})
-    try:
-        await until(lambda: psutil.Process(zombie).status() == psutil.STATUS_ZOMBIE)
-        pid_file.write_text("\n".join([str(zombie), *lines[1:]]))
-        async with EmbeddedPostgres.running(tmp_path) as postgres:
-            assert postgres.child.status is None
-    finally:
-        os.waitpid(zombie, 0)
+@contextmanager
+def _zombie(uid: int) -> Generator[int]:
+    with subprocess.Popen(["true"], user=uid) as unreaped:
+        os.waitid(os.P_PID, unreaped.pid, os.WEXITED | os.WNOWAIT)
+        yield unreaped.pid
 
 
 async def test_an_initdb_that_was_cut_short_is_done_again(tmp_path: Path):
