@@ -1,16 +1,17 @@
 """Sending an exchange's answer to its client: the provider's bytes, and pings in its silences."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.errors import error_body, error_event, error_response
+from context.sse import SseParser
 from errors import PalimpsestError, StreamBroken
 from providers.answer import AnswerHead
-from providers.decoding import decoder
+from providers.decoding import Decoder
 from providers.exchange import Exchange
 from providers.headers import value_of
 
@@ -105,10 +106,8 @@ class AnswerResponse(Response):
             await _send_body(send, PING)
         head = self._answer.head
         if head is not None and head.status < 400:
-            decode = decoder(value_of(head.headers, b"content-encoding"))
-            async for chunk in self._answer.read(self._ping_after):
-                plain = PING if chunk is None else decode(chunk) if decode else chunk
-                await _send_body(send, plain)
+            async for events in self._plain(head):
+                await _send_body(send, PING if events is None else events)
         elif head is not None:
             await _send_body(send, await self._refusal(head))
         if self._answer.error is not None:
@@ -119,9 +118,32 @@ class AnswerResponse(Response):
         """The provider's error body as an event."""
         async for _ in self._answer.read(None):
             pass
-        decode = decoder(value_of(head.headers, b"content-encoding"))
-        body = self._answer.content()
-        return error_event(decode(body) if decode else body)
+        decoder = Decoder(value_of(head.headers, b"content-encoding"))
+        body = decoder.feed(self._answer.content())
+        if decoder.failed:
+            body = error_body(_unreadable(head), self._exchange.request_id)
+        return error_event(body)
+
+    async def _plain(self, head: AnswerHead) -> AsyncIterator[bytes | None]:
+        """The stream decoded, in whole events, so that a ping never lands inside one; None for
+        each silence."""
+        decoder = Decoder(value_of(head.headers, b"content-encoding"))
+        parser, held, sent = SseParser(), bytearray(), 0
+        async for chunk in self._answer.read(self._ping_after):
+            if chunk is None:
+                yield None
+                continue
+            plain = decoder.feed(chunk)
+            parser.feed(plain)
+            held += plain
+            ready = bytes(held[: parser.pending_start - sent])
+            del held[: len(ready)]
+            sent += len(ready)
+            yield ready
+        if decoder.failed:
+            yield self._error_event(_unreadable(head))
+        elif self._answer.error is None:
+            yield bytes(held)
 
     def _error_event(self, error: PalimpsestError) -> bytes:
         return error_event(error_body(error, self._exchange.request_id))
@@ -134,6 +156,11 @@ class AnswerResponse(Response):
             if (call is None or call.done()) and not await self._is_running():
                 error = StreamBroken("the request's workflow was ended by an operator")
                 self._answer.fail(error)
+
+
+def _unreadable(head: AnswerHead) -> PalimpsestError:
+    encoding = value_of(head.headers, b"content-encoding")
+    return StreamBroken(f"the provider's answer came late and cannot be read ({encoding})")
 
 
 def _is_plain_stream(head: AnswerHead) -> bool:

@@ -23,7 +23,7 @@ from errors import (
 )
 from metrics import Metrics
 from providers.answer import AnswerHead
-from providers.decoding import decoder
+from providers.decoding import Decoder
 from providers.exchange import Exchange
 from providers.headers import value_of
 from providers.release import Release
@@ -111,19 +111,19 @@ class Attempt:
 
     async def _pass_on(self, response: httpx.Response) -> bytes:
         """Write the body to the answer as it comes; returns what waits for the commit."""
-        encoding = response.headers.get("content-encoding")
-        decode = decoder(encoding)
-        readable = self._is_stream() and encoding in (None, "identity")
+        decoder = Decoder(response.headers.get("content-encoding"))
+        readable = self._is_stream() and not decoder.needed
         release = Release(self._reader, readable=readable)
         async for chunk in self._body(response):
             self._times.first_chunk = self._times.first_chunk or time.perf_counter()
             self._chunks.append(chunk)
-            self._reader.feed(decode(chunk) if decode else chunk)
+            self._reader.feed(decoder.feed(chunk))
             self._check_error_event()
             self._write(release.feed(chunk))
         self._times.ended = time.perf_counter()
         self._reader.close()
-        if self._is_stream() and not self._reader.complete and self._reader.error is None:
+        told = self._reader.complete or self._reader.error is not None or decoder.failed
+        if self._is_stream() and not told:
             raise StreamBroken("the provider's stream ended before its message_stop")
         return release.rest()
 

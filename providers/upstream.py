@@ -16,6 +16,7 @@ class Upstream:
 
     def __init__(self, base_url: str, connect_timeout: float, first_byte_timeout: float) -> None:
         self.base_url = base_url
+        self._prefix = httpx.URL(base_url).raw_path.rstrip(b"/")
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
             limits=httpx.Limits(
@@ -40,7 +41,9 @@ class Upstream:
         own = (b"host",) if streamed else _OWN
         request = httpx.Request(
             method,
-            self.base_url + target.decode("ascii"),
+            self.base_url,
+            # As it came: a URL would be normalised.
+            extensions={"target": self._prefix + target},
             headers=[pair for pair in end_to_end(headers) if pair[0].lower() not in own],
             content=content,
         )
