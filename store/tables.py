@@ -88,6 +88,12 @@ requests = Table(
     Column("stream", Boolean, nullable=False),
     _now("accepted_at"),
     Column("ended_at", DateTime(timezone=True)),
+    Column("identity", LargeBinary, comment="hash of body and credential"),
+    Column("edge", Text, comment="the process whose client waits"),
+    Column("owner", Text, comment="the process that may forward it"),
+    Column("epoch", Integer, nullable=False, server_default="0", comment="fences old owners"),
+    Column("client_gone", Boolean, nullable=False, server_default="false"),
+    Column("delivered_at", DateTime(timezone=True), comment="the whole answer was received"),
     # what came in
     Column("target", Text, nullable=False, comment="path and query string, secrets taken out"),
     Column("headers", JSONB, nullable=False, comment="pairs, secrets taken out"),
@@ -107,6 +113,7 @@ requests = Table(
     Column("output_tokens", Integer),
     Column("cache_read_tokens", Integer),
     Column("cache_write_tokens", Integer),
+    Column("usage_estimated", Boolean, nullable=False, server_default="false"),
     # milliseconds
     Column("accept_ms", Float),
     Column("query_ms", Float),
@@ -132,4 +139,39 @@ attempts = Table(
     Column("outcome", Text, comment="answered, upstream_error, unreachable, broken, abandoned"),
     Column("bytes", BigInteger),
     Column("reason", Text),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("fingerprint", LargeBinary, primary_key=True, comment="body, credential, session"),
+    Column("request_id", Text, nullable=False),
+    Column("keyed", Boolean, nullable=False, comment="by the client's own key: kept after delivery"),
+    _now("created_at"),
+    Index(None, "request_id"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True, comment="bytes of the answer before these"),
+    Column("data", LargeBinary, nullable=False),
+)
+
+vault = Table(
+    "vault",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False, comment="the headers, encrypted"),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index(None, "expires_at"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    _now("beat_at"),
 )
