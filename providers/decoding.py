@@ -9,6 +9,8 @@ import zstandard
 
 Decode = Callable[[bytes], bytes]
 
+_BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
+
 
 class Decoder:
     """Incremental. Once ``failed`` (nobody knows how, or the bytes make no sense) nothing comes
@@ -28,7 +30,7 @@ class Decoder:
         try:
             for step in self._steps:
                 chunk = step(chunk) if step else b""
-        except (zlib.error, brotli.error, zstandard.ZstdError):
+        except (zlib.error, _BROTLI_ERROR, zstandard.ZstdError):
             self.failed = True
             return b""
         return chunk
