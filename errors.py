@@ -4,6 +4,7 @@ PalimpsestError
 ├── BadRequest            400  the client must change the request
 │   └── BodyTooLarge      413
 ├── AlreadyEnded          409  nothing is left to do for this request
+│   └── Fenced                 another process carries it now
 ├── Forbidden             403  wrong Host, or the local token is missing
 ├── NotFound              404
 │   └── Expired           410  it was there; its retention is over
@@ -43,6 +44,10 @@ class BodyTooLarge(BadRequest):
 class AlreadyEnded(PalimpsestError):
     status = 409
     kind = "invalid_request_error"
+
+
+class Fenced(AlreadyEnded):
+    pass
 
 
 class Forbidden(PalimpsestError):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from store.requests import Settlement
+from store.records import Settlement
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
@@ -59,6 +59,15 @@ class Metrics:
         )
         self.unmanaged = self._counter(
             "palimpsest_requests_unmanaged", "Requests passed through without a workflow"
+        )
+        self.coalesced = self._counter(
+            "palimpsest_requests_coalesced", "Re-sends that joined a request under way"
+        )
+        self.reattached = self._counter(
+            "palimpsest_streams_reattached", "Re-sends that were given a recorded answer"
+        )
+        self.recovered = self._counter(
+            "palimpsest_recoveries", "Requests carried on after their process died"
         )
         self.degraded = self._counter(
             "palimpsest_requests_degraded", "Requests that went on without a phase", ["phase"]

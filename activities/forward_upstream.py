@@ -6,57 +6,99 @@ import structlog
 from temporalio import activity
 
 from activities.failures import failure, final, retry
-from errors import AlreadyEnded, CredentialsLost, DatabaseUnavailable, PalimpsestError
+from errors import (
+    AlreadyEnded,
+    DatabaseUnavailable,
+    Fenced,
+    NotFound,
+    PalimpsestError,
+)
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
+from providers.recovery import Recovery
 from providers.retry import RetryDue
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
 _HEARTBEAT_SECONDS = 1.0
+_HELD_SECONDS = 0.5
+_ANSWERED = ("answered", "upstream_error", "abandoned")
 
 _log = structlog.stdlib.get_logger()
 
 
 class ForwardUpstream:
-    """The activity; run twice it joins the call that is under way. ``owner`` names this process."""
+    """The activity; run twice it joins the call that is under way, returns the recorded end, or
+    takes over from a process that died. ``owner`` names this process."""
 
-    def __init__(self, exchanges: Exchanges, wire: Wire, owner: str) -> None:
+    def __init__(
+        self, exchanges: Exchanges, recovery: Recovery, wire: Wire, owner: str
+    ) -> None:
         self._exchanges = exchanges
+        self._recovery = recovery
         self._wire = wire
         self._owner = owner
 
     @activity.defn(name=FORWARD_UPSTREAM)
     async def run(self, forward: ForwardUpstreamInput) -> ForwardUpstreamResult:
-        exchange = self._exchanges.get(forward.request_id)
-        if exchange is None:
-            raise final(
-                CredentialsLost(
-                    "the process that held this request and its credentials is gone; send it again"
-                )
-            )
-        if exchange.call is None or exchange.call.done():
-            exchange.call = asyncio.create_task(self._attempt(exchange, forward))
         try:
+            exchange = self._exchanges.get(forward.request_id)
+            if exchange is None:
+                exchange = await self._recovery.exchange(forward.request_id)
+            if exchange.call is None or exchange.call.done():
+                exchange.call = asyncio.create_task(self._attempt(exchange, forward))
             return await self._watch(exchange, exchange.call)
         except RetryDue as due:
             raise retry(due) from due
+        except AlreadyEnded:
+            return await self._recorded(forward.request_id)
         except DatabaseUnavailable as error:
-            late = exchange.elapsed() > self._wire.limits.total
-            raise (final(error) if late else failure(error)) from error
+            raise failure(error) from error
         except PalimpsestError as error:
             raise final(error) from error
+        finally:
+            self._exchanges.forget_if_over(forward.request_id)
 
     async def _attempt(
         self, exchange: Exchange, forward: ForwardUpstreamInput
     ) -> ForwardUpstreamResult:
+        known = forward.known
         with structlog.contextvars.bound_contextvars(
-            request_id=exchange.request_id, conversation_id=forward.known.conversation_id
+            request_id=exchange.request_id, conversation_id=known.conversation_id
         ):
-            number = await self._wire.store.begin_attempt(exchange.request_id, self._owner)
-            if number is None:
-                raise AlreadyEnded("the request has ended")
-            exchange.degraded = forward.known.degraded or forward.plan.degraded
-            return await Attempt(self._wire, exchange, forward, number).run()
+            shown = {
+                "conversation_id": known.conversation_id,
+                "turn": known.turn if known.conversation_id else None,
+                "accept_ms": exchange.accept_ms,
+                "query_ms": known.took_ms,
+                "rewrite_ms": forward.plan.took_ms,
+            }
+            lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
+            if lease is None:
+                raise AlreadyEnded("the request has ended or another process carries it")
+            exchange.degraded = known.degraded or forward.plan.degraded
+            return await Attempt(self._wire, exchange, forward, lease).run()
+
+    async def _recorded(self, request_id: str) -> ForwardUpstreamResult:
+        """The end as it was recorded; while a living process works on it, look again soon."""
+        try:
+            row = await self._wire.store.row(request_id)
+        except NotFound as error:
+            raise final(error) from error
+        except DatabaseUnavailable as error:
+            raise failure(error) from error
+        if row["state"] != "ended":
+            raise retry(RetryDue("another process carries this request", _HELD_SECONDS))
+        attempts = await self._wire.store.attempts(request_id)
+        if row["outcome"] not in _ANSWERED:
+            raise final(Fenced(row["reason"] or row["outcome"]))
+        return ForwardUpstreamResult(
+            outcome=row["outcome"],
+            status=row["status"] or 0,
+            attempts=len(attempts),
+            input_tokens=row["input_tokens"] or 0,
+            output_tokens=row["output_tokens"] or 0,
+            stop_reason=row["stop_reason"],
+        )
 
     async def _watch(
         self, exchange: Exchange, call: asyncio.Task[ForwardUpstreamResult]
@@ -81,5 +123,6 @@ class ForwardUpstream:
             "phase": "streaming" if exchange.answer.head else "waiting",
             "provider": self._wire.upstream.base_url,
             "bytes": exchange.answer.size,
+            "tokens": exchange.output_tokens,
             "seconds": round(exchange.elapsed(), 1),
         }

@@ -16,6 +16,7 @@ import structlog
 from context.usage import AnswerReader
 from errors import (
     DatabaseUnavailable,
+    Fenced,
     PalimpsestError,
     StreamBroken,
     Unavailable,
@@ -28,9 +29,12 @@ from providers.exchange import Exchange
 from providers.headers import value_of
 from providers.release import Release
 from providers.retry import RETRYABLE, RetryDue, RetryLimits, delay_before_next, parse_retry_after
-from providers.settlement import Times, result, settlement
+from providers.settlement import Times, estimated_tokens, result, settlement
 from providers.upstream import Upstream, response_headers
-from store.requests import AttemptEnd, RequestStore, Settlement
+from store.journal import Journal, JournalWriter
+from store.records import AttemptEnd, Lease, Settlement
+from store.requests import RequestStore
+from store.spill import Spill
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
 _SETTLE_PATIENCE = 5.0
@@ -46,21 +50,24 @@ class Wire:
 
     upstream: Upstream
     store: RequestStore
+    journal: Journal
+    spill: Spill
     metrics: Metrics
     limits: RetryLimits
     idle_timeout: float
 
 
 class Attempt:
-    """Attempt ``number`` of a request; its row is already written."""
+    """One attempt at a request, under a lease; its row is already written."""
 
     def __init__(
-        self, wire: Wire, exchange: Exchange, forward: ForwardUpstreamInput, number: int
+        self, wire: Wire, exchange: Exchange, forward: ForwardUpstreamInput, lease: Lease
     ) -> None:
         self._wire = wire
         self._exchange = exchange
         self._forward = forward
-        self._number = number
+        self._lease = lease
+        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.epoch)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
         self._chunks: list[bytes] = []
@@ -71,6 +78,8 @@ class Attempt:
         """Returns how the request ended; raises RetryDue, or why it ended without an answer."""
         try:
             return await self._call()
+        except Fenced:
+            raise
         except RetryDue as due:
             await self._wire.store.close_attempt(
                 self._exchange.request_id, self._end("upstream_error", str(due))
@@ -104,7 +113,7 @@ class Attempt:
 
     def _retry_or_go_on(self, reason: str, retry_after: float | None = None) -> None:
         delay = delay_before_next(
-            self._wire.limits, self._number, self._exchange.elapsed(), retry_after
+            self._wire.limits, self._lease.number, self._exchange.elapsed(), retry_after
         )
         if delay is not None and not self._exchange.gave_up:
             raise RetryDue(reason, delay)
@@ -117,7 +126,11 @@ class Attempt:
         async for chunk in self._body(response):
             self._times.first_chunk = self._times.first_chunk or time.perf_counter()
             self._chunks.append(chunk)
+            self._journal.add(chunk)
+            if self._journal.fenced.is_set():
+                raise Fenced("another process carries this request now")
             self._reader.feed(decoder.feed(chunk))
+            self._exchange.output_tokens = estimated_tokens(self._reader.output_chars)
             self._check_error_event()
             self._write(release.feed(chunk))
         self._times.ended = time.perf_counter()
@@ -211,13 +224,14 @@ class Attempt:
     def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
         size = sum(map(len, self._chunks))
         status = self._head.status if self._head else None
-        return AttemptEnd(self._number, outcome, status, size, reason)
+        return AttemptEnd(self._lease, outcome, status, size, reason)
 
     async def _settle(
         self, outcome: str, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
-        """Commit the end. While the database is away the end waits for it in memory, and the
-        client, after a few seconds, no longer does."""
+        """Commit the end. When the database is away for too long the end goes to disk instead,
+        and is committed from there once it is back."""
+        await self._journal.close()
         end = settlement(
             self._exchange,
             self._forward,
@@ -227,16 +241,25 @@ class Attempt:
             head=self._head,
             content=b"".join(self._chunks),
             times=self._times,
+            journalled=self._journal.wrote,
         )
+        if not await self._commit(end):
+            await asyncio.to_thread(self._wire.spill.keep, end)
+            _log.warning("the end was put on disk until the database is back")
+        release()
+        self._wire.metrics.settled(end, self._exchange.view.model)
+        return end
+
+    async def _commit(self, end: Settlement) -> bool:
+        """False when the database did not take it within the patience."""
         started = time.perf_counter()
-        while True:
+        while time.perf_counter() - started < _SETTLE_PATIENCE:
             try:
-                await self._wire.store.settle(end)
+                if not await self._wire.store.settle(end):
+                    raise Fenced("the request was ended elsewhere")
             except DatabaseUnavailable as error:
-                if time.perf_counter() - started > _SETTLE_PATIENCE:
-                    release()
                 _log.warning("settlement waits", reason=str(error))
                 await asyncio.sleep(_SETTLE_PAUSE)
             else:
-                self._wire.metrics.settled(end, self._exchange.view.model)
-                return end
+                return True
+        return False

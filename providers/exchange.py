@@ -21,6 +21,8 @@ class Exchange:
 
     ``finishing`` is set when the provider's answer is whole and only the commit is left: from then
     on nothing stops it. ``gave_up`` tells a client that left from an operator who cancelled.
+    ``clients`` counts those who read the answer; ``output_tokens`` is an estimate while it runs.
+    ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
     """
 
     request_id: str
@@ -34,10 +36,18 @@ class Exchange:
     degraded: str | None = None
     finishing: bool = False
     gave_up: bool = False
+    recovered: bool = False
+    clients: int = 0
+    output_tokens: int = 0
 
     def elapsed(self) -> float:
         """Seconds since the request was received."""
         return time.perf_counter() - self.received
+
+    def is_over(self) -> bool:
+        """Its answer has ended, its call too, and no client is left."""
+        running = self.call is not None and not self.call.done()
+        return self.answer.ended and not running and not self.clients
 
     def stop(self) -> None:
         """Stop the upstream call, unless it is over but for the commit."""
@@ -76,6 +86,12 @@ class Exchanges:
         self._open.pop(request_id, None)
         if not self._open:
             self._none_left.set()
+
+    def forget_if_over(self, request_id: str) -> None:
+        """Forget an exchange that nobody reads and nobody writes any more."""
+        exchange = self._open.get(request_id)
+        if exchange and exchange.is_over():
+            self.forget(request_id)
 
     def fail(self, request_id: str, error: PalimpsestError) -> None:
         """Tell the client, if it is connected here, that no answer will come."""

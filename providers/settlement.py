@@ -4,10 +4,13 @@ from context.usage import AnswerReader
 from providers.answer import AnswerHead
 from providers.exchange import Exchange
 from providers.headers import recordable
-from store.requests import AttemptEnd, Settlement
+from store.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
 TENANT = "default"
+
+_CUT = ("broken", "abandoned", "cancelled")
+_CHARS_PER_TOKEN = 3.5
 
 
 class Times:
@@ -30,9 +33,11 @@ def settlement(
     head: AnswerHead | None,
     content: bytes,
     times: Times,
+    journalled: bool,
 ) -> Settlement:
     """``content`` is the provider's answer as it came, whole or as far as it got."""
     known = forward.known
+    usage, estimated = _usage(reader, outcome, forward.plan.input_tokens)
     return Settlement(
         request_id=exchange.request_id,
         tenant=TENANT,
@@ -42,13 +47,15 @@ def settlement(
         response_headers=recordable(head.headers if head else ()),
         response=content,
         stop_reason=reader.stop_reason,
-        usage=_usage(reader),
+        usage=usage,
+        usage_estimated=estimated,
         times=_times(exchange, forward, times),
         counted_tokens=forward.plan.counted_tokens,
         conversation_id=known.conversation_id,
         turn=known.turn if known.conversation_id else None,
         chain=bytes.fromhex(known.chain) if known.chain else None,
         depth=len(exchange.view.messages),
+        journalled=journalled,
     )
 
 
@@ -57,25 +64,37 @@ def result(end: Settlement, status: int) -> ForwardUpstreamResult:
     return ForwardUpstreamResult(
         outcome=end.outcome,
         status=status,
-        attempts=end.attempt.number,
+        attempts=end.attempt.lease.number,
         input_tokens=end.usage["input_total"] or 0,
         output_tokens=end.usage["output_tokens"] or 0,
         stop_reason=end.stop_reason,
     )
 
 
-def _usage(reader: AnswerReader) -> dict[str, int | None]:
+def estimated_tokens(characters: int) -> int:
+    """Tokens of so many characters of output, roughly."""
+    return round(characters / _CHARS_PER_TOKEN)
+
+
+def _usage(
+    reader: AnswerReader, outcome: str, planned: int | None
+) -> tuple[dict[str, int | None], bool]:
+    """What the provider reported, and whether some of it is our estimate: an answer that broke
+    off has no final count of its output, and perhaps none of its input."""
     usage = reader.usage
+    cut = outcome in _CUT
     if usage is None:
         names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
-        return {**dict.fromkeys(names), "input_total": None}
+        guess = planned if cut else None
+        return {**dict.fromkeys(names), "input_tokens": guess, "input_total": guess}, cut
+    written = estimated_tokens(reader.output_chars) if cut else 0
     return {
         "input_tokens": usage.input,
-        "output_tokens": usage.output,
+        "output_tokens": max(usage.output, written),
         "cache_read_tokens": usage.cache_read,
         "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
         "input_total": usage.prompt,
-    }
+    }, cut
 
 
 def _times(

@@ -1,65 +1,25 @@
 """The life of a request in the database: accepted, forwarding, ended; one statement each."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from context.frame import Frame, rebuild
-from context.view import RequestView
 from errors import Expired, NotFound
 from store import statements
 from store.blobs import Blob, unpack
 from store.capture import CapturedBody, capture
 from store.database import Database
 from store.known import Known
+from store.records import Accepted, AttemptEnd, Held, Lease, Settlement
 
 # Larger bodies are split and compressed on a thread, so that the event loop stays free.
 _INLINE_BYTES = 64 * 1024
 
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What the edge knows of a request when it commits it; no secret is in any field."""
-
-    id: str
-    tenant: str
-    target: str
-    headers: str
-    view: RequestView
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """How one call on the wire ended."""
-
-    number: int
-    outcome: str
-    status: int | None = None
-    bytes: int | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """The end of a request: its last attempt, its answer and what it cost. Times in ms."""
-
-    request_id: str
-    tenant: str
-    attempt: AttemptEnd
-    outcome: str
-    reason: str | None
-    response_headers: str
-    response: bytes
-    stop_reason: str | None
-    usage: dict[str, int | None]
-    times: dict[str, float | None]
-    counted_tokens: int | None
-    conversation_id: str | None
-    turn: int | None
-    chain: bytes | None
-    depth: int
+VAULT_SECONDS = 7200
+"""Longest life of credentials in the vault: longer than a request may take."""
 
 
 class RequestStore:
@@ -69,20 +29,28 @@ class RequestStore:
         self._database = database
         self._known = Known()
 
-    async def accept(self, request: Accepted) -> None:
-        """Commit a request with everything new in its body."""
+    async def accept(self, request: Accepted) -> str:
+        """Commit a request with everything new in its body, and return its id; when another one
+        holds its claim, return that one's id and write nothing."""
         if len(request.view.body) > _INLINE_BYTES:
             body = await asyncio.to_thread(capture, request.view, self._known)
         else:
             body = capture(request.view, self._known)
-        await self._database.run(statements.ACCEPT, _accept_values(request, body))
-        self._known.add([blob.hash for blob in body.blobs])
-        self._known.add([node.hash for node in body.nodes])
+        rows = await self._database.run(statements.ACCEPT, _accept_values(request, body))
+        holder = str(rows[0]["request_id"]) if rows else request.id
+        if holder == request.id:
+            self._known.add([blob.hash for blob in body.blobs])
+            self._known.add([node.hash for node in body.nodes])
+        return holder
 
-    async def begin_attempt(self, request_id: str, owner: str) -> int | None:
-        """Write the row of a call before its first byte; None when the request has ended."""
-        rows = await self._database.run(statements.BEGIN, {"id": request_id, "owner": owner})
-        return int(rows[0]["number"]) if rows else None
+    async def begin_attempt(
+        self, request_id: str, owner: str, shown: dict[str, Any]
+    ) -> Lease | None:
+        """Take the lease and write the row of a call before its first byte; None when the request
+        has ended or a living process holds it. ``shown``: conversation, turn, phases so far."""
+        values = {"id": request_id, "owner": owner, **shown}
+        rows = await self._database.run(statements.BEGIN, values)
+        return Lease(rows[0]["number"], rows[0]["epoch"]) if rows else None
 
     async def close_attempt(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that will be tried again."""
@@ -90,13 +58,39 @@ class RequestStore:
             statements.CLOSE_ATTEMPT, {"id": request_id, **_attempt_values(end)}
         )
 
-    async def settle(self, end: Settlement) -> None:
-        """Outcome, usage, answer and the closing of the attempt, in one transaction."""
+    async def settle(self, end: Settlement) -> bool:
+        """Outcome, usage, answer and the closing of the attempt, in one transaction; False when
+        the request had ended or the lease is lost, and nothing was written."""
         if len(end.response) > _INLINE_BYTES:
             blob = await asyncio.to_thread(Blob.of, end.response)
         else:
             blob = Blob.of(end.response)
-        await self._database.run(statements.SETTLE, _settle_values(end, blob))
+        return bool(await self._database.run(statements.SETTLE, _settle_values(end, blob)))
+
+    async def held(self, request_id: str) -> Held | None:
+        """What a re-send wants to know of the request it may belong to."""
+        rows = await self._database.run(statements.HELD, {"id": request_id})
+        return Held(**rows[0]) if rows else None
+
+    async def sealed(self, request_id: str) -> bytes | None:
+        """What the vault holds for a request."""
+        rows = await self._database.run(statements.SEALED, {"id": request_id})
+        return rows[0]["sealed"] if rows else None
+
+    async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
+        """The request's client left, or is back, at this edge."""
+        await self._database.run(
+            statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone}
+        )
+
+    async def delivered(self, request_ids: Sequence[str]) -> None:
+        """Their clients have the whole answer: the same body is a new request from now on."""
+        await self._database.run(statements.DELIVERED, {"ids": list(request_ids)})
+
+    async def strays(self, older_than: float) -> list[tuple[str, str]]:
+        """Id and model of requests that were accepted so many seconds ago and have not ended."""
+        rows = await self._database.run(statements.STRAYS, {"older_than": older_than})
+        return [(row["id"], row["model"]) for row in rows]
 
     async def fail(self, request_id: str, outcome: str, status: int, reason: str) -> bool:
         """End a request that has no answer; False when it had ended before."""
@@ -155,6 +149,13 @@ def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
         "skeleton": body.skeleton,
         "parts": list(body.parts),
         "node": body.node,
+        "edge": request.edge,
+        "sealed": request.sealed,
+        "vault_seconds": VAULT_SECONDS,
+        "identity": request.identity.identity,
+        "fingerprint": request.identity.fingerprint if request.claims else None,
+        "keyed": request.identity.keyed,
+        "seize": request.seize,
         "blob_hash": [blob.hash for blob in body.blobs],
         "blob_codec": [blob.codec for blob in body.blobs],
         "blob_size": [blob.size for blob in body.blobs],
@@ -168,7 +169,8 @@ def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
 
 def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
     return {
-        "number": end.number,
+        "number": end.lease.number,
+        "epoch": end.lease.epoch,
         "attempt_outcome": end.outcome,
         "attempt_status": end.status,
         "attempt_bytes": end.bytes,
@@ -192,6 +194,8 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "blob_data": blob.data,
         "stop_reason": end.stop_reason,
         **end.usage,
+        "usage_estimated": end.usage_estimated,
+        "journalled": end.journalled,
         **end.times,
         "counted_tokens": end.counted_tokens,
         "conversation_id": end.conversation_id,

@@ -3,41 +3,68 @@
 from sqlalchemy import text
 
 ACCEPT = text("""
-WITH new_blobs AS (
+WITH claim AS (
+    INSERT INTO claims (fingerprint, request_id, keyed)
+    SELECT CAST(:fingerprint AS bytea), :id, :keyed WHERE CAST(:fingerprint AS bytea) IS NOT NULL
+    ON CONFLICT (fingerprint) DO UPDATE
+        SET request_id = CASE WHEN :seize THEN excluded.request_id ELSE claims.request_id END
+    RETURNING request_id
+), won AS (
+    SELECT CAST(:id AS text) AS id WHERE NOT EXISTS (SELECT FROM claim WHERE request_id <> :id)
+), new_blobs AS (
     INSERT INTO blobs (hash, codec, size, data)
-    SELECT * FROM unnest(CAST(:blob_hash AS bytea[]), CAST(:blob_codec AS smallint[]),
-                         CAST(:blob_size AS int[]), CAST(:blob_data AS bytea[]))
+    SELECT blob.* FROM won, unnest(
+        CAST(:blob_hash AS bytea[]), CAST(:blob_codec AS smallint[]),
+        CAST(:blob_size AS int[]), CAST(:blob_data AS bytea[])) AS blob
     ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 ), new_nodes AS (
     INSERT INTO nodes (hash, parent, message, depth)
-    SELECT * FROM unnest(CAST(:node_hash AS bytea[]), CAST(:node_parent AS bytea[]),
-                         CAST(:node_message AS bytea[]), CAST(:node_depth AS int[]))
+    SELECT node.* FROM won, unnest(
+        CAST(:node_hash AS bytea[]), CAST(:node_parent AS bytea[]),
+        CAST(:node_message AS bytea[]), CAST(:node_depth AS int[])) AS node
     ON CONFLICT (hash) DO UPDATE SET touched_at = now()
+), sealed AS (
+    INSERT INTO vault (request_id, sealed, expires_at)
+    SELECT won.id, :sealed, now() + make_interval(secs => :vault_seconds) FROM won
+), accepted AS (
+    INSERT INTO requests (id, tenant, state, model, stream, target, headers, body_bytes,
+                          message_count, skeleton, parts, node, identity, edge)
+    SELECT won.id, :tenant, 'accepted', :model, :stream, :target, CAST(:headers AS jsonb),
+           :body_bytes, :message_count, :skeleton, CAST(:parts AS bytea[]), :node,
+           :identity, :edge
+    FROM won
 )
-INSERT INTO requests (id, tenant, state, model, stream, target, headers, body_bytes,
-                      message_count, skeleton, parts, node)
-VALUES (:id, :tenant, 'accepted', :model, :stream, :target, CAST(:headers AS jsonb), :body_bytes,
-        :message_count, :skeleton, CAST(:parts AS bytea[]), :node)
+SELECT request_id FROM claim
 """)
 
 BEGIN = text("""
 WITH live AS (
-    UPDATE requests SET state = 'forwarding' WHERE id = :id AND state <> 'ended' RETURNING id
+    UPDATE requests SET state = 'forwarding', owner = :owner, epoch = epoch + 1,
+        conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
+        accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
+        rewrite_ms = CAST(:rewrite_ms AS float)
+    WHERE id = :id AND state <> 'ended' AND (owner IS NULL OR owner = :owner OR NOT EXISTS (
+        SELECT FROM processes
+        WHERE processes.owner = requests.owner AND beat_at > now() - interval '3 seconds'))
+    RETURNING id, epoch
 ), crashed AS (
-    UPDATE attempts SET closed_at = now(), outcome = 'unknown'
-    WHERE request_id = :id AND closed_at IS NULL
+    UPDATE attempts SET closed_at = now(), outcome = 'unknown',
+        reason = 'the process that called was gone before it told how the call ended'
+    WHERE request_id IN (SELECT id FROM live) AND closed_at IS NULL
 )
 INSERT INTO attempts (request_id, number, owner)
 SELECT live.id, 1 + COALESCE((SELECT max(number) FROM attempts WHERE request_id = :id), 0), :owner
 FROM live
-RETURNING number
+RETURNING number, (SELECT epoch FROM live) AS epoch
 """)
 
 CLOSE_ATTEMPT = text("""
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
     reason = CAST(:attempt_reason AS text)
+FROM requests
 WHERE request_id = :id AND number = :number AND closed_at IS NULL
+    AND requests.id = :id AND requests.epoch = :epoch
 """)
 
 SETTLE = text("""
@@ -54,13 +81,20 @@ WITH ended AS (
         rewrite_ms = CAST(:rewrite_ms AS float), overhead_ms = CAST(:overhead_ms AS float),
         upstream_first_byte_ms = CAST(:upstream_first_byte_ms AS float),
         first_byte_ms = CAST(:first_byte_ms AS float), total_ms = CAST(:total_ms AS float),
-        conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int)
-    WHERE id = :id AND state <> 'ended' RETURNING id
+        conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
+        usage_estimated = :usage_estimated
+    WHERE id = :id AND state <> 'ended' AND epoch = :epoch RETURNING id
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
         status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
         reason = CAST(:attempt_reason AS text)
-    WHERE request_id = :id AND number = :number
+    WHERE request_id IN (SELECT id FROM ended) AND number = :number
+), forgotten AS (
+    DELETE FROM vault WHERE request_id IN (SELECT id FROM ended)
+), unclaimed AS (
+    DELETE FROM claims WHERE request_id IN (SELECT id FROM ended) AND :outcome <> 'answered'
+), superseded AS (
+    DELETE FROM journal WHERE :journalled AND request_id IN (SELECT id FROM ended)
 ), answer AS (
     INSERT INTO blobs (hash, codec, size, data)
     SELECT :blob_hash, CAST(:blob_codec AS smallint), CAST(:blob_size AS int), :blob_data FROM ended
@@ -70,26 +104,60 @@ WITH ended AS (
     SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int)
     FROM ended WHERE CAST(:chain AS bytea) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (chain) DO NOTHING
+), conversation AS (
+    INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
+    SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),
+           CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0)
+    FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
+    ON CONFLICT (id) DO UPDATE SET updated_at = now(),
+        turns = greatest(c.turns, excluded.turns),
+        token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio, excluded.token_ratio,
+                               c.token_ratio)
 )
-INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
-SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),
-       CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0)
-FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
-ON CONFLICT (id) DO UPDATE SET updated_at = now(),
-    turns = greatest(c.turns, excluded.turns),
-    token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio, excluded.token_ratio,
-                           c.token_ratio)
+SELECT id FROM ended
 """)
 
 FAIL = text("""
-WITH closed AS (
+WITH ended AS (
+    UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
+        reason = :reason
+    WHERE id = :id AND state <> 'ended'
+    RETURNING id
+), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = 'unknown', reason = :reason
-    WHERE request_id = :id AND closed_at IS NULL
+    WHERE request_id IN (SELECT id FROM ended) AND closed_at IS NULL
+), forgotten AS (
+    DELETE FROM vault WHERE request_id IN (SELECT id FROM ended)
+), unclaimed AS (
+    DELETE FROM claims WHERE request_id IN (SELECT id FROM ended)
+), superseded AS (
+    DELETE FROM journal WHERE request_id IN (SELECT id FROM ended)
 )
-UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
-    reason = :reason
-WHERE id = :id AND state <> 'ended'
-RETURNING id
+SELECT id FROM ended
+""")
+
+CLIENT = text("UPDATE requests SET client_gone = :gone, edge = :edge WHERE id = :id")
+
+DELIVERED = text("""
+WITH unclaimed AS (
+    DELETE FROM claims WHERE request_id = ANY(CAST(:ids AS text[])) AND NOT keyed
+)
+UPDATE requests SET delivered_at = now() WHERE id = ANY(CAST(:ids AS text[]))
+""")
+
+SEALED = text("SELECT sealed FROM vault WHERE request_id = :id AND expires_at > now()")
+
+HELD = text("""
+SELECT r.state, r.outcome, r.client_gone, r.delivered_at IS NOT NULL AS delivered, r.identity,
+       EXISTS (SELECT FROM processes p
+               WHERE p.owner = r.edge AND p.beat_at > now() - interval '3 seconds') AS edge_lives
+FROM requests r WHERE r.id = :id
+""")
+
+STRAYS = text("""
+SELECT id, model FROM requests
+WHERE state <> 'ended' AND accepted_at < now() - make_interval(secs => :older_than)
+ORDER BY accepted_at LIMIT 100
 """)
 
 ROW = text("SELECT * FROM requests WHERE id = :id")

@@ -1,0 +1,93 @@
+"""Committing a request, or finding the one that it is a re-send of."""
+
+import asyncio
+import dataclasses
+import time
+
+from api.proxy import Proxy
+from api.resend import Known, is_resend
+from errors import NotFound
+from providers.exchange import Exchange
+from providers.headers import recordable, recordable_target
+from providers.recorded import replay
+from providers.settlement import TENANT
+from store.identity import Identity, identify
+from store.records import Accepted
+from store.vault import Sealed
+
+_INLINE_BYTES = 256 * 1024
+
+
+async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
+    """The exchange to answer from: this one, now committed, or that of the request it repeats."""
+    identity = await _identity(exchange)
+    if identity.named and await _repeats(proxy, identity, identity.named):
+        return await _attached(proxy, identity.named, exchange)
+    started = time.perf_counter()
+    record = _record(proxy, exchange, identity)
+    holder = await proxy.requests.accept(record)
+    if holder != exchange.request_id:
+        if await _repeats(proxy, identity, holder):
+            return await _attached(proxy, holder, exchange)
+        await proxy.requests.accept(dataclasses.replace(record, seize=True))
+    exchange.accept_ms = (time.perf_counter() - started) * 1000
+    return exchange
+
+
+async def _identity(exchange: Exchange) -> Identity:
+    body = exchange.view.body
+    if len(body) > _INLINE_BYTES:
+        return await asyncio.to_thread(identify, exchange.target, exchange.headers, body)
+    return identify(exchange.target, exchange.headers, body)
+
+
+def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> Accepted:
+    sealed = Sealed(exchange.target, exchange.headers)
+    return Accepted(
+        id=exchange.request_id,
+        tenant=TENANT,
+        target=recordable_target(exchange.target),
+        headers=recordable(exchange.headers),
+        view=exchange.view,
+        edge=proxy.owner,
+        sealed=proxy.vault.seal(exchange.request_id, sealed),
+        identity=identity,
+        claims=proxy.settings.coalesce != "never",
+    )
+
+
+async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
+    held = await proxy.requests.held(holder)
+    if held is None:
+        return False
+    local = proxy.exchanges.get(holder)
+    delivered = held.delivered or proxy.deliveries.delivered(holder)
+    connected = local.clients > 0 if local else held.edge_lives and held.state != "ended"
+    known = Known(
+        same_identity=held.identity == identity.identity,
+        ended_without_answer=held.state == "ended" and held.outcome != "answered",
+        delivered=delivered,
+        waiting=connected and not held.client_gone,
+    )
+    return is_resend(proxy.settings.coalesce, identity, known)
+
+
+async def _attached(proxy: Proxy, holder: str, exchange: Exchange) -> Exchange:
+    """The holder's exchange, if it is under way here; else this one under the holder's id, with
+    the recorded answer, or for whichever process carries the request on."""
+    local = proxy.exchanges.get(holder)
+    if local is not None:
+        proxy.metrics.coalesced.inc()
+        return local
+    adopted = dataclasses.replace(exchange, request_id=holder)
+    try:
+        row, content = await proxy.requests.response(holder)
+    except NotFound:
+        proxy.metrics.coalesced.inc()
+        proxy.exchanges.add(adopted)
+        await proxy.requests.client(holder, proxy.owner, gone=False)
+        await proxy.starter.ensure(holder, exchange.view.model)
+    else:
+        proxy.metrics.reattached.inc()
+        replay(adopted.answer, row, content)
+    return adopted

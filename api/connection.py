@@ -1,0 +1,39 @@
+"""What became of a client's connection: still open, closed, or reset before it had all."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_KEY = "palimpsest_connection"
+
+
+@dataclass(slots=True)
+class Connection:
+    """``reset``: the peer cut it, so that bytes handed to it last may not have arrived."""
+
+    open: bool = True
+    reset: bool = False
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with its connection's fate shown to the application."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connection = Connection()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[_KEY] = self._connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.open = False
+        self._connection.reset = exc is not None
+        super().connection_lost(exc)
+
+
+def connection_of(scope: Scope) -> Connection:
+    """The connection a request came on; one that stays open where the server is another."""
+    return scope.get(_KEY) or Connection()

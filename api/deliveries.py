@@ -1,0 +1,57 @@
+"""Answers that were handed to their client: delivered, unless a reset follows within two seconds.
+
+The database learns of deliveries in batches; until then this process knows them.
+"""
+
+import asyncio
+
+import structlog
+
+from api.connection import Connection
+from errors import DatabaseUnavailable
+from store.requests import RequestStore
+
+RESET_SECONDS = 2.0
+_FLUSH_SECONDS = 0.5
+
+_log = structlog.stdlib.get_logger()
+
+
+class Deliveries:
+    """``edge`` names this process."""
+
+    def __init__(self, requests: RequestStore, edge: str) -> None:
+        self._requests = requests
+        self._edge = edge
+        self._drained: dict[str, tuple[Connection, float]] = {}
+
+    def drained(self, request_id: str, connection: Connection) -> None:
+        """The last byte of this answer was handed to the connection."""
+        now = asyncio.get_running_loop().time()
+        self._drained[request_id] = (connection, now + RESET_SECONDS)
+
+    def delivered(self, request_id: str) -> bool:
+        """Whether a client that is still connected has had the whole answer."""
+        entry = self._drained.get(request_id)
+        return entry is not None and entry[0].open
+
+    async def run(self) -> None:
+        """Tell the database, for ever."""
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except DatabaseUnavailable as error:
+                _log.warning("deliveries wait", reason=str(error))
+
+    async def flush(self, *, all_of_them: bool = False) -> None:
+        """Settle those whose two seconds are over; at the end of the process, all."""
+        now = asyncio.get_running_loop().time()
+        due = [key for key, (_, at) in self._drained.items() if all_of_them or at <= now]
+        delivered = [key for key in due if not self._drained[key][0].reset]
+        if delivered:
+            await self._requests.delivered(delivered)
+        for key in set(due) - set(delivered):
+            await self._requests.client(key, self._edge, gone=True)
+        for key in due:
+            del self._drained[key]

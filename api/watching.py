@@ -1,0 +1,36 @@
+"""Looking after a client whose answer does not come: it may have ended elsewhere."""
+
+from api.proxy import Proxy
+from errors import DatabaseUnavailable, NotFound, StreamBroken, from_status
+from providers.exchange import Exchange
+from providers.recorded import replay
+
+
+async def look(proxy: Proxy, exchange: Exchange) -> None:
+    """Give the client what another process recorded; notice a workflow that was ended."""
+    try:
+        row = await proxy.requests.row(exchange.request_id)
+        if row["state"] == "ended":
+            await _give(proxy, exchange)
+        elif not await proxy.starter.is_running(exchange.request_id):
+            reason = "an operator ended the workflow"
+            if await proxy.requests.fail(exchange.request_id, "cancelled", 503, reason):
+                exchange.answer.fail(StreamBroken(f"the request ended: {reason}"))
+    except DatabaseUnavailable:
+        return
+
+
+async def _give(proxy: Proxy, exchange: Exchange) -> None:
+    if exchange.answer.ended or exchange.finishing:
+        return
+    try:
+        row, content = await proxy.requests.response(exchange.request_id)
+    except NotFound:
+        row = await proxy.requests.row(exchange.request_id)
+        reason = str(row["reason"] or row["outcome"])
+        exchange.answer.fail(from_status(row["status"] or 503, "api_error", reason))
+        return
+    if row["outcome"] == "answered" and exchange.answer.head is None:
+        replay(exchange.answer, row, content)
+    else:
+        exchange.answer.fail(StreamBroken(str(row["reason"] or "the answer broke off")))

@@ -1,0 +1,23 @@
+"""A recorded answer, given again byte for byte."""
+
+from sqlalchemy import RowMapping
+
+from providers.answer import Answer, AnswerHead
+from providers.headers import RawHeaders
+
+
+def replay(answer: Answer, row: RowMapping, content: bytes) -> None:
+    """Write a request's recorded answer, from its row and the provider's bytes."""
+    answer.begin(AnswerHead(row["status"], recorded_headers(row)))
+    if content:
+        answer.write(content)
+    answer.end()
+
+
+def recorded_headers(row: RowMapping) -> RawHeaders:
+    """The headers as they were recorded: a secret among them was taken out and is left out."""
+    return tuple(
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in row["response_headers"] or ()
+        if value != "[redacted]"
+    )

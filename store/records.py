@@ -1,0 +1,80 @@
+"""What is written of a request at each step of its life. No field of any holds a secret in clear."""
+
+from dataclasses import dataclass
+
+from context.view import RequestView
+from store.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request as the edge commits it.
+
+    ``edge`` names the process whose client waits; ``sealed`` is for the vault. ``identity`` makes
+    a claim on being the only such request; None makes none. ``seize`` takes a claim from another.
+    """
+
+    id: str
+    tenant: str
+    target: str
+    headers: str
+    view: RequestView
+    edge: str
+    sealed: bytes
+    identity: Identity
+    claims: bool = True
+    seize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to call for a request: attempt ``number``, fenced by ``epoch``."""
+
+    number: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How one call on the wire ended."""
+
+    lease: Lease
+    outcome: str
+    status: int | None = None
+    bytes: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of a request: its last attempt, its answer and what it cost. Times in ms."""
+
+    request_id: str
+    tenant: str
+    attempt: AttemptEnd
+    outcome: str
+    reason: str | None
+    response_headers: str
+    response: bytes
+    stop_reason: str | None
+    usage: dict[str, int | None]
+    usage_estimated: bool
+    times: dict[str, float | None]
+    counted_tokens: int | None
+    conversation_id: str | None
+    turn: int | None
+    chain: bytes | None
+    depth: int
+    journalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Another request with the same claim, as the database knows it."""
+
+    state: str
+    outcome: str | None
+    client_gone: bool
+    delivered: bool
+    identity: bytes | None
+    edge_lives: bool

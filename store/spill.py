@@ -1,0 +1,43 @@
+"""Ends that the database could not take: on disk, synced, until it can."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from store.records import Settlement
+
+
+class Spill:
+    """A directory of settlements, one file each. Blocking: call it from a thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def keep(self, end: Settlement) -> None:
+        """Write a settlement so that it survives a crash of the machine."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = self._directory / f"{end.request_id}.new"
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.msgpack.encode(end))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(self._path(end.request_id))
+        directory = os.open(self._directory, os.O_RDONLY)
+        os.fsync(directory)
+        os.close(directory)
+
+    def kept(self) -> list[Settlement]:
+        """Every settlement that waits."""
+        return [
+            msgspec.msgpack.decode(path.read_bytes(), type=Settlement)
+            for path in sorted(self._directory.glob("*.end"))
+        ]
+
+    def forget(self, request_id: str) -> None:
+        """The database has it."""
+        self._path(request_id).unlink(missing_ok=True)
+
+    def _path(self, request_id: str) -> Path:
+        return self._directory / f"{request_id}.end"
