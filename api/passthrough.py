@@ -12,7 +12,6 @@ from errors import UpstreamUnreachable
 from providers.upstream import response_headers
 
 router = APIRouter()
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @router.head("/")
@@ -21,9 +20,8 @@ async def is_there() -> Response:
     return Response()
 
 
-@router.api_route("/{path:path}", methods=_METHODS)
 async def pass_through(request: Request) -> Response:
-    """Also `/v1/messages/count_tokens` and `/v1/models`."""
+    """Any other path with any method, `/v1/messages/count_tokens` and `/v1/models` among them."""
     proxy = proxy_of(request)
     proxy.metrics.unmanaged.inc()
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
