@@ -70,12 +70,16 @@ class Attempt:
     async def run(self) -> ForwardUpstreamResult:
         """Returns how the request ended; raises RetryDue, or why it ended without an answer."""
         try:
-            return await self._call()
+            return await self._until_ended()
         except RetryDue as due:
             await self._wire.store.close_attempt(
                 self._exchange.request_id, self._end("upstream_error", str(due))
             )
             raise
+
+    async def _until_ended(self) -> ForwardUpstreamResult:
+        try:
+            return await self._call()
         except asyncio.CancelledError:
             return await self._stopped()
         except PalimpsestError as error:
