@@ -2,35 +2,43 @@
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from activities.close_request import CloseRequest
 from activities.forward_upstream import ForwardUpstream
 from activities.query_intelligence import QueryIntelligence
 from activities.rewrite_context import RewriteContext
 from api.admission import Admission
+from api.deliveries import Deliveries
 from api.departures import Departures
 from api.proxy import Proxy
 from engine.bootstrap import bootstrap
 from engine.connect import connect
 from engine.starter import Starter
+from engine.strays import Strays
 from engine.worker import build_worker
-from errors import StartupFailed
+from errors import DatabaseUnavailable, StartupFailed
 from metrics import Metrics
 from providers.attempt import Wire
 from providers.exchange import Exchanges
+from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.upstream import Upstream
 from settings import Settings
 from stack.local_token import local_token
 from store.conversations import ConversationStore
 from store.database import Database
+from store.journal import Journal
 from store.migrate import migrate
+from store.processes import Heart
 from store.requests import RequestStore
 from store.retention import Retention
+from store.spill import Spill
 from store.stats import StatsStore
+from store.vault import Vault, vault_key
 from workflows.contracts import Deadlines
 
 
@@ -53,9 +61,17 @@ async def proxy_process(
         exchanges = Exchanges()
         metrics = Metrics(lambda: len(exchanges))
         requests = RequestStore(database)
+        journal = Journal(database)
+        vault = Vault(vault_key(settings.vault_key, settings.data_dir))
+        spill = Spill(settings.data_dir / "spill")
+        owner = _owner()
+        heart = Heart(database, owner)
+        await heart.beat()
         wire = Wire(
             upstream=upstream,
             store=requests,
+            journal=journal,
+            spill=spill,
             metrics=metrics,
             limits=RetryLimits(settings.retry_attempts, settings.retry_total),
             idle_timeout=settings.idle_timeout,
@@ -66,13 +82,23 @@ async def proxy_process(
             [
                 QueryIntelligence(exchanges, requests, ConversationStore(database)).run,
                 RewriteContext(exchanges, requests, metrics, settings.context_window).run,
-                ForwardUpstream(exchanges, wire, _owner()).run,
+                ForwardUpstream(
+                    exchanges, Recovery(exchanges, requests, vault, metrics), wire, owner
+                ).run,
                 CloseRequest(exchanges, requests, metrics).run,
             ],
             concurrency=settings.max_concurrent_requests,
             graceful=settings.drain_timeout,
             remote_activities=remote_activities,
         )
+        starter = Starter(
+            client,
+            settings.task_queue,
+            Deadlines(),
+            settings.engine_timeout,
+            attributes=attributes,
+        )
+        deliveries = Deliveries(requests, owner)
         proxy = Proxy(
             settings=settings,
             database=database,
@@ -81,13 +107,7 @@ async def proxy_process(
             exchanges=exchanges,
             upstream=upstream,
             metrics=metrics,
-            starter=Starter(
-                client,
-                settings.task_queue,
-                Deadlines(),
-                settings.engine_timeout,
-                attributes=attributes,
-            ),
+            starter=starter,
             worker=worker,
             admission=Admission(
                 settings.allowed_hosts,
@@ -95,20 +115,36 @@ async def proxy_process(
                 local_token(settings.data_dir),
                 settings.max_body_bytes,
             ),
-            departures=Departures(exchanges, requests, settings.client_gone_grace),
+            departures=Departures(
+                exchanges, requests, deliveries, owner, settings.client_gone_grace
+            ),
+            deliveries=deliveries,
+            journal=journal,
+            vault=vault,
+            owner=owner,
+        )
+        strays = Strays(requests, exchanges, starter, spill)
+        await strays.commit_spilled()
+        loops = (
+            heart.run(),
+            deliveries.run(),
+            strays.run(),
+            Retention(database, settings.retention_days, settings.capture_max_bytes).run(),
         )
         async with worker:
-            sweeping = asyncio.create_task(
-                Retention(database, settings.retention_days, settings.capture_max_bytes).run()
-            )
+            tasks = [asyncio.create_task(loop) for loop in loops]
             try:
                 yield proxy
             finally:
-                sweeping.cancel()
+                for task in tasks:
+                    task.cancel()
+                with suppress(DatabaseUnavailable):
+                    await deliveries.flush(all_of_them=True)
     finally:
         await upstream.close()
         await database.close()
 
 
 def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """A name that no other process has, nor a later one with the same pid."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

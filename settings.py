@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     upstream_url: HttpUrl = Field("https://api.anthropic.com", description="The Messages API")
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("palimpsest")),
-        description="Database, engine state, token and logs; default: the XDG data directory",
+        description="Database, engine state, token and logs; `palimpsest` in the XDG data directory",
     )
     context_window: int | None = Field(
         None, ge=1000, description="Context window in tokens, instead of the model table's"
@@ -72,13 +72,22 @@ class Settings(BaseSettings):
     first_byte_timeout: float = Field(600, gt=0, description="Silence before the upstream's answer")
     idle_timeout: float = Field(300, gt=0, description="Silence within the upstream's answer")
     commit_after: float = Field(
-        15, gt=0, description="Wait this long for the upstream's status before answering 200"
+        15, gt=0, description="A stream waits this long for the upstream's status, then 200 is sent"
     )
     ping_after: float = Field(15, gt=0, description="Silence after which a stream gets a ping")
     client_gone_grace: float = Field(
         30,
         ge=0,
         description="How long an upstream call goes on without its client; `inf`: for ever",
+    )
+    coalesce: Literal["always", "session", "never"] = Field(
+        "session", description="Which identical requests are one: see `docs/architecture.md`"
+    )
+    on_outage: Literal["refuse", "pass"] = Field(
+        "refuse", description="Engine or database down: 503, or pass first turns through unmanaged"
+    )
+    vault_key: str | None = Field(
+        None, description="Key of the credentials' vault, base64 of 32 bytes; default: a file"
     )
     drain_timeout: float = Field(
         30, ge=0, description="How long running streams may finish after SIGTERM"
@@ -87,17 +96,22 @@ class Settings(BaseSettings):
         5, gt=0, description="Bounded wait for the engine and the database, then 503"
     )
     temporal_server: Literal["dev", "postgres"] = Field(
-        "dev", description="Embedded engine: the dev server, or the real server on Postgres"
+        "dev",
+        description="Embedded engine: `dev`, the CLI's server, or `postgres`, the real one (needs Go)",
     )
     task_queue: str = Field(
-        "palimpsest", min_length=1, description="Task queue, for several proxies in one namespace"
+        "palimpsest",
+        min_length=1,
+        description="Task queue; each edge process of a namespace needs one of its own",
     )
     max_concurrent_requests: int = Field(
         1000, ge=1, description="Forwards that run at once in one process"
     )
 
     temporal_address: str | None = Field(
-        None, validation_alias=_bare("TEMPORAL_ADDRESS"), description="Default: embedded"
+        None,
+        validation_alias=_bare("TEMPORAL_ADDRESS"),
+        description="`host:port` of a Temporal server, instead of the embedded one",
     )
     temporal_namespace: str = Field(
         "default", validation_alias=_bare("TEMPORAL_NAMESPACE"), description="Namespace to use"
@@ -111,7 +125,7 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         None,
         validation_alias=_bare("DATABASE_URL"),
-        description="`postgresql://…`; default: embedded",
+        description="`postgresql://…` of a database, instead of the embedded one",
     )
     qdrant_url: HttpUrl | None = Field(
         None, validation_alias=_bare("QDRANT_URL"), description="Qdrant server; not used yet"

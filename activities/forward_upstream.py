@@ -30,9 +30,7 @@ class ForwardUpstream:
     """The activity; run twice it joins the call that is under way, returns the recorded end, or
     takes over from a process that died. ``owner`` names this process."""
 
-    def __init__(
-        self, exchanges: Exchanges, recovery: Recovery, wire: Wire, owner: str
-    ) -> None:
+    def __init__(self, exchanges: Exchanges, recovery: Recovery, wire: Wire, owner: str) -> None:
         self._exchanges = exchanges
         self._recovery = recovery
         self._wire = wire

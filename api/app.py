@@ -2,14 +2,16 @@
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
+from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import health, messages, passthrough, requests, stats
+from api import health, messages, passthrough, requests, stats, stream
 from api.errors import error_response
 from api.proxy import Proxy
 from api.request_id import RequestIds, request_id_of
-from errors import Forbidden, PalimpsestError
+from errors import BadRequest, Forbidden, PalimpsestError
 
 _log = structlog.stdlib.get_logger()
 
@@ -18,19 +20,27 @@ def build_app(proxy: Proxy) -> ASGIApp:
     """The application of one proxy process."""
     app = FastAPI(title="Palimpsest", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.proxy = proxy
-    for module in (messages, requests, stats, health, passthrough):
+    for module in (messages, stream, requests, stats, health, passthrough):
         app.include_router(module.router)
+    app.mount("/", request_response(passthrough.pass_through))
 
     async def translate(request: Request, error: Exception) -> Response:
-        known = error if isinstance(error, PalimpsestError) else _unforeseen(error)
+        known = _known(error)
         proxy.metrics.refused.labels(str(known.status)).inc()
         if known.status >= 500:
             _log.warning("refused", status=known.status, reason=str(known))
         return error_response(known, request_id_of(request.scope))
 
     app.add_exception_handler(PalimpsestError, translate)
+    app.add_exception_handler(RequestValidationError, translate)
     app.add_exception_handler(Exception, translate)
     return RequestIds(_HostCheck(app, proxy))
+
+
+def _known(error: Exception) -> PalimpsestError:
+    if isinstance(error, RequestValidationError):
+        return BadRequest("; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors()))
+    return error if isinstance(error, PalimpsestError) else _unforeseen(error)
 
 
 def _unforeseen(error: Exception) -> PalimpsestError:

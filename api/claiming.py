@@ -7,6 +7,7 @@ import time
 from api.proxy import Proxy
 from api.resend import Known, is_resend
 from errors import NotFound
+from providers.answer import Answer
 from providers.exchange import Exchange
 from providers.headers import recordable, recordable_target
 from providers.recorded import replay
@@ -79,7 +80,7 @@ async def _attached(proxy: Proxy, holder: str, exchange: Exchange) -> Exchange:
     if local is not None:
         proxy.metrics.coalesced.inc()
         return local
-    adopted = dataclasses.replace(exchange, request_id=holder)
+    adopted = dataclasses.replace(exchange, request_id=holder, answer=Answer(), clients=0)
     try:
         row, content = await proxy.requests.response(holder)
     except NotFound:

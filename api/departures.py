@@ -5,7 +5,9 @@ import math
 
 import structlog
 
-from errors import DatabaseUnavailable
+from api.connection import Connection
+from api.deliveries import Deliveries
+from errors import DatabaseUnavailable, Unavailable
 from providers.exchange import Exchange, Exchanges
 from store.requests import RequestStore
 
@@ -13,44 +15,59 @@ _log = structlog.stdlib.get_logger()
 
 
 class Departures:
-    """Forgets exchanges whose call is over, and gives up the others after ``grace`` seconds."""
+    """Gives up an exchange that nobody reads after ``grace`` seconds; ``edge`` is this process."""
 
-    def __init__(self, exchanges: Exchanges, requests: RequestStore, grace: float) -> None:
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        requests: RequestStore,
+        deliveries: Deliveries,
+        edge: str,
+        grace: float,
+    ) -> None:
         self._exchanges = exchanges
         self._requests = requests
-        self._grace = grace
+        self._deliveries = deliveries
+        self._edge = edge
+        self._grace = None if math.isinf(grace) else grace
         self._waiting: set[asyncio.Task[None]] = set()
 
+    def answered(self, exchange: Exchange, connection: Connection) -> None:
+        """A client was handed the whole of what there is."""
+        exchange.clients -= 1
+        if exchange.answer.error is None:
+            self._deliveries.drained(exchange.request_id, connection)
+        self._exchanges.forget_if_over(exchange.request_id)
+
     def left(self, exchange: Exchange) -> None:
-        """The client of this exchange has gone before the end of its answer."""
-        task = asyncio.create_task(self._see_off(exchange))
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        """A client has gone before the end of its answer."""
+        exchange.clients -= 1
+        if not exchange.clients:
+            task = asyncio.create_task(self._see_off(exchange))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
 
     async def _see_off(self, exchange: Exchange) -> None:
         _log.info("client left", grace=self._grace)
-        grace = None if math.isinf(self._grace) else self._grace
         try:
-            async with asyncio.timeout(grace):
-                async for _ in exchange.answer.read(None):
-                    pass
+            await self._requests.client(exchange.request_id, self._edge, gone=True)
+        except DatabaseUnavailable as error:
+            _log.warning("the client's leaving could not be recorded", reason=str(error))
+        try:
+            async with asyncio.timeout(self._grace):
+                await exchange.answer.over()
         except TimeoutError:
-            await self._give_up(exchange)
-        finally:
-            self.done(exchange)
+            # A client that came back in time, or a call that outlived its own edge, goes on.
+            if not exchange.clients and not exchange.recovered:
+                await self._give_up(exchange)
+        self._exchanges.forget_if_over(exchange.request_id)
 
     async def _give_up(self, exchange: Exchange) -> None:
         exchange.give_up()
         if exchange.call is None or exchange.call.done():
             # Between two attempts: the row that has ended keeps the next one from being made.
+            exchange.answer.fail(Unavailable("the client left"))
             try:
                 await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
             except DatabaseUnavailable as error:
                 _log.warning("the client's leaving could not be recorded", reason=str(error))
-
-    def done(self, exchange: Exchange) -> None:
-        """Nobody reads this exchange's answer any more; keep it while its call settles."""
-        if exchange.call and not exchange.call.done():
-            exchange.call.add_done_callback(lambda _: self._exchanges.forget(exchange.request_id))
-        else:
-            self._exchanges.forget(exchange.request_id)

@@ -1,7 +1,6 @@
 """`POST /v1/messages`: commit the request, start its workflow, hand on the answer."""
 
 import asyncio
-import time
 
 import structlog
 from fastapi import APIRouter, Request
@@ -9,15 +8,16 @@ from starlette.responses import Response
 
 from api.admission import check_encoding
 from api.answering import AnswerResponse
+from api.claiming import claim
+from api.connection import connection_of
+from api.outage import unmanaged
 from api.proxy import Proxy, proxy_of
-from api.request_id import request_id_of
+from api.request_id import request_id_of, show_request_id
 from api.target import target_of
+from api.watching import look
 from context.view import RequestView, parse
-from errors import DatabaseUnavailable, EngineUnavailable
+from errors import DatabaseUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
-from providers.headers import recordable, recordable_target
-from providers.settlement import TENANT
-from store.requests import Accepted
 
 router = APIRouter()
 _INLINE_BYTES = 64 * 1024
@@ -37,29 +37,20 @@ async def create_message(request: Request) -> Response:
         target=target_of(request.scope),
         headers=tuple(request.scope["headers"]),
     )
-    await _accept(proxy, exchange)
-    proxy.exchanges.add(exchange)
     try:
-        await proxy.starter.start(exchange.request_id, exchange.view.model)
-    except EngineUnavailable as error:
-        proxy.exchanges.forget(exchange.request_id)
-        await _refuse(proxy, exchange.request_id, error)
-        raise
+        carried = await _carry(proxy, exchange)
+    except Unavailable as error:
+        return await unmanaged(proxy, exchange, error)
+    show_request_id(request.scope, carried.request_id)
+    connection = connection_of(request.scope)
     return AnswerResponse(
-        exchange,
+        carried,
         commit_after=proxy.settings.commit_after,
         ping_after=proxy.settings.ping_after,
-        is_running=lambda: _is_running(proxy, exchange.request_id),
-        on_left=lambda: proxy.departures.left(exchange),
-        on_answered=lambda: proxy.departures.done(exchange),
+        look=lambda: look(proxy, carried),
+        on_left=lambda: proxy.departures.left(carried),
+        on_answered=lambda: proxy.departures.answered(carried, connection),
     )
-
-
-async def _is_running(proxy: Proxy, request_id: str) -> bool:
-    running = await proxy.starter.is_running(request_id)
-    if not running:
-        await proxy.requests.fail(request_id, "cancelled", 503, "an operator ended the workflow")
-    return running
 
 
 async def _view(body: bytes) -> RequestView:
@@ -68,23 +59,31 @@ async def _view(body: bytes) -> RequestView:
     return parse(body)
 
 
-async def _accept(proxy: Proxy, exchange: Exchange) -> None:
-    started = time.perf_counter()
-    await proxy.requests.accept(
-        Accepted(
-            id=exchange.request_id,
-            tenant=TENANT,
-            target=recordable_target(exchange.target),
-            headers=recordable(exchange.headers),
-            view=exchange.view,
-        )
-    )
-    exchange.accept_ms = (time.perf_counter() - started) * 1000
+async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
+    """Commit the request and start its workflow, or join the one it repeats. The exchange is
+    known here before it is committed, so that a re-send finds it at once."""
+    exchange.clients = 1
+    proxy.exchanges.add(exchange)
+    try:
+        carried = await claim(proxy, exchange)
+        if carried is exchange:
+            await proxy.starter.start(exchange.request_id, exchange.view.model)
+    except PalimpsestError as error:
+        exchange.answer.fail(error)
+        proxy.exchanges.forget(exchange.request_id)
+        await _refuse(proxy, exchange.request_id, error)
+        raise
+    if carried is not exchange:
+        proxy.exchanges.forget(exchange.request_id)
+        carried.clients += 1
+    return carried
 
 
-async def _refuse(proxy: Proxy, request_id: str, error: EngineUnavailable) -> None:
+async def _refuse(proxy: Proxy, request_id: str, error: PalimpsestError) -> None:
     """The engine may have taken the request and only its answer was lost: the row that has ended
     keeps the workflow from calling the provider for nobody."""
+    if isinstance(error, DatabaseUnavailable):
+        return
     try:
         await proxy.requests.fail(request_id, "failed", error.status, str(error))
     except DatabaseUnavailable as again:

@@ -6,13 +6,13 @@ import httpx
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.proxy import proxy_of
+from api.proxy import Proxy, proxy_of
 from api.target import target_of
 from errors import UpstreamUnreachable
+from providers.headers import RawHeaders
 from providers.upstream import response_headers
 
 router = APIRouter()
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @router.head("/")
@@ -21,18 +21,21 @@ async def is_there() -> Response:
     return Response()
 
 
-@router.api_route("/{path:path}", methods=_METHODS)
 async def pass_through(request: Request) -> Response:
-    """Also `/v1/messages/count_tokens` and `/v1/models`."""
+    """Any other path with any method, `/v1/messages/count_tokens` and `/v1/models` among them."""
     proxy = proxy_of(request)
-    proxy.metrics.unmanaged.inc()
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-    upstream = await proxy.upstream.send(
-        request.method,
-        target_of(request.scope),
-        request.scope["headers"],
-        await proxy.admission.body(request) if has_body else b"",
-    )
+    body = await proxy.admission.body(request) if has_body else b""
+    headers: RawHeaders = tuple(request.scope["headers"])
+    return await relay(proxy, request.method, target_of(request.scope), headers, body)
+
+
+async def relay(
+    proxy: Proxy, method: str, target: bytes, headers: RawHeaders, body: bytes
+) -> Response:
+    """One request to the provider, and its answer as it comes."""
+    proxy.metrics.unmanaged.inc()
+    upstream = await proxy.upstream.send(method, target, headers, body)
     response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
     response.raw_headers = list(response_headers(upstream))
     return response

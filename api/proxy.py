@@ -7,6 +7,7 @@ from starlette.requests import Request
 from temporalio.worker import Worker
 
 from api.admission import Admission
+from api.deliveries import Deliveries
 from api.departures import Departures
 from engine.starter import Starter
 from metrics import Metrics
@@ -14,13 +15,15 @@ from providers.exchange import Exchanges
 from providers.upstream import Upstream
 from settings import Settings
 from store.database import Database
+from store.journal import Journal
 from store.requests import RequestStore
 from store.stats import StatsStore
+from store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """One proxy process."""
+    """One proxy process; ``owner`` is its name."""
 
     settings: Settings
     database: Database
@@ -33,6 +36,10 @@ class Proxy:
     worker: Worker
     admission: Admission
     departures: Departures
+    deliveries: Deliveries
+    journal: Journal
+    vault: Vault
+    owner: str
 
 
 def proxy_of(request: Request) -> Proxy:

@@ -19,6 +19,11 @@ def request_id_of(scope: Scope) -> str:
     return str(scope[_KEY])
 
 
+def show_request_id(scope: Scope, request_id: str) -> None:
+    """A re-send is answered under the id of the request it repeats."""
+    scope[_KEY] = request_id
+
+
 class RequestIds:
     """ASGI middleware: names each request, binds the name to its log lines, shows it."""
 
@@ -34,7 +39,7 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = (HEADER, request_id.encode())
+                own = (HEADER, request_id_of(scope).encode())
                 others = [pair for pair in message["headers"] if pair[0].lower() != HEADER]
                 message["headers"] = [*others, own]
             await send(message)

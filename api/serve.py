@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import build_app
+from api.connection import EdgeProtocol
 from api.proxy import Proxy
 from composition import proxy_process
 from errors import StartupFailed
@@ -33,7 +34,7 @@ def edge_config(app: ASGIApp) -> uvicorn.Config:
     """uvicorn without its own logs, headers and opinions on signals."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=EdgeProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

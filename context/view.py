@@ -16,11 +16,17 @@ from errors import BadRequest
 
 Span = tuple[int, int]
 
+
+class _Role(msgspec.Struct):
+    role: str = ""
+
+
 _WHITESPACE = re.compile(rb"[ \t\n\r]*")
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_ROLE = msgspec.json.Decoder(_Role)
 _NAME = msgspec.json.Decoder(str)
 _TOO_DEEP = "The request body is not valid JSON: nested too deeply"
 _SKIPPER = JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -46,6 +52,10 @@ class RequestView:
     separators: tuple[bytes, ...] = field(repr=False)
     suffix: bytes = field(repr=False)
     spans: Mapping[str, Span] = field(repr=False)
+
+    def has_assistant_turn(self) -> bool:
+        """Whether the model has already spoken in this conversation."""
+        return any(_ROLE.decode(message).role == "assistant" for message in self.messages)
 
 
 def parse(body: bytes) -> RequestView:

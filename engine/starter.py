@@ -3,7 +3,14 @@
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from errors import EngineUnavailable
@@ -61,6 +68,28 @@ class Starter:
                 f"Temporal did not take the request: {error.message}"
             ) from error
         return bool(getattr(handle, "__temporal_eagerly_started", False))
+
+    async def ensure(self, request_id: str, model: str) -> bool:
+        """Start the request's workflow unless it runs; False when it has already ended."""
+        try:
+            await self._client.start_workflow(
+                WORKFLOW,
+                ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
+                id=request_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=timedelta(seconds=2),
+                rpc_timeout=self._timeout,
+                search_attributes=self._shown(model),
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        except RPCError as error:
+            raise EngineUnavailable(
+                f"Temporal did not take the request: {error.message}"
+            ) from error
+        return True
 
     async def is_running(self, request_id: str) -> bool:
         """Whether the engine still carries the request; True when the engine cannot be asked."""

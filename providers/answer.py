@@ -57,6 +57,10 @@ class Answer:
         """Wait for the head or for the end without one; False after ``timeout`` seconds."""
         return await self._wait(lambda: self.head is not None or self.ended, timeout)
 
+    async def over(self) -> None:
+        """Wait for the end, whichever it is."""
+        await self._wait(lambda: self.ended, None)
+
     async def read(self, silence: float | None) -> AsyncIterator[bytes | None]:
         """Every chunk from the start; None whenever nothing came for ``silence`` seconds."""
         position = 0

@@ -77,16 +77,22 @@ class Attempt:
     async def run(self) -> ForwardUpstreamResult:
         """Returns how the request ended; raises RetryDue, or why it ended without an answer."""
         try:
-            return await self._call()
-        except Fenced:
-            raise
+            return await self._until_ended()
         except RetryDue as due:
             await self._wire.store.close_attempt(
                 self._exchange.request_id, self._end("upstream_error", str(due))
             )
             raise
+        finally:
+            await self._journal.close()
+
+    async def _until_ended(self) -> ForwardUpstreamResult:
+        try:
+            return await self._call()
         except asyncio.CancelledError:
             return await self._stopped()
+        except Fenced:
+            raise
         except PalimpsestError as error:
             return await self._broke(error)
 

@@ -1,6 +1,7 @@
 """The journal: an answer's bytes as they arrive, in the database, a few at a time."""
 
 import asyncio
+from contextlib import suppress
 
 from sqlalchemy import text
 
@@ -39,6 +40,7 @@ class JournalWriter:
         self._position = 0
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = False
         self.fenced = asyncio.Event()
         self.wrote = False
 
@@ -51,20 +53,19 @@ class JournalWriter:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop writing; the settlement holds the whole answer."""
+        """Stop writing, once a write under way is over; the settlement holds the whole answer."""
+        self._closing = True
+        self._full.set()
         if self._task:
-            self._task.cancel()
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
-        while not self.fenced.is_set():
-            try:
+        while not self.fenced.is_set() and not self._closing:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._full.wait()
-            except TimeoutError:
-                pass
             self._full.clear()
-            if self._pending:
+            if self._pending and not self._closing:
                 await self._flush()
 
     async def _flush(self) -> None:

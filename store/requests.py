@@ -79,9 +79,7 @@ class RequestStore:
 
     async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
         """The request's client left, or is back, at this edge."""
-        await self._database.run(
-            statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone}
-        )
+        await self._database.run(statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone})
 
     async def delivered(self, request_ids: Sequence[str]) -> None:
         """Their clients have the whole answer: the same body is a new request from now on."""

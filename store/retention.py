@@ -40,6 +40,7 @@ class Retention:
     async def sweep(self) -> None:
         """One pass; each statement is a transaction, and any of them may be the last."""
         await self._database.run(_EXPIRE, {"days": self._days})
+        await self._database.run(_VAULT)
         await self._collect()
         while await self.stored_bytes() > self._max_bytes:
             if not await self._database.run(_EVICT, {"batch": _BATCH}):
@@ -53,7 +54,13 @@ class Retention:
         return int(rows[0]["stored"])
 
     async def _collect(self) -> None:
-        for statement in (_UNREFERENCED_NODES, _UNREFERENCED_BLOBS, _HEADS, _CONVERSATIONS):
+        for statement in (
+            _ORPHANS,
+            _UNREFERENCED_NODES,
+            _UNREFERENCED_BLOBS,
+            _HEADS,
+            _CONVERSATIONS,
+        ):
             await self._database.run(statement)
 
 
@@ -65,6 +72,15 @@ WITH gone AS (
     RETURNING id
 )
 DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
+""")
+_VAULT = text("DELETE FROM vault WHERE expires_at < now()")
+_ORPHANS = text("""
+WITH unclaimed AS (
+    DELETE FROM claims WHERE created_at < now() - interval '1 hour'
+        AND NOT EXISTS (SELECT FROM requests WHERE requests.id = claims.request_id)
+)
+DELETE FROM journal
+WHERE NOT EXISTS (SELECT FROM requests WHERE requests.id = journal.request_id)
 """)
 _EVICT = text("""
 WITH gone AS (

@@ -146,7 +146,9 @@ claims = Table(
     metadata,
     Column("fingerprint", LargeBinary, primary_key=True, comment="body, credential, session"),
     Column("request_id", Text, nullable=False),
-    Column("keyed", Boolean, nullable=False, comment="by the client's own key: kept after delivery"),
+    Column(
+        "keyed", Boolean, nullable=False, comment="by the client's own key: kept after delivery"
+    ),
     _now("created_at"),
     Index(None, "request_id"),
 )

@@ -7,7 +7,9 @@ import pytest
 
 from tests.e2e import claude_code
 from tests.e2e.claude_code import ClaudeCode
+from tests.e2e.histories import forget
 from tests.e2e.tap import Tap
+from tests.e2e.traffic import answered
 from tests.e2e.whole import until_ready, whole
 from tests.stack.running import Up
 from tests.upstream import Pace, Simulator
@@ -41,8 +43,16 @@ async def shared_up(
         yield up
 
 
+@pytest.fixture(scope="session")
+async def forgotten(shared_up: Up) -> str:
+    """A request whose history is being deleted, from the start on, since that takes its time."""
+    request_id = await answered(shared_up, "to be forgotten")
+    await forget(shared_up, request_id)
+    return request_id
+
+
 @pytest.fixture
-async def up(shared_up: Up) -> Up:
+async def up(shared_up: Up, forgotten: str) -> Up:
     """The session's stack, ready."""
     await until_ready(shared_up)
     return shared_up

@@ -6,11 +6,10 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from sqlalchemy import text
-from temporalio.client import Client
 
-from stack import state
 from stack.postgres import EmbeddedPostgres
 from store.blobs import unpack
+from tests.e2e.histories import engine
 from tests.stack.running import Up
 
 Place = tuple[str, bytes]
@@ -64,8 +63,7 @@ async def _tables(data_dir: Path) -> AsyncIterator[Place]:
 
 
 async def _histories(data_dir: Path) -> AsyncIterator[Place]:
-    port = state.load(data_dir).ports["temporal.grpc"]
-    client = await Client.connect(f"127.0.0.1:{port}")
+    client = await engine(data_dir)
     async for run in client.list_workflows():
         history = await client.get_workflow_handle(run.id).fetch_history()
         yield f"history {run.id}", b"".join(event.SerializeToString() for event in history.events)

@@ -42,6 +42,8 @@ async def test_a_killed_edge_ends_its_request_on_record(up: Up, slow: Simulator)
 async def test_a_stream_outlives(role: str, up: Up, slow: Simulator) -> None:
     async with streaming(up, body(f"{role} dies", stream=True)) as stream:
         await kill(up, role)
+        [call] = slow.log.messages
+        assert call.ended == "open", "it was killed in mid-stream"
         assert b"message_stop" in await stream.rest()
     slow.app.pace = Pace()
 
@@ -49,7 +51,6 @@ async def test_a_stream_outlives(role: str, up: Up, slow: Simulator) -> None:
     row = await ended(up, stream.request_id)
 
     assert (row["outcome"], row["status"], row["stop_reason"]) == ("answered", 200, "end_turn")
-    [call] = slow.log.messages
     assert stream.got == bytes(call.answer) == await content(up, stream.request_id, "response")
     assert (await send(up, body("next"))).status_code == 200
 

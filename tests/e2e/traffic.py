@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 import httpx
 import msgspec
 
+from tests.e2e.whole import ended
 from tests.stack.running import Up
 
 KEY = {"x-api-key": "sk-ant-e2e"}
+_TOOL = {"name": "noop", "description": "Nothing.", "input_schema": {"type": "object"}}
 _VERSION = {"anthropic-version": "2023-06-01"}
 
 
 def body(text: str = "hello", **fields: object) -> bytes:
-    """A small Messages request."""
-    frame = {"model": "claude-sonnet-4-6", "max_tokens": 1000, **fields}
+    """A small Messages request; its tool makes it more than a side call to the provider."""
+    frame = {"model": "claude-sonnet-4-6", "max_tokens": 1000, "tools": [_TOOL], **fields}
     return msgspec.json.encode({**frame, "messages": [{"role": "user", "content": text}]})
 
 
@@ -23,6 +25,13 @@ async def send(
 ) -> httpx.Response:
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         return await client.post(up.url + path, content=content, headers={**_VERSION, **headers})
+
+
+async def answered(up: Up, text: str) -> str:
+    """The id of a request that was answered and is on record."""
+    answer = await send(up, body(text))
+    assert answer.status_code == 200, answer.text
+    return str((await ended(up, answer.headers["x-palimpsest-request-id"]))["id"])
 
 
 class Stream:
