@@ -10,6 +10,7 @@ from errors import AlreadyEnded, CredentialsLost, DatabaseUnavailable, Palimpses
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
 from providers.retry import RetryDue
+from providers.settlement import recorded_result
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
 _HEARTBEAT_SECONDS = 1.0
@@ -29,11 +30,10 @@ class ForwardUpstream:
     async def run(self, forward: ForwardUpstreamInput) -> ForwardUpstreamResult:
         exchange = self._exchanges.get(forward.request_id)
         if exchange is None:
-            raise final(
-                CredentialsLost(
-                    "the process that held this request and its credentials is gone; send it again"
-                )
+            lost = CredentialsLost(
+                "the process that held this request and its credentials is gone; send it again"
             )
+            return await self._recorded(forward.request_id, lost)
         if exchange.call is None or exchange.call.done():
             exchange.call = asyncio.create_task(self._attempt(exchange, forward))
         try:
@@ -43,8 +43,23 @@ class ForwardUpstream:
         except DatabaseUnavailable as error:
             late = exchange.elapsed() > self._wire.limits.total
             raise (final(error) if late else failure(error)) from error
+        except AlreadyEnded as error:
+            return await self._recorded(forward.request_id, error)
         except PalimpsestError as error:
             raise final(error) from error
+
+    async def _recorded(self, request_id: str, otherwise: PalimpsestError) -> ForwardUpstreamResult:
+        """The end that is on record, for an engine that lost sight of it; else ``otherwise``."""
+        store = self._wire.store
+        try:
+            row = await store.row(request_id)
+            attempts = await store.attempts(request_id)
+        except DatabaseUnavailable as error:
+            raise failure(error) from error
+        end = recorded_result(row, len(attempts))
+        if end is None:
+            raise final(otherwise)
+        return end
 
     async def _attempt(
         self, exchange: Exchange, forward: ForwardUpstreamInput
