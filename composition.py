@@ -50,6 +50,7 @@ async def proxy_process(
     DATABASE_URL, which the supervisor sets for the embedded stack."""
     if settings.database_url is None or settings.temporal_address is None:
         raise StartupFailed("set DATABASE_URL and TEMPORAL_ADDRESS, or start all with `make up`")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url, settings.engine_timeout)
     upstream = Upstream(
         settings.upstream_url, settings.connect_timeout, settings.first_byte_timeout

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     upstream_url: HttpUrl = Field("https://api.anthropic.com", description="The Messages API")
     data_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("palimpsest")),
-        description="Database, engine state, token and logs; `palimpsest` in the XDG data directory",
+        description="Database, engine state, token and logs; by default in the XDG data directory",
     )
     context_window: int | None = Field(
         None, ge=1000, description="Context window in tokens, instead of the model table's"
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     temporal_server: Literal["dev", "postgres"] = Field(
         "dev",
-        description="Embedded engine: `dev`, the CLI's server, or `postgres`, the real one (needs Go)",
+        description="Embedded engine: the dev server, or the real server on Postgres (needs Go)",
     )
     task_queue: str = Field(
         "palimpsest",

@@ -8,8 +8,8 @@ from temporalio import activity
 from activities.failures import failure, final, retry
 from errors import (
     AlreadyEnded,
+    CredentialsLost,
     DatabaseUnavailable,
-    Fenced,
     NotFound,
     PalimpsestError,
 )
@@ -17,11 +17,11 @@ from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
 from providers.recovery import Recovery
 from providers.retry import RetryDue
+from providers.settlement import recorded_result
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
 _HEARTBEAT_SECONDS = 1.0
 _HELD_SECONDS = 0.5
-_ANSWERED = ("answered", "upstream_error", "abandoned")
 
 _log = structlog.stdlib.get_logger()
 
@@ -47,14 +47,32 @@ class ForwardUpstream:
             return await self._watch(exchange, exchange.call)
         except RetryDue as due:
             raise retry(due) from due
-        except AlreadyEnded:
-            return await self._recorded(forward.request_id)
         except DatabaseUnavailable as error:
             raise failure(error) from error
+        except (AlreadyEnded, CredentialsLost) as error:
+            return await self._recorded(forward.request_id, error)
         except PalimpsestError as error:
             raise final(error) from error
         finally:
             self._exchanges.forget_if_over(forward.request_id)
+
+    async def _recorded(self, request_id: str, otherwise: PalimpsestError) -> ForwardUpstreamResult:
+        """The end that is on record, for an engine that lost sight of it; else ``otherwise``, or
+        another look soon, while a living process works on it."""
+        store = self._wire.store
+        try:
+            row = await store.row(request_id)
+            attempts = await store.attempts(request_id)
+        except DatabaseUnavailable as error:
+            raise failure(error) from error
+        except NotFound as error:
+            raise final(error) from error
+        end = recorded_result(row, len(attempts))
+        if end is not None:
+            return end
+        if row["state"] != "ended" and isinstance(otherwise, AlreadyEnded):
+            raise retry(RetryDue("another process carries this request", _HELD_SECONDS))
+        raise final(otherwise)
 
     async def _attempt(
         self, exchange: Exchange, forward: ForwardUpstreamInput
@@ -75,28 +93,6 @@ class ForwardUpstream:
                 raise AlreadyEnded("the request has ended or another process carries it")
             exchange.degraded = known.degraded or forward.plan.degraded
             return await Attempt(self._wire, exchange, forward, lease).run()
-
-    async def _recorded(self, request_id: str) -> ForwardUpstreamResult:
-        """The end as it was recorded; while a living process works on it, look again soon."""
-        try:
-            row = await self._wire.store.row(request_id)
-        except NotFound as error:
-            raise final(error) from error
-        except DatabaseUnavailable as error:
-            raise failure(error) from error
-        if row["state"] != "ended":
-            raise retry(RetryDue("another process carries this request", _HELD_SECONDS))
-        attempts = await self._wire.store.attempts(request_id)
-        if row["outcome"] not in _ANSWERED:
-            raise final(Fenced(row["reason"] or row["outcome"]))
-        return ForwardUpstreamResult(
-            outcome=row["outcome"],
-            status=row["status"] or 0,
-            attempts=len(attempts),
-            input_tokens=row["input_tokens"] or 0,
-            output_tokens=row["output_tokens"] or 0,
-            stop_reason=row["stop_reason"],
-        )
 
     async def _watch(
         self, exchange: Exchange, call: asyncio.Task[ForwardUpstreamResult]

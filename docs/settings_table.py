@@ -35,7 +35,7 @@ def _shown(default: object) -> str:
         case bool():
             return f"`{str(default).lower()}`"
         case _ if default is PydanticUndefined:
-            return "by system"
+            return "XDG"
         case _:
             return f"`{default}`"
 

@@ -1,5 +1,7 @@
 """The end of a request as one value, from what the attempt saw."""
 
+from sqlalchemy import RowMapping
+
 from context.usage import AnswerReader
 from providers.answer import AnswerHead
 from providers.exchange import Exchange
@@ -8,6 +10,7 @@ from store.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
 TENANT = "default"
+_WITH_RESULT = frozenset(("answered", "upstream_error", "abandoned"))
 
 _CUT = ("broken", "abandoned", "cancelled")
 _CHARS_PER_TOKEN = 3.5
@@ -68,6 +71,21 @@ def result(end: Settlement, status: int) -> ForwardUpstreamResult:
         input_tokens=end.usage["input_total"] or 0,
         output_tokens=end.usage["output_tokens"] or 0,
         stop_reason=end.stop_reason,
+    )
+
+
+def recorded_result(row: RowMapping, attempts: int) -> ForwardUpstreamResult | None:
+    """What the workflow is told of a request that was settled before; None if it was not."""
+    if row["outcome"] not in _WITH_RESULT:
+        return None
+    prompt = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+    return ForwardUpstreamResult(
+        outcome=row["outcome"],
+        status=row["status"] or 0,
+        attempts=attempts,
+        input_tokens=sum(row[name] or 0 for name in prompt),
+        output_tokens=row["output_tokens"] or 0,
+        stop_reason=row["stop_reason"],
     )
 
 

@@ -1,4 +1,4 @@
-"""What is written of a request at each step of its life. No field of any holds a secret in clear."""
+"""What is written of a request at each step of its life; no secret is in clear in any of it."""
 
 from dataclasses import dataclass
 

@@ -54,13 +54,7 @@ class Retention:
         return int(rows[0]["stored"])
 
     async def _collect(self) -> None:
-        for statement in (
-            _ORPHANS,
-            _UNREFERENCED_NODES,
-            _UNREFERENCED_BLOBS,
-            _HEADS,
-            _CONVERSATIONS,
-        ):
+        for statement in _COLLECT:
             await self._database.run(statement)
 
 
@@ -121,3 +115,4 @@ _CONVERSATIONS = text("""
 DELETE FROM conversations WHERE updated_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT FROM heads WHERE heads.conversation_id = conversations.id)
 """)
+_COLLECT = (_ORPHANS, _UNREFERENCED_NODES, _UNREFERENCED_BLOBS, _HEADS, _CONVERSATIONS)

@@ -111,8 +111,8 @@ WITH ended AS (
     FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (id) DO UPDATE SET updated_at = now(),
         turns = greatest(c.turns, excluded.turns),
-        token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio, excluded.token_ratio,
-                               c.token_ratio)
+        token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio,
+                               excluded.token_ratio, c.token_ratio)
 )
 SELECT id FROM ended
 """)

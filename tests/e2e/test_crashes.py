@@ -1,14 +1,17 @@
 """kill -9 of any part with a stream in flight: what can go on does, the rest ends on record."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.e2e.histories import engine
 from tests.e2e.traffic import body, send, streaming
 from tests.e2e.whole import ENDED_WITHIN, content, ended, kill, request_row, until_ready, whole
 from tests.stack.running import Up
 from tests.upstream import Pace, Simulator
+from workflows.proxy_request import ProxyRequest
 
 SLOW = Pace(between_events=0.1, text_chars=1000)
 
@@ -53,6 +56,27 @@ async def test_a_stream_outlives(role: str, up: Up, slow: Simulator) -> None:
     assert (row["outcome"], row["status"], row["stop_reason"]) == ("answered", 200, "end_turn")
     assert stream.got == bytes(call.answer) == await content(up, stream.request_id, "response")
     assert (await send(up, body("next"))).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["temporal", "postgres"])
+async def test_an_answer_that_ends_in_an_outage_is_recorded_once(
+    role: str, up: Up, slow: Simulator
+) -> None:
+    async with streaming(up, body(f"{role} away", stream=True)) as stream:
+        await stream.until(b"content_block_stop")
+        await kill(up, role)
+        assert b"message_stop" in await stream.rest()
+    slow.app.pace = Pace()
+
+    await until_ready(up)
+    row = await ended(up, stream.request_id)
+    workflow = (await engine(up.data_dir)).get_workflow_handle_for(
+        ProxyRequest.run, stream.request_id
+    )
+    result = await asyncio.wait_for(workflow.result(), 30)
+
+    assert (row["outcome"], result.outcome) == ("answered", "answered")
+    assert len(slow.log.messages) == 1
 
 
 async def test_all_is_there_after_kill_9_of_everything(slow: Simulator, tmp_path: Path) -> None:

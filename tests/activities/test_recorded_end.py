@@ -1,0 +1,76 @@
+"""An engine that lost sight of a forward runs it again: what is on record is told, not redone."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.forward_upstream import ForwardUpstream
+from providers.attempt import Wire
+from providers.exchange import Exchanges
+from providers.retry import RetryLimits
+from tests.running import Parts, RunningProxy, running_proxy
+from tests.upstream import Simulator
+from workflows.contracts import (
+    ForwardUpstreamInput,
+    ForwardUpstreamResult,
+    QueryIntelligenceResult,
+    RewriteContextResult,
+)
+
+KNOWN = QueryIntelligenceResult("conv_1", 1, None, None, 0)
+PLAN = RewriteContextResult(None, None, 0, fits=True, took_ms=0)
+BODY = {"model": "claude-sonnet-4-6", "max_tokens": 50}
+
+
+async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstreamResult:
+    """As another process would, which does not hold the request."""
+    proxy = running.proxy
+    wire = Wire(proxy.upstream, proxy.requests, proxy.metrics, RetryLimits(1, 1), 1)
+    activity = ForwardUpstream(Exchanges(), wire, "another")
+    forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
+    return await ActivityEnvironment().run(activity.run, forward)
+
+
+async def ask(running: RunningProxy, **fields: object) -> str:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(
+            f"{running.url}/v1/messages",
+            json={**BODY, **fields},
+            headers={"x-api-key": "sk-ant-test", "anthropic-version": "2023-06-01"},
+        )
+    return answer.headers["x-palimpsest-request-id"]
+
+
+async def test_an_answer_on_record_is_the_result(
+    running: RunningProxy, upstream: Simulator
+) -> None:
+    request_id = await ask(running, messages=[{"role": "user", "content": "once"}])
+    again = await forward_again(running, request_id)
+    told = await running.proxy.requests.row(request_id)
+    assert (again.outcome, again.status, again.attempts) == ("answered", 200, 1)
+    assert (again.output_tokens, again.stop_reason) == (told["output_tokens"], "end_turn")
+    assert again.input_tokens > 0
+    assert len(upstream.log) == 1
+
+
+async def test_a_refusal_on_record_is_the_result(
+    running: RunningProxy, upstream: Simulator
+) -> None:
+    request_id = await ask(running, messages=[{"role": "assistant", "content": "first"}])
+    again = await forward_again(running, request_id)
+    assert (again.outcome, again.status) == ("upstream_error", 400)
+
+
+async def test_without_a_record_the_credentials_are_lost(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    gone = "http://127.0.0.1:9"
+    async with running_proxy(parts, tmp_path, gone, retry_attempts=1) as running:
+        request_id = await ask(running, messages=[{"role": "user", "content": "nowhere"}])
+        with pytest.raises(ApplicationError, match="credentials") as caught:
+            await forward_again(running, request_id)
+    assert caught.value.non_retryable
+    assert len(upstream.log) == 0
