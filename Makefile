@@ -56,6 +56,12 @@ test: $(VENV)/.dev ## Run the whole test suite
 bench: $(VENV)/.dev ## Measure direct, bare workflow, Palimpsest and LiteLLM side by side
 	@$(BIN)/python -m bench
 
+.PHONY: chaos
+chaos: SECONDS = 60
+chaos: SEED = 1
+chaos: $(VENV)/.dev ## Kill everything at random for SECONDS=60 SEED=1 and count what was lost
+	@$(BIN)/python -m chaos --seconds $(SECONDS) --seed $(SEED)
+
 .PHONY: replay
 replay: $(VENV)/.runtime ## Replay the history of request ID=… against the working tree
 	@test -n "$(ID)" || { echo "usage: make replay ID=<request id>"; exit 2; }
