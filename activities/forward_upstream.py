@@ -18,6 +18,7 @@ from providers.exchange import Exchange, Exchanges
 from providers.recovery import Recovery
 from providers.retry import RetryDue
 from providers.settlement import recorded_result
+from store.spilled import commit_spilled
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
 _HEARTBEAT_SECONDS = 1.0
@@ -88,6 +89,9 @@ class ForwardUpstream:
                 "query_ms": known.took_ms,
                 "rewrite_ms": forward.plan.took_ms,
             }
+            if activity.info().attempt > 1:
+                # An end on disk means that it is over, whatever the engine knows of it.
+                await commit_spilled(self._wire.spill, self._wire.store, exchange.request_id)
             lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
             if lease is None:
                 raise AlreadyEnded("the request has ended or another process carries it")

@@ -6,7 +6,7 @@ import time
 
 from api.proxy import Proxy
 from api.resend import Known, is_resend
-from errors import NotFound
+from errors import NotFound, PalimpsestError
 from providers.answer import Answer
 from providers.exchange import Exchange
 from providers.headers import recordable, recordable_target
@@ -26,11 +26,11 @@ async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
         return await _attached(proxy, identity.named, exchange)
     started = time.perf_counter()
     record = _record(proxy, exchange, identity)
-    holder = await proxy.requests.accept(record)
-    if holder != exchange.request_id:
+    while (holder := await proxy.requests.accept(record)) != exchange.request_id:
         if await _repeats(proxy, identity, holder):
             return await _attached(proxy, holder, exchange)
-        await proxy.requests.accept(dataclasses.replace(record, seize=True))
+        # Of several that come now, one takes the claim; the others look at that one.
+        record = dataclasses.replace(record, seize_from=holder)
     exchange.accept_ms = (time.perf_counter() - started) * 1000
     return exchange
 
@@ -62,13 +62,13 @@ async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
     if held is None:
         return False
     local = proxy.exchanges.get(holder)
-    delivered = held.delivered or proxy.deliveries.delivered(holder)
-    connected = local.clients > 0 if local else held.edge_lives and held.state != "ended"
+    elsewhere = held.edge_lives and held.state != "ended" and not held.client_gone
+    without_answer = held.state == "ended" and held.outcome != "answered"
     known = Known(
         same_identity=held.identity == identity.identity,
-        ended_without_answer=held.state == "ended" and held.outcome != "answered",
-        delivered=delivered,
-        waiting=connected and not held.client_gone,
+        ended_without_answer=without_answer or (local is not None and local.gave_up),
+        delivered=held.delivered or proxy.deliveries.delivered(holder),
+        waiting=local.clients > 0 if local else elsewhere,
     )
     return is_resend(proxy.settings.coalesce, identity, known)
 
@@ -84,11 +84,24 @@ async def _attached(proxy: Proxy, holder: str, exchange: Exchange) -> Exchange:
     try:
         row, content = await proxy.requests.response(holder)
     except NotFound:
-        proxy.metrics.coalesced.inc()
-        proxy.exchanges.add(adopted)
-        await proxy.requests.client(holder, proxy.owner, gone=False)
-        await proxy.starter.ensure(holder, exchange.view.model)
-    else:
-        proxy.metrics.reattached.inc()
-        replay(adopted.answer, row, content)
+        return await _adopted(proxy, adopted)
+    proxy.metrics.reattached.inc()
+    replay(adopted.answer, row, content)
+    return adopted
+
+
+async def _adopted(proxy: Proxy, adopted: Exchange) -> Exchange:
+    """A request that is under way elsewhere, or nowhere: known here too from now on."""
+    proxy.metrics.coalesced.inc()
+    local = proxy.exchanges.get(adopted.request_id)
+    if local is not None:
+        return local
+    proxy.exchanges.add(adopted)
+    try:
+        await proxy.requests.client(adopted.request_id, proxy.owner, gone=False)
+        await proxy.starter.ensure(adopted.request_id, adopted.view.model)
+    except PalimpsestError as error:
+        adopted.answer.fail(error)
+        proxy.exchanges.forget(adopted.request_id)
+        raise
     return adopted

@@ -9,6 +9,7 @@ from errors import DatabaseUnavailable, EngineUnavailable
 from providers.exchange import Exchanges
 from store.requests import RequestStore
 from store.spill import Spill
+from store.spilled import commit_spilled
 
 EVERY_SECONDS = 5.0
 _OLDER_THAN_SECONDS = 10.0
@@ -39,17 +40,13 @@ class Strays:
 
     async def commit_spilled(self) -> None:
         """Commit the ends that are on disk."""
-        for end in await asyncio.to_thread(self._spill.kept):
-            if not await self._requests.settle(end):
-                _log.warning("a spilled end came too late", request_id=end.request_id)
-            await asyncio.to_thread(self._spill.forget, end.request_id)
+        await commit_spilled(self._spill, self._requests)
 
     async def gather(self) -> None:
         """Start the workflows that are missing; end the requests whose workflow has ended."""
-        for request_id, model in await self._requests.strays(_OLDER_THAN_SECONDS):
-            if self._exchanges.get(request_id) is None and not await self._starter.ensure(
-                request_id, model
-            ):
+        here = self._exchanges.ids()
+        for request_id, model in await self._requests.strays(_OLDER_THAN_SECONDS, besides=here):
+            if not await self._starter.ensure(request_id, model):
                 reason = "its workflow ended without an answer"
                 await self._requests.fail(request_id, "failed", 503, reason)
                 _log.warning("a stray was ended", request_id=request_id)

@@ -78,6 +78,10 @@ class Exchanges:
     def get(self, request_id: str) -> Exchange | None:
         return self._open.get(request_id)
 
+    def ids(self) -> list[str]:
+        """The ids of all of them."""
+        return list(self._open)
+
     def add(self, exchange: Exchange) -> None:
         self._open[exchange.request_id] = exchange
         self._none_left.clear()

@@ -10,8 +10,9 @@ from store.identity import Identity
 class Accepted:
     """A request as the edge commits it.
 
-    ``edge`` names the process whose client waits; ``sealed`` is for the vault. ``identity`` makes
-    a claim on being the only such request; None makes none. ``seize`` takes a claim from another.
+    ``edge`` names the process whose client waits; ``sealed`` is for the vault. ``claims``: it is
+    to be the only one of its identity; ``seize_from`` is the request that the claim is taken
+    from, if that one still holds it.
     """
 
     id: str
@@ -23,7 +24,7 @@ class Accepted:
     sealed: bytes
     identity: Identity
     claims: bool = True
-    seize: bool = False
+    seize_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,11 @@ class RequestStore:
         """Their clients have the whole answer: the same body is a new request from now on."""
         await self._database.run(statements.DELIVERED, {"ids": list(request_ids)})
 
-    async def strays(self, older_than: float) -> list[tuple[str, str]]:
-        """Id and model of requests that were accepted so many seconds ago and have not ended."""
-        rows = await self._database.run(statements.STRAYS, {"older_than": older_than})
+    async def strays(self, older_than: float, besides: Sequence[str]) -> list[tuple[str, str]]:
+        """Id and model of requests that were accepted so many seconds ago, have not ended, and
+        are not forwarded by a living process; ``besides`` those that are known here."""
+        values = {"older_than": older_than, "besides": list(besides)}
+        rows = await self._database.run(statements.STRAYS, values)
         return [(row["id"], row["model"]) for row in rows]
 
     async def fail(self, request_id: str, outcome: str, status: int, reason: str) -> bool:
@@ -153,7 +155,7 @@ def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
         "identity": request.identity.identity,
         "fingerprint": request.identity.fingerprint if request.claims else None,
         "keyed": request.identity.keyed,
-        "seize": request.seize,
+        "seize_from": request.seize_from,
         "blob_hash": [blob.hash for blob in body.blobs],
         "blob_codec": [blob.codec for blob in body.blobs],
         "blob_size": [blob.size for blob in body.blobs],

@@ -1,11 +1,15 @@
 """Ends that the database could not take: on disk, synced, until it can."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from store.records import Settlement
+
+_log = structlog.stdlib.get_logger()
 
 
 class Spill:
@@ -28,12 +32,20 @@ class Spill:
         os.fsync(directory)
         os.close(directory)
 
-    def kept(self) -> list[Settlement]:
-        """Every settlement that waits."""
-        return [
-            msgspec.msgpack.decode(path.read_bytes(), type=Settlement)
-            for path in sorted(self._directory.glob("*.end"))
-        ]
+    def kept(self, request_id: str = "*") -> list[Settlement]:
+        """The settlements that wait: all, or that of one request."""
+        return list(self._read(request_id))
+
+    def _read(self, request_id: str) -> Iterator[Settlement]:
+        for path in sorted(self._directory.glob(f"{request_id}.end")):
+            try:
+                yield msgspec.msgpack.decode(path.read_bytes(), type=Settlement)
+            except FileNotFoundError:
+                continue
+            except msgspec.MsgspecError as error:
+                # A file that no version of ours can read must not keep the others waiting.
+                path.rename(path.with_suffix(".unreadable"))
+                _log.error("a spilled end cannot be read", file=path.name, reason=str(error))
 
     def forget(self, request_id: str) -> None:
         """The database has it."""

@@ -7,7 +7,8 @@ WITH claim AS (
     INSERT INTO claims (fingerprint, request_id, keyed)
     SELECT CAST(:fingerprint AS bytea), :id, :keyed WHERE CAST(:fingerprint AS bytea) IS NOT NULL
     ON CONFLICT (fingerprint) DO UPDATE
-        SET request_id = CASE WHEN :seize THEN excluded.request_id ELSE claims.request_id END
+        SET request_id = CASE WHEN claims.request_id = CAST(:seize_from AS text)
+            THEN excluded.request_id ELSE claims.request_id END
     RETURNING request_id
 ), won AS (
     SELECT CAST(:id AS text) AS id WHERE NOT EXISTS (SELECT FROM claim WHERE request_id <> :id)
@@ -26,6 +27,7 @@ WITH claim AS (
 ), sealed AS (
     INSERT INTO vault (request_id, sealed, expires_at)
     SELECT won.id, :sealed, now() + make_interval(secs => :vault_seconds) FROM won
+    ON CONFLICT (request_id) DO NOTHING
 ), accepted AS (
     INSERT INTO requests (id, tenant, state, model, stream, target, headers, body_bytes,
                           message_count, skeleton, parts, node, identity, edge)
@@ -33,6 +35,7 @@ WITH claim AS (
            :body_bytes, :message_count, :skeleton, CAST(:parts AS bytea[]), :node,
            :identity, :edge
     FROM won
+    ON CONFLICT (id) DO NOTHING
 )
 SELECT request_id FROM claim
 """)
@@ -157,6 +160,9 @@ FROM requests r WHERE r.id = :id
 STRAYS = text("""
 SELECT id, model FROM requests
 WHERE state <> 'ended' AND accepted_at < now() - make_interval(secs => :older_than)
+    AND id <> ALL(CAST(:besides AS text[])) AND NOT EXISTS (
+        SELECT FROM processes
+        WHERE processes.owner = requests.owner AND beat_at > now() - interval '3 seconds')
 ORDER BY accepted_at LIMIT 100
 """)
 
