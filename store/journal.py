@@ -91,6 +91,6 @@ RETURNING position
 """)
 _READ = text("""
 SELECT data FROM journal WHERE request_id = :id
-    AND epoch = (SELECT max(epoch) FROM journal WHERE request_id = :id)
+    AND epoch = (SELECT epoch FROM requests WHERE id = :id)
 ORDER BY position
 """)
