@@ -21,6 +21,7 @@ class CloseRequest:
     @activity.defn(name=CLOSE_REQUEST)
     async def run(self, close: CloseRequestInput) -> None:
         self._exchanges.fail(close.request_id, from_status(close.status, close.kind, close.reason))
+        self._exchanges.forget_if_over(close.request_id)
         outcome = "cancelled" if close.kind == "cancelled" else "failed"
         try:
             ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)

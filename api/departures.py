@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from functools import partial
 
 import structlog
 
@@ -30,7 +31,7 @@ class Departures:
         self._deliveries = deliveries
         self._edge = edge
         self._grace = None if math.isinf(grace) else grace
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
 
     def answered(self, exchange: Exchange, connection: Connection) -> None:
         """A client was handed the whole of what there is."""
@@ -43,16 +44,22 @@ class Departures:
         """A client has gone before the end of its answer."""
         exchange.clients -= 1
         if not exchange.clients:
+            earlier = self._waiting.get(exchange.request_id)
+            if earlier:
+                # Who came back and left again has the whole grace once more.
+                earlier.cancel()
             task = asyncio.create_task(self._see_off(exchange))
-            self._waiting.add(task)
-            task.add_done_callback(self._waiting.discard)
+            self._waiting[exchange.request_id] = task
+            task.add_done_callback(partial(self._seen_off, exchange.request_id))
+
+    def _seen_off(self, request_id: str, task: asyncio.Task[None]) -> None:
+        if self._waiting.get(request_id) is task:
+            del self._waiting[request_id]
 
     async def _see_off(self, exchange: Exchange) -> None:
         _log.info("client left", grace=self._grace)
-        try:
-            await self._requests.client(exchange.request_id, self._edge, gone=True)
-        except DatabaseUnavailable as error:
-            _log.warning("the client's leaving could not be recorded", reason=str(error))
+        if self._grace != 0:
+            await self._record(exchange)
         try:
             async with asyncio.timeout(self._grace):
                 await exchange.answer.over()
@@ -61,6 +68,12 @@ class Departures:
             if not exchange.clients and not exchange.recovered:
                 await self._give_up(exchange)
         self._exchanges.forget_if_over(exchange.request_id)
+
+    async def _record(self, exchange: Exchange) -> None:
+        try:
+            await self._requests.client(exchange.request_id, self._edge, gone=True)
+        except DatabaseUnavailable as error:
+            _log.warning("the client's leaving could not be recorded", reason=str(error))
 
     async def _give_up(self, exchange: Exchange) -> None:
         exchange.give_up()
