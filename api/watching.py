@@ -30,7 +30,8 @@ async def _give(proxy: Proxy, exchange: Exchange) -> None:
         reason = str(row["reason"] or row["outcome"])
         exchange.answer.fail(from_status(row["status"] or 503, "api_error", reason))
         return
-    if row["outcome"] == "answered" and exchange.answer.head is None:
+    told = row["outcome"] in ("answered", "upstream_error")
+    if told and exchange.answer.head is None:
         replay(exchange.answer, row, content)
     else:
         exchange.answer.fail(StreamBroken(str(row["reason"] or "the answer broke off")))

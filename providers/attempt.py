@@ -83,6 +83,9 @@ class Attempt:
                 self._exchange.request_id, self._end("upstream_error", str(due))
             )
             raise
+        except Fenced as error:
+            self._lost(error)
+            raise
         finally:
             await self._journal.close()
 
@@ -227,6 +230,13 @@ class Attempt:
         fail()
         raise error
 
+    def _lost(self, error: Fenced) -> None:
+        """The request ends elsewhere. A client that has seen nothing may have that end; one that
+        has seen a part of ours has no use for it."""
+        self._exchange.finishing = False
+        if self._released:
+            self._exchange.answer.fail(StreamBroken(str(error)))
+
     def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
         size = sum(map(len, self._chunks))
         status = self._head.status if self._head else None
@@ -237,7 +247,6 @@ class Attempt:
     ) -> Settlement:
         """Commit the end. When the database is away for too long the end goes to disk instead,
         and is committed from there once it is back."""
-        await self._journal.close()
         end = settlement(
             self._exchange,
             self._forward,
@@ -247,25 +256,27 @@ class Attempt:
             head=self._head,
             content=b"".join(self._chunks),
             times=self._times,
-            journalled=self._journal.wrote,
+            journalled=self._journal.wrote or self._lease.epoch > 1,
         )
-        if not await self._commit(end):
+        try:
+            async with asyncio.timeout(_SETTLE_PATIENCE):
+                await self._journal.close()
+                await self._commit(end)
+        except TimeoutError:
             await asyncio.to_thread(self._wire.spill.keep, end)
             _log.warning("the end was put on disk until the database is back")
         release()
         self._wire.metrics.settled(end, self._exchange.view.model)
         return end
 
-    async def _commit(self, end: Settlement) -> bool:
-        """False when the database did not take it within the patience."""
-        started = time.perf_counter()
-        while time.perf_counter() - started < _SETTLE_PATIENCE:
+    async def _commit(self, end: Settlement) -> None:
+        """Try until the database takes it."""
+        while True:
             try:
-                if not await self._wire.store.settle(end):
-                    raise Fenced("the request was ended elsewhere")
+                if await self._wire.store.settle(end):
+                    return
             except DatabaseUnavailable as error:
                 _log.warning("settlement waits", reason=str(error))
                 await asyncio.sleep(_SETTLE_PAUSE)
             else:
-                return True
-        return False
+                raise Fenced("the request was ended elsewhere")
