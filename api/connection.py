@@ -1,10 +1,11 @@
 """What became of a client's connection: still open, closed, or reset before it had all."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _KEY = "palimpsest_connection"
 
@@ -15,6 +16,13 @@ class Connection:
 
     open: bool = True
     reset: bool = False
+    transport: asyncio.Transport | None = None
+
+    def drained(self) -> bool:
+        """Whether nothing waits in our own buffer for a peer that reads slowly, or not at all."""
+        if not self.open or self.transport is None:
+            return True
+        return not self.transport.get_write_buffer_size()
 
 
 class EdgeProtocol(HttpToolsProtocol):
@@ -26,6 +34,10 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
+            # The next request says that the answer before it has arrived, whatever happens now.
+            self._connection = Connection(transport=self.transport)
         cast("dict[str, Any]", self.scope)[_KEY] = self._connection
 
     def connection_lost(self, exc: Exception | None) -> None:

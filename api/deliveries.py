@@ -33,7 +33,7 @@ class Deliveries:
     def delivered(self, request_id: str) -> bool:
         """Whether a client that is still connected has had the whole answer."""
         entry = self._drained.get(request_id)
-        return entry is not None and entry[0].open
+        return entry is not None and entry[0].open and entry[0].drained()
 
     async def run(self) -> None:
         """Tell the database, for ever."""
@@ -47,7 +47,11 @@ class Deliveries:
     async def flush(self, *, all_of_them: bool = False) -> None:
         """Settle those whose two seconds are over; at the end of the process, all."""
         now = asyncio.get_running_loop().time()
-        due = [key for key, (_, at) in self._drained.items() if all_of_them or at <= now]
+        due = [
+            key
+            for key, (connection, at) in self._drained.items()
+            if all_of_them or (at <= now and connection.drained())
+        ]
         delivered = [key for key in due if not self._drained[key][0].reset]
         if delivered:
             await self._requests.delivered(delivered)
