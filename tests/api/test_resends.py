@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 
 import httpx
 
-from tests.running import Parts, RunningProxy, running_proxy
-from tests.upstream import Fault, Simulator
-from tests.upstream.ask import HEADERS, MODEL, request, user
+from tests.running import RunningProxy
+from tests.upstream import Simulator
+from tests.upstream.ask import HEADERS, encoded, request, user
 
 SESSION = {**HEADERS, "x-claude-code-session-id": "session-1"}
 
 
 def body(text: str) -> bytes:
-    return request(MODEL, [user(text)], stream=True)
+    return encoded(request(user(text), stream=True))
 
 
 async def send(
