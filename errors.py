@@ -11,6 +11,7 @@ PalimpsestError
 ├── Unavailable           503  come back after ``retry_after`` seconds
 │   ├── EngineUnavailable      Temporal
 │   ├── DatabaseUnavailable    Postgres
+│   ├── RedisUnavailable       Redis
 │   └── Draining               this process is stopping
 ├── UpstreamUnreachable   502  no answer from the provider
 │   └── UpstreamTimeout   504  it was silent for too long
@@ -75,6 +76,10 @@ class EngineUnavailable(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
+    pass
+
+
+class RedisUnavailable(Unavailable):
     pass
 
 

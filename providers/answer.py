@@ -73,6 +73,14 @@ class Answer:
             if not await self._wait(partial(self._is_past, position), silence):
                 yield None
 
+    def so_far(self, position: int) -> list[bytes]:
+        """The chunks from number ``position`` on that are there."""
+        return self._chunks[position:]
+
+    async def beyond(self, position: int) -> None:
+        """Wait for chunk number ``position``, or for the end."""
+        await self._wait(partial(self._is_past, position), None)
+
     def _is_past(self, position: int) -> bool:
         return len(self._chunks) > position or self.ended
 
