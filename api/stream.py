@@ -3,56 +3,89 @@
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
+from sqlalchemy import RowMapping
 from starlette.responses import Response, StreamingResponse
 
+from api.errors import error_body, error_event
 from api.proxy import Proxy, proxy_of
 from context.sse import Event, SseParser
-from errors import BadRequest, NotFound
+from errors import BadRequest, PalimpsestError, StreamBroken
+from providers.answer import Answer
+from providers.decoding import Decoder
+from providers.headers import RawHeaders, value_of
+from providers.recorded import recorded_headers
 
 router = APIRouter()
 
 
 @router.get("/v1/requests/{request_id}/stream")
 async def stream(request: Request, request_id: str) -> Response:
-    """Events after `Last-Event-ID`, each with its number as `id`. Needs the local token."""
+    """Events after `Last-Event-ID`, each with its number as `id`; an answer that broke off ends
+    in an `error` event without one. Needs the local token."""
     proxy = proxy_of(request)
     proxy.admission.check_token(request)
     after = request.headers.get("last-event-id", "0")
     if not after.isdigit():
         raise BadRequest("Last-Event-ID must be the number of an event")
-    chunks = await _chunks(proxy, request_id)
-    return StreamingResponse(_numbered(chunks, int(after)), media_type="text/event-stream")
-
-
-async def _chunks(proxy: Proxy, request_id: str) -> AsyncIterator[bytes]:
-    """The live answer where it is under way here, else what is recorded of it."""
     exchange = proxy.exchanges.get(request_id)
-    if exchange is not None:
-        return _live(exchange.answer.read(None))
-    try:
-        _, content = await proxy.requests.response(request_id)
-    except NotFound:
-        content = await proxy.journal.content(request_id)
-    return _once(content)
+    row = await proxy.requests.row(request_id)
+    if not row["stream"]:
+        raise BadRequest("this answer is no stream; read it at /v1/requests/{id}/response")
+    events = _live(exchange.answer, request_id) if exchange else _recorded(proxy, row)
+    return StreamingResponse(_after(events, int(after)), media_type="text/event-stream")
 
 
-async def _live(chunks: AsyncIterator[bytes | None]) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        if chunk is not None:
-            yield chunk
+async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]:
+    """The answer that is under way here, as it comes."""
+    await answer.begun(None)
+    parser, decoder = SseParser(), _decoder(answer.head.headers if answer.head else ())
+    refusal = bytearray()
+    async for chunk in answer.read(None):
+        plain = decoder.feed(chunk or b"")
+        if answer.head and answer.head.status >= 400:
+            refusal += plain
+            continue
+        for event in parser.feed(plain):
+            yield event
+    if refusal:
+        yield error_event(bytes(refusal))
+    if answer.error is not None:
+        yield _error(answer.error, request_id)
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+async def _recorded(proxy: Proxy, row: RowMapping) -> AsyncIterator[Event | bytes]:
+    """What is on record of an answer; that of another process is told as far as it got."""
+    if row["response"] is not None:
+        row, content = await proxy.requests.response(row["id"])
+    else:
+        content = await proxy.journal.content(row["id"])
+    plain = _decoder(recorded_headers(row)).feed(content)
+    if (row["status"] or 0) >= 400 and plain:
+        yield error_event(plain)
+        return
+    for event in SseParser().feed(plain):
+        yield event
+    if row["state"] == "ended" and row["outcome"] not in ("answered", "upstream_error"):
+        yield _error(StreamBroken(row["reason"] or "the answer broke off"), row["id"])
 
 
-async def _numbered(chunks: AsyncIterator[bytes], after: int) -> AsyncIterator[bytes]:
-    parser, number = SseParser(), 0
-    async for chunk in chunks:
-        for event in parser.feed(chunk):
-            number += 1
-            if number > after:
-                yield _written(event, number)
+def _decoder(headers: RawHeaders) -> Decoder:
+    return Decoder(value_of(headers, b"content-encoding"))
+
+
+def _error(error: PalimpsestError, request_id: str) -> bytes:
+    return error_event(error_body(error, request_id))
+
+
+async def _after(events: AsyncIterator[Event | bytes], after: int) -> AsyncIterator[bytes]:
+    number = 0
+    async for event in events:
+        if isinstance(event, bytes):
+            yield event
+            continue
+        number += 1
+        if number > after:
+            yield _written(event, number)
 
 
 def _written(event: Event, number: int) -> bytes:
