@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import httpx
-import pytest
 
 from context.sse import SseParser
 from tests.api.test_streaming import held
@@ -77,18 +76,25 @@ async def test_every_split_of_a_live_answer_gives_the_whole(parts: Parts, tmp_pa
     assert len(provider.requests) == 1
 
 
-@pytest.mark.parametrize("kind", ["cut", "reset"])
-async def test_a_broken_answer_does_not_end_cleanly(
-    running: RunningProxy, upstream: Simulator, kind: str
-) -> None:
-    upstream.pace.between_events = 0.02
-    upstream.faults.push(Fault(kind, after=1, first_content=True))  # pyright: ignore[reportArgumentType]
-    async with client_of(running) as client:
-        got = await client.post("/v1/messages", content=STREAM)
-    stream = await read(running, got.headers[ID])
-    name, data = events_of(stream.split(b"\n\n")[-2] + b"\n\n")[0]
-    assert (name, data["error"]["type"]) == ("error", "api_error")
-    assert len(numbered(stream)) == len(events_of(got.content)) - 1
+async def test_a_broken_answer_does_not_end_cleanly(parts: Parts, tmp_path: Path) -> None:
+    """Neither live nor afterwards."""
+    broken = asyncio.Event()
+    async with (
+        Canned.serve(held(*PIECES[:3], broken)) as provider,
+        running_proxy(parts, tmp_path, provider.url) as running,
+        client_of(running) as client,
+        client.stream("POST", "/v1/messages", content=STREAM) as got,
+    ):
+        chunks = got.aiter_raw()
+        await anext(chunks)
+        live = asyncio.create_task(read(running, got.headers[ID]))
+        broken.set()
+        _ = [chunk async for chunk in chunks]
+        assert (await ended(running, got.headers[ID]))["outcome"] == "broken"
+        for stream in (await live, await read(running, got.headers[ID])):
+            assert numbered(stream) == expected(b"".join(PIECES[:3]))
+            [(name, data)] = events_of(stream.split(b"\n\n")[-2] + b"\n\n")
+            assert (name, data["error"]["type"]) == ("error", "api_error")
 
 
 async def test_a_compressed_answer_is_read_in_plain(
