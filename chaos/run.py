@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import msgspec
+
 from chaos.ask import draw
 from chaos.blows import blows
 from chaos.client import Client, Try
@@ -44,6 +46,9 @@ async def run(options: Options, directory: Path) -> Report:
     problems += [death for part in on.parts for death in part.deaths]
     leaks += [*spill.found, *await asyncio.to_thread(in_files, on.data_dir, keys)]
     struck = [blow for part in on.parts for blow in part.struck]
+    _write(directory / "blows.json", struck)
+    _write(directory / "tries.json", tries)
+    _write(directory / "ledger.json", ledger)
     evidence = Evidence(read_calls(on.provider.log), ledger, tries, struck)
     return report(options.seed, options.seconds, evidence, leaks, problems)
 
@@ -125,3 +130,7 @@ async def _read(on: Stage, keys: list[str]) -> tuple[list[Kept], list[str]]:
         return await read_ledger(database), await in_tables(database, keys)
     finally:
         await database.close()
+
+
+def _write(path: Path, evidence: object) -> None:
+    path.write_bytes(msgspec.json.encode(evidence))
