@@ -4,8 +4,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from activities.close_request import CloseRequest
 from activities.forward_upstream import ForwardUpstream
@@ -19,11 +19,12 @@ from engine.bootstrap import bootstrap
 from engine.connect import connect
 from engine.starter import Starter
 from engine.strays import Strays
-from engine.worker import build_worker
+from engine.worker import build_egress_worker, build_worker
 from errors import DatabaseUnavailable, StartupFailed
 from metrics import Metrics
 from providers.attempt import Wire
 from providers.exchange import Exchanges
+from providers.link import link
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.upstream import Upstream
@@ -43,19 +44,23 @@ from workflows.contracts import Deadlines
 
 
 @asynccontextmanager
-async def proxy_process(
-    settings: Settings, *, remote_activities: bool = True
-) -> AsyncGenerator[Proxy]:
-    """Everything one process needs, with its worker running; needs TEMPORAL_ADDRESS and
-    DATABASE_URL, which the supervisor sets for the embedded stack."""
+async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenerator[Proxy]:
+    """Everything one process needs, with its workers running; needs TEMPORAL_ADDRESS and
+    DATABASE_URL, which the supervisor sets for the embedded stack.
+
+    An ``edge`` takes requests. Without REDIS_URL it also calls upstream, and a process that is no
+    edge carries workflows only; with it, exactly the processes that are no edges call.
+    """
     if settings.database_url is None or settings.temporal_address is None:
         raise StartupFailed("set DATABASE_URL and TEMPORAL_ADDRESS, or start all with `make up`")
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database_url, settings.engine_timeout)
-    upstream = Upstream(
-        settings.upstream_url, settings.connect_timeout, settings.first_byte_timeout
-    )
-    try:
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, settings.engine_timeout)
+        stack.push_async_callback(database.close)
+        upstream = Upstream(
+            settings.upstream_url, settings.connect_timeout, settings.first_byte_timeout
+        )
+        stack.push_async_callback(upstream.close)
         await migrate(database)
         client = await connect(settings, settings.temporal_address)
         attributes = await bootstrap(client, settings.history_retention_days)
@@ -63,11 +68,20 @@ async def proxy_process(
         metrics = Metrics(lambda: len(exchanges))
         requests = RequestStore(database)
         journal = Journal(database)
-        vault = Vault(vault_key(settings.vault_key, settings.data_dir))
+        key = vault_key(settings.vault_key, settings.data_dir)
+        vault = Vault(key)
         spill = Spill(settings.data_dir / "spill")
         owner = _owner()
+        linked = None
+        if settings.redis_url:
+            linked = await stack.enter_async_context(
+                link(settings.redis_url, key, exchanges, requests, owner if edge else None)
+            )
         heart = Heart(database, owner)
         await heart.beat()
+        # It beats until the last call is over, and then says that nobody need wait for it.
+        stack.push_async_callback(_stop_heart, heart)
+        _run(stack, heart.run())
         wire = Wire(
             upstream=upstream,
             store=requests,
@@ -77,20 +91,22 @@ async def proxy_process(
             limits=RetryLimits(settings.retry_attempts, settings.retry_total),
             idle_timeout=settings.idle_timeout,
         )
+        relay = linked.relay if linked else None
+        egress = linked is not None and not edge
+        recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
+        forward = ForwardUpstream(exchanges, recovery, wire, owner, relay if egress else None)
         worker = build_worker(
             client,
             settings.task_queue,
             [
                 QueryIntelligence(exchanges, requests, ConversationStore(database)).run,
                 RewriteContext(exchanges, requests, metrics, settings.context_window).run,
-                ForwardUpstream(
-                    exchanges, Recovery(exchanges, requests, vault, metrics), wire, owner
-                ).run,
-                CloseRequest(exchanges, requests, metrics).run,
+                forward.run,
+                CloseRequest(exchanges, requests, metrics, relay).run,
             ],
             concurrency=settings.max_concurrent_requests,
             graceful=settings.drain_timeout,
-            remote_activities=remote_activities,
+            remote_activities=edge and linked is None,
         )
         starter = Starter(
             client,
@@ -98,8 +114,17 @@ async def proxy_process(
             Deadlines(),
             settings.engine_timeout,
             attributes=attributes,
+            egress_queue=_egress_queue(settings) if linked else None,
         )
         deliveries = Deliveries(requests, owner)
+        departures = Departures(
+            exchanges,
+            requests,
+            deliveries,
+            owner,
+            settings.client_gone_grace,
+            linked.control if linked else None,
+        )
         proxy = Proxy(
             settings=settings,
             database=database,
@@ -116,34 +141,49 @@ async def proxy_process(
                 local_token(settings.data_dir),
                 settings.max_body_bytes,
             ),
-            departures=Departures(
-                exchanges, requests, deliveries, owner, settings.client_gone_grace
-            ),
+            departures=departures,
             deliveries=deliveries,
             journal=journal,
             vault=vault,
             owner=owner,
+            following=linked.following if linked else None,
         )
         strays = Strays(requests, exchanges, starter, spill)
         await strays.commit_spilled()
-        loops = (
-            heart.run(),
-            deliveries.run(),
-            strays.run(),
-            Retention(database, settings.retention_days, settings.capture_max_bytes).run(),
-        )
-        async with worker:
-            tasks = [asyncio.create_task(loop) for loop in loops]
-            try:
-                yield proxy
-            finally:
-                for task in tasks:
-                    task.cancel()
-                with suppress(DatabaseUnavailable):
-                    await deliveries.flush(all_of_them=True)
-    finally:
-        await upstream.close()
-        await database.close()
+        retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
+        await stack.enter_async_context(worker)
+        if egress:
+            calls = build_egress_worker(
+                client,
+                _egress_queue(settings),
+                forward.run,
+                concurrency=settings.max_concurrent_requests,
+                graceful=settings.drain_timeout,
+            )
+            await stack.enter_async_context(calls)
+        stack.push_async_callback(_flush, deliveries)
+        for loop in (deliveries.run(), strays.run(), retention.run()):
+            _run(stack, loop)
+        yield proxy
+
+
+def _egress_queue(settings: Settings) -> str:
+    return f"{settings.task_queue}-egress"
+
+
+def _run(stack: AsyncExitStack, loop: Coroutine[None, None, None]) -> None:
+    """Run a loop until the stack unwinds to here."""
+    stack.callback(asyncio.create_task(loop).cancel)
+
+
+async def _stop_heart(heart: Heart) -> None:
+    with suppress(DatabaseUnavailable):
+        await heart.stop()
+
+
+async def _flush(deliveries: Deliveries) -> None:
+    with suppress(DatabaseUnavailable):
+        await deliveries.flush(all_of_them=True)
 
 
 def _owner() -> str:

@@ -87,7 +87,9 @@ class Settings(BaseSettings):
         "refuse", description="Engine or database down: 503, or pass first turns through unmanaged"
     )
     vault_key: str | None = Field(
-        None, description="Key of the credentials' vault, base64 of 32 bytes; default: a file"
+        None,
+        description="Key of the credentials' vault, base64 of 32 bytes, the same for all "
+        "processes; default: a file in the data directory",
     )
     drain_timeout: float = Field(
         30, ge=0, description="How long running streams may finish after SIGTERM"
@@ -102,7 +104,7 @@ class Settings(BaseSettings):
     task_queue: str = Field(
         "palimpsest",
         min_length=1,
-        description="Task queue; each edge process of a namespace needs one of its own",
+        description="Task queue; each edge needs one of its own, or all share one and `REDIS_URL`",
     )
     max_concurrent_requests: int = Field(
         1000, ge=1, description="Forwards that run at once in one process"
@@ -131,7 +133,9 @@ class Settings(BaseSettings):
         None, validation_alias=_bare("QDRANT_URL"), description="Qdrant server; not used yet"
     )
     redis_url: str | None = Field(
-        None, validation_alias=_bare("REDIS_URL"), description="Redis server; not used yet"
+        None,
+        validation_alias=_bare("REDIS_URL"),
+        description="Redis server: edges hold clients, `worker.py` calls upstream",
     )
 
     @field_validator("database_url")

@@ -1,6 +1,7 @@
 """A worker process with no HTTP edge: it carries on the workflows whose process died.
 
-Forwards stay with the edges, since only they hold the client's socket and its credentials.
+With REDIS_URL it also calls upstream, for edges that then only hold the clients. Without, calls
+stay with the edges.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ _log = structlog.stdlib.get_logger()
 
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT."""
-    async with proxy_process(settings, remote_activities=False):
+    async with proxy_process(settings, edge=False):
         stop = asyncio.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -6,6 +6,7 @@ from activities.failures import failure
 from errors import PalimpsestError, from_status
 from metrics import Metrics
 from providers.exchange import Exchanges
+from providers.relay import Relay
 from store.requests import RequestStore
 from workflows.contracts import CLOSE_REQUEST, CloseRequestInput
 
@@ -13,10 +14,17 @@ from workflows.contracts import CLOSE_REQUEST, CloseRequestInput
 class CloseRequest:
     """The activity; safe to run twice, and after the request ended by itself."""
 
-    def __init__(self, exchanges: Exchanges, requests: RequestStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        requests: RequestStore,
+        metrics: Metrics,
+        relay: Relay | None = None,
+    ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._metrics = metrics
+        self._relay = relay
 
     @activity.defn(name=CLOSE_REQUEST)
     async def run(self, close: CloseRequestInput) -> None:
@@ -27,5 +35,7 @@ class CloseRequest:
             ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
         except PalimpsestError as error:
             raise failure(error) from error
+        if self._relay:
+            await self._relay.recorded(close.request_id)
         if ended:
             self._metrics.outcomes.labels(outcome).inc()

@@ -16,6 +16,7 @@ from errors import (
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
 from providers.recovery import Recovery
+from providers.relay import Relay
 from providers.retry import RetryDue
 from providers.settlement import recorded_result
 from store.spilled import commit_spilled
@@ -23,19 +24,29 @@ from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardU
 
 _HEARTBEAT_SECONDS = 1.0
 _HELD_SECONDS = 0.5
+_STOPPED_SECONDS = 0.1
 
 _log = structlog.stdlib.get_logger()
 
 
 class ForwardUpstream:
     """The activity; run twice it joins the call that is under way, returns the recorded end, or
-    takes over from a process that died. ``owner`` names this process."""
+    takes over from a process that died. ``owner`` names this process. With a ``relay`` the
+    clients are in other processes, and nothing of a request stays here between two attempts."""
 
-    def __init__(self, exchanges: Exchanges, recovery: Recovery, wire: Wire, owner: str) -> None:
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        recovery: Recovery,
+        wire: Wire,
+        owner: str,
+        relay: Relay | None = None,
+    ) -> None:
         self._exchanges = exchanges
         self._recovery = recovery
         self._wire = wire
         self._owner = owner
+        self._relay = relay
 
     @activity.defn(name=FORWARD_UPSTREAM)
     async def run(self, forward: ForwardUpstreamInput) -> ForwardUpstreamResult:
@@ -45,6 +56,7 @@ class ForwardUpstream:
                 exchange = await self._recovery.exchange(forward.request_id)
             if exchange.call is None or exchange.call.done():
                 exchange.call = asyncio.create_task(self._attempt(exchange, forward))
+                exchange.call.add_done_callback(lambda _: self._let_go(forward.request_id))
             return await self._watch(exchange, exchange.call)
         except RetryDue as due:
             raise retry(due) from due
@@ -55,7 +67,14 @@ class ForwardUpstream:
         except PalimpsestError as error:
             raise final(error) from error
         finally:
-            self._exchanges.forget_if_over(forward.request_id)
+            self._let_go(forward.request_id)
+
+    def _let_go(self, request_id: str) -> None:
+        exchange = self._exchanges.get(request_id)
+        if self._relay and exchange and (exchange.call is None or exchange.call.done()):
+            self._exchanges.forget(request_id)
+        else:
+            self._exchanges.forget_if_over(request_id)
 
     async def _recorded(self, request_id: str, otherwise: PalimpsestError) -> ForwardUpstreamResult:
         """The end that is on record, for an engine that lost sight of it; else ``otherwise``, or
@@ -69,6 +88,8 @@ class ForwardUpstream:
         except NotFound as error:
             raise final(error) from error
         end = recorded_result(row, len(attempts))
+        if self._relay and row["state"] == "ended":
+            await self._relay.recorded(request_id)
         if end is not None:
             return end
         if row["state"] != "ended" and isinstance(otherwise, AlreadyEnded):
@@ -96,12 +117,21 @@ class ForwardUpstream:
             if lease is None:
                 raise AlreadyEnded("the request has ended or another process carries it")
             exchange.degraded = known.degraded or forward.plan.degraded
-            return await Attempt(self._wire, exchange, forward, lease).run()
+            attempt = Attempt(self._wire, exchange, forward, lease)
+            if self._relay is None:
+                return await attempt.run()
+            mirror = self._relay.mirror(exchange, lease.epoch)
+            try:
+                return await attempt.run()
+            finally:
+                if not exchange.answer.ended:
+                    mirror.cancel()
 
     async def _watch(
         self, exchange: Exchange, call: asyncio.Task[ForwardUpstreamResult]
     ) -> ForwardUpstreamResult:
-        """Heartbeat until the call is over. Only a cancellation that was asked for stops it."""
+        """Heartbeat until the call is over. Only a cancellation that was asked for stops it, and
+        the end of a process that others can call instead of."""
         while True:
             try:
                 done, _ = await asyncio.wait({call}, timeout=_HEARTBEAT_SECONDS)
@@ -110,6 +140,13 @@ class ForwardUpstream:
                 if details and details.cancel_requested:
                     exchange.stop()
                     await asyncio.wait({call})
+                elif details and details.worker_shutdown and self._relay:
+                    exchange.hand_over()
+                    await asyncio.wait({call})
+                    if call.cancelled():
+                        due = RetryDue("the process that called was stopped", _STOPPED_SECONDS)
+                        raise due from None
+                    return call.result()
                 raise
             if done:
                 return call.result()

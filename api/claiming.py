@@ -77,7 +77,7 @@ async def _attached(proxy: Proxy, holder: str, exchange: Exchange) -> Exchange:
     """The holder's exchange, if it is under way here; else this one under the holder's id, with
     the recorded answer, or for whichever process carries the request on."""
     local = proxy.exchanges.get(holder)
-    if local is not None:
+    if local is not None and not _broke_off(local):
         proxy.metrics.coalesced.inc()
         return local
     adopted = dataclasses.replace(exchange, request_id=holder, answer=Answer(), clients=0)
@@ -94,9 +94,11 @@ async def _adopted(proxy: Proxy, adopted: Exchange) -> Exchange:
     """A request that is under way elsewhere, or nowhere: known here too from now on."""
     proxy.metrics.coalesced.inc()
     local = proxy.exchanges.get(adopted.request_id)
-    if local is not None:
+    if local is not None and not _broke_off(local):
         return local
     proxy.exchanges.add(adopted)
+    if proxy.following:
+        proxy.following.follow(adopted.request_id, adopted.answer)
     try:
         await proxy.requests.client(adopted.request_id, proxy.owner, gone=False)
         await proxy.starter.ensure(adopted.request_id, adopted.view.model)
@@ -105,3 +107,8 @@ async def _adopted(proxy: Proxy, adopted: Exchange) -> Exchange:
         proxy.exchanges.forget(adopted.request_id)
         raise
     return adopted
+
+
+def _broke_off(local: Exchange) -> bool:
+    """The process that called was lost in mid-answer; the request goes on with another answer."""
+    return local.call is None and local.answer.error is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -9,14 +10,18 @@ import structlog
 from api.connection import Connection
 from api.deliveries import Deliveries
 from errors import DatabaseUnavailable, Unavailable
+from providers.control import Control
 from providers.exchange import Exchange, Exchanges
 from store.requests import RequestStore
+
+_ASK_AGAIN_SECONDS = 1.0
 
 _log = structlog.stdlib.get_logger()
 
 
 class Departures:
-    """Gives up an exchange that nobody reads after ``grace`` seconds; ``edge`` is this process."""
+    """Gives up an exchange that nobody reads after ``grace`` seconds; ``edge`` is this process,
+    ``control`` reaches those that call in its stead."""
 
     def __init__(
         self,
@@ -25,11 +30,13 @@ class Departures:
         deliveries: Deliveries,
         edge: str,
         grace: float,
+        control: Control | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._deliveries = deliveries
         self._edge = edge
+        self._control = control
         self._grace = None if math.isinf(grace) else grace
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
@@ -58,7 +65,7 @@ class Departures:
 
     async def _see_off(self, exchange: Exchange) -> None:
         _log.info("client left", grace=self._grace)
-        if self._grace != 0:
+        if self._grace != 0 or self._control:
             await self._record(exchange)
         try:
             async with asyncio.timeout(self._grace):
@@ -77,10 +84,37 @@ class Departures:
 
     async def _give_up(self, exchange: Exchange) -> None:
         exchange.give_up()
-        if exchange.call is None or exchange.call.done():
+        if self._control:
+            await self._stop_elsewhere(exchange, self._control)
+        elif exchange.call is None or exchange.call.done():
             # Between two attempts: the row that has ended keeps the next one from being made.
             exchange.answer.fail(Unavailable("the client left"))
             try:
                 await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
             except DatabaseUnavailable as error:
                 _log.warning("the client's leaving could not be recorded", reason=str(error))
+
+    async def _stop_elsewhere(self, exchange: Exchange, control: Control) -> None:
+        """Ask whoever calls to stop, until that is on record; end a request nobody calls for."""
+        while not exchange.answer.ended:
+            try:
+                if await self._is_settled(exchange.request_id):
+                    exchange.answer.fail(Unavailable("the client left"))
+                    return
+            except DatabaseUnavailable as error:
+                _log.warning("a call cannot be stopped now", reason=str(error))
+            await control.give_up(exchange.request_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_AGAIN_SECONDS):
+                    await exchange.answer.over()
+
+    async def _is_settled(self, request_id: str) -> bool:
+        """Whether nothing is left to stop: it has ended, or its client came to another edge."""
+        held = await self._requests.held(request_id)
+        if held is None or held.state == "ended":
+            return True
+        if held.edge != self._edge or not held.client_gone:
+            return True
+        return not held.calling and await self._requests.fail(
+            request_id, "abandoned", 499, "the client left", epoch=held.epoch
+        )

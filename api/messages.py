@@ -67,6 +67,8 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
     try:
         carried = await claim(proxy, exchange)
         if carried is exchange:
+            if proxy.following:
+                proxy.following.follow(exchange.request_id, exchange.answer)
             await proxy.starter.start(exchange.request_id, exchange.view.model)
     except PalimpsestError as error:
         exchange.answer.fail(error)

@@ -12,6 +12,7 @@ from api.departures import Departures
 from engine.starter import Starter
 from metrics import Metrics
 from providers.exchange import Exchanges
+from providers.following import Following
 from providers.upstream import Upstream
 from settings import Settings
 from store.database import Database
@@ -23,7 +24,7 @@ from store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """One proxy process; ``owner`` is its name."""
+    """One proxy process; ``owner`` is its name. With ``following`` other processes call."""
 
     settings: Settings
     database: Database
@@ -40,6 +41,7 @@ class Proxy:
     journal: Journal
     vault: Vault
     owner: str
+    following: Following | None = None
 
 
 def proxy_of(request: Request) -> Proxy:

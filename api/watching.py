@@ -7,7 +7,10 @@ from providers.recorded import replay
 
 
 async def look(proxy: Proxy, exchange: Exchange) -> None:
-    """Give the client what another process recorded; notice a workflow that was ended."""
+    """Give the client what another process recorded; notice a workflow that was ended. While
+    another process streams to us there is nothing to look for."""
+    if proxy.following and not proxy.following.quiet(exchange.request_id):
+        return
     try:
         row = await proxy.requests.row(exchange.request_id)
         if row["state"] == "ended":
@@ -31,7 +34,7 @@ async def _give(proxy: Proxy, exchange: Exchange) -> None:
         exchange.answer.fail(from_status(row["status"] or 503, "api_error", reason))
         return
     told = row["outcome"] in ("answered", "upstream_error")
-    if told and exchange.answer.head is None:
+    if told and content.startswith(exchange.answer.content()):
         replay(exchange.answer, row, content)
     else:
         exchange.answer.fail(StreamBroken(str(row["reason"] or "the answer broke off")))

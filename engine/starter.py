@@ -31,7 +31,8 @@ _LONGEST_KEYWORD = 200
 
 
 class Starter:
-    """Starts workflows; ``attributes`` says whether the namespace has our search attributes."""
+    """Starts workflows; ``attributes`` says whether the namespace has our search attributes,
+    ``egress_queue`` where forwards go if not to the workflow's queue."""
 
     def __init__(
         self,
@@ -41,19 +42,21 @@ class Starter:
         timeout: float,
         *,
         attributes: bool,
+        egress_queue: str | None = None,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._deadlines = deadlines
         self._timeout = timedelta(seconds=timeout)
         self._attributes = attributes
+        self._egress_queue = egress_queue
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
         try:
             handle = await self._client.start_workflow(
                 WORKFLOW,
-                ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
+                self._input(request_id, model),
                 id=request_id,
                 task_queue=self._task_queue,
                 result_type=ProxyRequestResult,
@@ -74,7 +77,7 @@ class Starter:
         try:
             await self._client.start_workflow(
                 WORKFLOW,
-                ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
+                self._input(request_id, model),
                 id=request_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -110,6 +113,11 @@ class Starter:
             )
         except RPCError as error:
             raise EngineUnavailable(f"Temporal: {error.message}") from error
+
+    def _input(self, request_id: str, model: str) -> ProxyRequestInput:
+        return ProxyRequestInput(
+            request_id, model, self._attributes, self._deadlines, self._egress_queue
+        )
 
     def _shown(self, model: str) -> TypedSearchAttributes:
         if not self._attributes:

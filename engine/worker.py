@@ -47,3 +47,17 @@ def build_worker(
         graceful_shutdown_timeout=timedelta(seconds=graceful),
         no_remote_activities=not remote_activities,
     )
+
+
+def build_egress_worker(
+    client: Client, task_queue: str, forward: Activity, *, concurrency: int, graceful: float
+) -> Worker:
+    """A worker of the queue that edges without calls of their own send their forwards to."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        activities=[forward],
+        max_concurrent_activities=concurrency,
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=timedelta(seconds=graceful),
+    )

@@ -93,6 +93,10 @@ class Attempt:
         try:
             return await self._call()
         except asyncio.CancelledError:
+            if self._exchange.handed_over:
+                end = self._end("broken", "the process that called was stopped")
+                await self._wire.store.release(self._exchange.request_id, end)
+                raise
             return await self._stopped()
         except Fenced:
             raise

@@ -22,6 +22,7 @@ class Exchange:
     ``finishing`` is set when the provider's answer is whole and only the commit is left: from then
     on nothing stops it. ``gave_up`` tells a client that left from an operator who cancelled.
     ``clients`` counts those who read the answer; ``output_tokens`` is an estimate while it runs.
+    ``handed_over``: this process stops, and another one is to call again.
     ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
     """
 
@@ -37,6 +38,7 @@ class Exchange:
     finishing: bool = False
     gave_up: bool = False
     recovered: bool = False
+    handed_over: bool = False
     clients: int = 0
     output_tokens: int = 0
 
@@ -57,6 +59,11 @@ class Exchange:
     def give_up(self) -> None:
         """Nobody waits for the answer any more."""
         self.gave_up = True
+        self.stop()
+
+    def hand_over(self) -> None:
+        """Cut the upstream call, for another process to make it anew."""
+        self.handed_over = True
         self.stop()
 
 

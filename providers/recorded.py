@@ -7,10 +7,12 @@ from providers.headers import RawHeaders
 
 
 def replay(answer: Answer, row: RowMapping, content: bytes) -> None:
-    """Write a request's recorded answer, from its row and the provider's bytes."""
-    answer.begin(AnswerHead(row["status"], recorded_headers(row)))
-    if content:
-        answer.write(content)
+    """Write a request's recorded answer, from its row and the provider's bytes, or what the
+    answer lacks of it."""
+    if answer.head is None:
+        answer.begin(AnswerHead(row["status"], recorded_headers(row)))
+    if rest := content[answer.size :]:
+        answer.write(rest)
     answer.end()
 
 

@@ -1,7 +1,8 @@
-"""Carrying on a request whose process died: its body from the database, its headers from the
-vault."""
+"""Carrying on a request that came in elsewhere, where that is the rule or because its process
+died: its body from the database, its headers from the vault."""
 
 import asyncio
+import time
 
 from context.view import parse
 from errors import CredentialsLost
@@ -12,31 +13,47 @@ from store.vault import Vault
 
 
 class Recovery:
-    """Makes the exchange of a request that came in elsewhere."""
+    """Makes the exchange of a request that came in elsewhere. ``for_edges``: this process calls
+    for edges that do not, so that only an interrupted call is a recovery."""
 
     def __init__(
-        self, exchanges: Exchanges, requests: RequestStore, vault: Vault, metrics: Metrics
+        self,
+        exchanges: Exchanges,
+        requests: RequestStore,
+        vault: Vault,
+        metrics: Metrics,
+        *,
+        for_edges: bool = False,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._vault = vault
         self._metrics = metrics
+        self._for_edges = for_edges
 
     async def exchange(self, request_id: str) -> Exchange:
         """The exchange, open in this process from now on; raises CredentialsLost without one."""
-        sealed = await self._requests.sealed(request_id)
-        if sealed is None:
+        kept = await self._requests.kept(request_id)
+        if kept is None:
             raise CredentialsLost(
                 "the process that held this request is gone and its credentials have expired; "
                 "send it again"
             )
-        content = self._vault.open(request_id, sealed)
+        content = self._vault.open(request_id, kept.sealed)
         view = await asyncio.to_thread(parse, await self._requests.body(request_id))
         # A re-send may have brought the request back to this process in the meantime.
         known = self._exchanges.get(request_id)
         if known is not None:
             return known
-        exchange = Exchange(request_id, view, content.target, content.headers, recovered=True)
+        exchange = Exchange(
+            request_id,
+            view,
+            content.target,
+            content.headers,
+            received=time.perf_counter() - kept.age,
+            recovered=not self._for_edges,
+        )
         self._exchanges.add(exchange)
-        self._metrics.recovered.inc()
+        if kept.interrupted or not self._for_edges:
+            self._metrics.recovered.inc()
         return exchange

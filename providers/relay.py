@@ -9,7 +9,7 @@ import asyncio
 import structlog
 
 from errors import RedisUnavailable
-from providers.answer import Answer
+from providers.answer import AnswerHead
 from providers.entries import Entry, error_entry, head_entry, key_of, to_fields
 from providers.exchange import Exchange
 from store.streams import Streams
@@ -31,9 +31,7 @@ class Relay:
 
     def mirror(self, exchange: Exchange, epoch: int) -> asyncio.Task[None]:
         """Write the exchange's answer under a lease's epoch, until it has ended."""
-        task = asyncio.create_task(
-            _Mirror(self._streams, exchange.request_id, exchange.answer, epoch).run()
-        )
+        task = asyncio.create_task(_Mirror(self._streams, exchange, epoch).run())
         self._mirrors.add(task)
         task.add_done_callback(self._mirrors.discard)
         return task
@@ -57,10 +55,11 @@ class _Mirror:
     """One answer under one epoch. ``_position`` counts chunks and ``_offset`` bytes written; a
     stream that was lost, or that we cannot be sure of, is written again from the start."""
 
-    def __init__(self, streams: Streams, request_id: str, answer: Answer, epoch: int) -> None:
+    def __init__(self, streams: Streams, exchange: Exchange, epoch: int) -> None:
         self._streams = streams
-        self._key = key_of(request_id)
-        self._answer = answer
+        self._exchange = exchange
+        self._key = key_of(exchange.request_id)
+        self._answer = exchange.answer
         self._epoch = epoch
         self._whole = False
         self._position = 0
@@ -107,7 +106,7 @@ class _Mirror:
         answer = self._answer
         entries: list[Entry] = [] if self._whole else [Entry("begin", self._epoch)]
         if self._position == 0 and answer.head is not None:
-            entries.append(head_entry(self._epoch, answer.head))
+            entries.append(head_entry(self._epoch, self._head(answer.head)))
         chunks = answer.so_far(self._position)
         data = b"".join(chunks)
         if data:
@@ -118,3 +117,11 @@ class _Mirror:
         elif answer.ended:
             entries.append(Entry("end", self._epoch, end))
         return entries, len(chunks), len(data)
+
+    def _head(self, head: AnswerHead) -> AnswerHead:
+        """With what the edge would have added, had it called itself."""
+        degraded = self._exchange.degraded
+        if degraded is None:
+            return head
+        added = (b"x-palimpsest-degraded", degraded.encode("latin-1"))
+        return AnswerHead(head.status, (*head.headers, added))

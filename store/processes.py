@@ -23,6 +23,10 @@ class Heart:
     async def beat(self) -> None:
         await self._database.run(_BEAT, {"owner": self.owner})
 
+    async def stop(self) -> None:
+        """This process has left nothing undone: nobody needs to wait for its death."""
+        await self._database.run(_STOP, {"owner": self.owner})
+
     async def run(self) -> None:
         """Beat for ever."""
         while True:
@@ -38,3 +42,4 @@ WITH old AS (DELETE FROM processes WHERE beat_at < now() - interval '1 day')
 INSERT INTO processes (owner, beat_at) VALUES (:owner, now())
 ON CONFLICT (owner) DO UPDATE SET beat_at = now()
 """)
+_STOP = text("DELETE FROM processes WHERE owner = :owner")

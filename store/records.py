@@ -71,11 +71,25 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Another request with the same claim, as the database knows it."""
+    """Another request with the same claim, as the database knows it; ``calling``: one of its
+    attempts is open."""
 
     state: str
     outcome: str | None
     client_gone: bool
     delivered: bool
     identity: bytes | None
+    edge: str | None
     edge_lives: bool
+    epoch: int
+    calling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What another process than the one it came to needs to carry a request on: its headers,
+    sealed; ``age`` in seconds since it was accepted; ``interrupted``: a call was never closed."""
+
+    sealed: bytes
+    age: float
+    interrupted: bool

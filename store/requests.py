@@ -13,7 +13,7 @@ from store.blobs import Blob, unpack
 from store.capture import CapturedBody, capture
 from store.database import Database
 from store.known import Known
-from store.records import Accepted, AttemptEnd, Held, Lease, Settlement
+from store.records import Accepted, AttemptEnd, Held, Kept, Lease, Settlement
 
 # Larger bodies are split and compressed on a thread, so that the event loop stays free.
 _INLINE_BYTES = 64 * 1024
@@ -72,10 +72,14 @@ class RequestStore:
         rows = await self._database.run(statements.HELD, {"id": request_id})
         return Held(**rows[0]) if rows else None
 
-    async def sealed(self, request_id: str) -> bytes | None:
-        """What the vault holds for a request."""
-        rows = await self._database.run(statements.SEALED, {"id": request_id})
-        return rows[0]["sealed"] if rows else None
+    async def kept(self, request_id: str) -> Kept | None:
+        """What is kept of a request until it has ended."""
+        rows = await self._database.run(statements.KEPT, {"id": request_id})
+        return Kept(**rows[0]) if rows else None
+
+    async def release(self, request_id: str, end: AttemptEnd) -> None:
+        """Close a call that this process had to cut, and leave the request to any other."""
+        await self._database.run(statements.RELEASE, {"id": request_id, **_attempt_values(end)})
 
     async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
         """The request's client left, or is back, at this edge."""
@@ -92,10 +96,13 @@ class RequestStore:
         rows = await self._database.run(statements.STRAYS, values)
         return [(row["id"], row["model"]) for row in rows]
 
-    async def fail(self, request_id: str, outcome: str, status: int, reason: str) -> bool:
-        """End a request that has no answer; False when it had ended before."""
+    async def fail(
+        self, request_id: str, outcome: str, status: int, reason: str, *, epoch: int | None = None
+    ) -> bool:
+        """End a request that has no answer; False when it had ended before, or an attempt newer
+        than ``epoch`` was begun."""
         values = {"id": request_id, "outcome": outcome, "status": status, "reason": reason}
-        return bool(await self._database.run(statements.FAIL, values))
+        return bool(await self._database.run(statements.FAIL, {**values, "epoch": epoch}))
 
     async def body(self, request_id: str) -> bytes:
         """The body as it came, byte for byte."""

@@ -70,6 +70,17 @@ WHERE request_id = :id AND number = :number AND closed_at IS NULL
     AND requests.id = :id AND requests.epoch = :epoch
 """)
 
+RELEASE = text("""
+WITH free AS (
+    UPDATE requests SET owner = NULL WHERE id = :id AND state <> 'ended' AND epoch = :epoch
+    RETURNING id
+)
+UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
+    status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
+    reason = CAST(:attempt_reason AS text)
+WHERE request_id IN (SELECT id FROM free) AND number = :number
+""")
+
 SETTLE = text("""
 WITH ended AS (
     UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome,
@@ -124,7 +135,7 @@ FAIL = text("""
 WITH ended AS (
     UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
         reason = :reason
-    WHERE id = :id AND state <> 'ended'
+    WHERE id = :id AND state <> 'ended' AND epoch = COALESCE(CAST(:epoch AS int), epoch)
     RETURNING id
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = 'unknown', reason = :reason
@@ -148,10 +159,17 @@ WITH unclaimed AS (
 UPDATE requests SET delivered_at = now() WHERE id = ANY(CAST(:ids AS text[]))
 """)
 
-SEALED = text("SELECT sealed FROM vault WHERE request_id = :id AND expires_at > now()")
+KEPT = text("""
+SELECT v.sealed, CAST(EXTRACT(epoch FROM now() - r.accepted_at) AS float) AS age,
+       EXISTS (SELECT FROM attempts WHERE request_id = :id AND closed_at IS NULL) AS interrupted
+FROM vault v JOIN requests r ON r.id = v.request_id
+WHERE v.request_id = :id AND v.expires_at > now()
+""")
 
 HELD = text("""
 SELECT r.state, r.outcome, r.client_gone, r.delivered_at IS NOT NULL AS delivered, r.identity,
+       r.edge, r.epoch,
+       EXISTS (SELECT FROM attempts WHERE request_id = r.id AND closed_at IS NULL) AS calling,
        EXISTS (SELECT FROM processes p
                WHERE p.owner = r.edge AND p.beat_at > now() - interval '3 seconds') AS edge_lives
 FROM requests r WHERE r.id = :id

@@ -32,12 +32,14 @@ class Deadlines:
 
 @dataclass(frozen=True)
 class ProxyRequestInput:
-    """The request to carry out; ``attributes`` says whether search attributes may be written."""
+    """The request to carry out; ``attributes`` says whether search attributes may be written,
+    ``egress_queue`` where the forward goes if not to the workflow's own queue."""
 
     request_id: str
     model: str
     attributes: bool = True
     deadlines: Deadlines = field(default_factory=Deadlines)
+    egress_queue: str | None = None
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ class ProxyRequest:
         forwarded = await workflow.execute_activity(
             FORWARD_UPSTREAM,
             ForwardUpstreamInput(request.request_id, known, plan),
+            task_queue=request.egress_queue,
             result_type=ForwardUpstreamResult,
             start_to_close_timeout=timedelta(seconds=request.deadlines.forward),
             heartbeat_timeout=timedelta(seconds=request.deadlines.heartbeat),
