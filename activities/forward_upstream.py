@@ -47,6 +47,10 @@ class ForwardUpstream:
             return await self._recorded(forward.request_id, error)
         except PalimpsestError as error:
             raise final(error) from error
+        except Exception as error:
+            # A bug must not call the provider again and again.
+            _log.exception("a bug")
+            raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
 
     async def _recorded(self, request_id: str, otherwise: PalimpsestError) -> ForwardUpstreamResult:
         """The end that is on record, for an engine that lost sight of it; else ``otherwise``."""
@@ -94,7 +98,7 @@ class ForwardUpstream:
         """What an operator sees of a pending forward in the Temporal UI."""
         return {
             "phase": "streaming" if exchange.answer.head else "waiting",
-            "provider": self._wire.upstream.base_url,
+            "provider": self._wire.upstream.name,
             "bytes": exchange.answer.size,
             "seconds": round(exchange.elapsed(), 1),
         }

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import RowMapping, TextClause, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -17,7 +17,10 @@ POOL_SIZE = 12
 
 
 class Database:
-    """Runs statements; every failure of Postgres is a `DatabaseUnavailable` that says which."""
+    """Runs statements; every failure of Postgres is a `DatabaseUnavailable` that says which.
+
+    Only values that no column takes are not: to try those again would never end.
+    """
 
     def __init__(self, url: str, timeout: float) -> None:
         self._timeout = timeout
@@ -28,6 +31,7 @@ class Database:
             max_overflow=0,
             pool_timeout=timeout,
             pool_reset_on_return=None,
+            hide_parameters=True,
             connect_args={
                 "timeout": timeout,
                 "server_settings": {"application_name": "palimpsest"},
@@ -49,6 +53,8 @@ class Database:
                 yield connection
         except (PoolTimeout, TimeoutError) as error:
             raise DatabaseUnavailable("the database did not answer in time") from error
+        except DataError:
+            raise
         except DBAPIError as error:
             raise DatabaseUnavailable(_explain(error)) from error
         except (SQLAlchemyError, OSError) as error:
