@@ -141,12 +141,17 @@ class RequestStore:
         ]
 
 
+def storable(value: str | None) -> str | None:
+    """Text as Postgres takes it, which has no NUL."""
+    return value.replace("\0", "\ufffd") if value else value
+
+
 def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
     view = request.view
     return {
         "id": request.id,
         "tenant": request.tenant,
-        "model": view.model,
+        "model": storable(view.model),
         "stream": view.stream,
         "target": request.target,
         "headers": request.headers,
@@ -172,7 +177,7 @@ def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
         "attempt_outcome": end.outcome,
         "attempt_status": end.status,
         "attempt_bytes": end.bytes,
-        "attempt_reason": end.reason,
+        "attempt_reason": storable(end.reason),
     }
 
 
@@ -182,7 +187,7 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "tenant": end.tenant,
         **_attempt_values(end.attempt),
         "outcome": end.outcome,
-        "reason": end.reason,
+        "reason": storable(end.reason),
         "status": end.attempt.status,
         "response_headers": end.response_headers,
         "response_bytes": len(end.response),
@@ -190,7 +195,7 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "blob_codec": blob.codec,
         "blob_size": blob.size,
         "blob_data": blob.data,
-        "stop_reason": end.stop_reason,
+        "stop_reason": storable(end.stop_reason),
         **end.usage,
         **end.times,
         "counted_tokens": end.counted_tokens,
