@@ -41,12 +41,13 @@ class Departures:
 
     async def _give_up(self, exchange: Exchange) -> None:
         exchange.give_up()
-        if exchange.call is None or exchange.call.done():
-            # Between two attempts: the row that has ended keeps the next one from being made.
-            try:
-                await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
-            except DatabaseUnavailable as error:
-                _log.warning("the client's leaving could not be recorded", reason=str(error))
+        if exchange.call:
+            await asyncio.wait({exchange.call})
+        # Where no call has settled it: the row that has ended keeps the next one from being made.
+        try:
+            await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
+        except DatabaseUnavailable as error:
+            _log.warning("the client's leaving could not be recorded", reason=str(error))
 
     def done(self, exchange: Exchange) -> None:
         """Nobody reads this exchange's answer any more; keep it while its call settles."""
