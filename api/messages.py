@@ -1,7 +1,9 @@
 """`POST /v1/messages`: commit the request, start its workflow, hand on the answer."""
 
 import asyncio
+import shutil
 import time
+from pathlib import Path
 
 import structlog
 from fastapi import APIRouter, Request
@@ -21,6 +23,7 @@ from store.requests import Accepted
 
 router = APIRouter()
 _INLINE_BYTES = 64 * 1024
+_LITTLE_ROOM = 16 * 1024 * 1024
 _log = structlog.stdlib.get_logger()
 
 
@@ -43,8 +46,9 @@ async def create_message(request: Request) -> Response:
         await proxy.starter.start(exchange.request_id, exchange.view.model)
     except EngineUnavailable as error:
         proxy.exchanges.forget(exchange.request_id)
-        await _refuse(proxy, exchange.request_id, error)
-        raise
+        refusal = _explained(error, proxy.settings.data_dir)
+        await _refuse(proxy, exchange.request_id, refusal)
+        raise refusal from error
     return AnswerResponse(
         exchange,
         commit_after=proxy.settings.commit_after,
@@ -80,6 +84,15 @@ async def _accept(proxy: Proxy, exchange: Exchange) -> None:
         )
     )
     exchange.accept_ms = (time.perf_counter() - started) * 1000
+
+
+def _explained(error: EngineUnavailable, data_dir: Path) -> EngineUnavailable:
+    """An embedded engine whose disk is full says that its shards are not there."""
+    if shutil.disk_usage(data_dir).free < _LITTLE_ROOM:
+        return EngineUnavailable(
+            f"the disk that holds {data_dir} is full; free some room and send it again"
+        )
+    return error
 
 
 async def _refuse(proxy: Proxy, request_id: str, error: EngineUnavailable) -> None:
