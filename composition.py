@@ -13,6 +13,7 @@ from activities.rewrite_context import RewriteContext
 from api.admission import Admission
 from api.departures import Departures
 from api.proxy import Proxy
+from context.tokens import text_tokens
 from engine.bootstrap import bootstrap
 from engine.connect import connect
 from engine.starter import Starter
@@ -48,6 +49,8 @@ async def proxy_process(
     )
     try:
         await migrate(database)
+        # The first count loads the encoding; no request shall wait for it.
+        await asyncio.to_thread(text_tokens, "warm")
         client = await connect(settings, settings.temporal_address)
         attributes = await bootstrap(client, settings.history_retention_days)
         exchanges = Exchanges()

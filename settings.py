@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         None, validation_alias=_bare("REDIS_URL"), description="Redis server; not used yet"
     )
 
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: str | None) -> str | None:
