@@ -62,7 +62,11 @@ async def create_message(request: Request) -> Response:
 async def _is_running(proxy: Proxy, request_id: str) -> bool:
     running = await proxy.starter.is_running(request_id)
     if not running:
-        await proxy.requests.fail(request_id, "cancelled", 503, "an operator ended the workflow")
+        try:
+            reason = "an operator ended the workflow"
+            await proxy.requests.fail(request_id, "cancelled", 503, reason)
+        except DatabaseUnavailable as error:
+            _log.warning("the workflow's end could not be recorded", reason=str(error))
     return running
 
 

@@ -1,5 +1,6 @@
 """Starting the workflow of a request, eagerly: its first task runs in this very process."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -24,7 +25,10 @@ _LONGEST_KEYWORD = 200
 
 
 class Starter:
-    """Starts workflows; ``attributes`` says whether the namespace has our search attributes."""
+    """Starts workflows; ``attributes`` says whether the namespace has our search attributes.
+
+    ``timeout`` is in seconds and for a whole call: the client's own is for each of its tries.
+    """
 
     def __init__(
         self,
@@ -38,36 +42,38 @@ class Starter:
         self._client = client
         self._task_queue = task_queue
         self._deadlines = deadlines
-        self._timeout = timedelta(seconds=timeout)
+        self._timeout = timeout
         self._attributes = attributes
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
+        shown = model[:_LONGEST_KEYWORD]
         try:
-            handle = await self._client.start_workflow(
-                WORKFLOW,
-                ProxyRequestInput(request_id, model, self._attributes, self._deadlines),
-                id=request_id,
-                task_queue=self._task_queue,
-                result_type=ProxyRequestResult,
-                request_eager_start=True,
-                task_timeout=timedelta(seconds=2),
-                rpc_timeout=self._timeout,
-                search_attributes=self._shown(model),
-                static_summary=f"{model} request",
-            )
-        except RPCError as error:
+            async with asyncio.timeout(self._timeout):
+                handle = await self._client.start_workflow(
+                    WORKFLOW,
+                    ProxyRequestInput(request_id, shown, self._attributes, self._deadlines),
+                    id=request_id,
+                    task_queue=self._task_queue,
+                    result_type=ProxyRequestResult,
+                    request_eager_start=True,
+                    task_timeout=timedelta(seconds=2),
+                    search_attributes=self._shown(shown),
+                    static_summary=f"{shown} request",
+                )
+        except (RPCError, TimeoutError) as error:
             raise EngineUnavailable(
-                f"Temporal did not take the request: {error.message}"
+                f"Temporal did not take the request: {_reason(error)}"
             ) from error
         return bool(getattr(handle, "__temporal_eagerly_started", False))
 
     async def is_running(self, request_id: str) -> bool:
         """Whether the engine still carries the request; True when the engine cannot be asked."""
         try:
-            found = await self._client.get_workflow_handle(request_id).describe(
-                rpc_timeout=self._timeout
-            )
+            async with asyncio.timeout(self._timeout):
+                found = await self._client.get_workflow_handle(request_id).describe()
+        except TimeoutError:
+            return True
         except RPCError as error:
             return error.status != RPCStatusCode.NOT_FOUND
         return found.status == WorkflowExecutionStatus.RUNNING
@@ -75,20 +81,24 @@ class Starter:
     async def ping(self) -> None:
         """Raises EngineUnavailable unless the engine answers a query."""
         try:
-            await self._client.count_workflows(
-                f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'",
-                rpc_timeout=self._timeout,
-            )
-        except RPCError as error:
-            raise EngineUnavailable(f"Temporal: {error.message}") from error
+            async with asyncio.timeout(self._timeout):
+                await self._client.count_workflows(
+                    f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
+                )
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(f"Temporal: {_reason(error)}") from error
 
     def _shown(self, model: str) -> TypedSearchAttributes:
         if not self._attributes:
             return TypedSearchAttributes.empty
         return TypedSearchAttributes(
             [
-                SearchAttributePair(_MODEL, model[:_LONGEST_KEYWORD]),
+                SearchAttributePair(_MODEL, model),
                 SearchAttributePair(_PHASE, "context"),
                 SearchAttributePair(_STATUS, "running"),
             ]
         )
+
+
+def _reason(error: RPCError | TimeoutError) -> str:
+    return error.message if isinstance(error, RPCError) else "no answer in time"

@@ -59,7 +59,9 @@ async def test_temporal_away_is_503_and_the_row_ends(
         ):
             assert (await client.post("/v1/messages", content=STREAM)).status_code == 200
             relay.cut()
+            started = time.monotonic()
             refused(await client.post("/v1/messages", content=STREAM))
+            assert time.monotonic() - started < 3
             state = await ended(running, await newest(running))
             assert (state["outcome"], state["status"]) == ("failed", 503)
             assert "Temporal" in state["reason"]
