@@ -8,7 +8,7 @@ import httpx
 from tests.e2e.claude_code import ClaudeCode
 from tests.e2e.tap import Tap
 from tests.e2e.two_sides import assert_two_sides_agree
-from tests.stack.running import Up
+from tests.stack.running import Up, until
 from tests.upstream import Simulator, View
 from tests.upstream.content import text, thinking, tool
 
@@ -99,3 +99,25 @@ async def test_a_burst_of_count_tokens_is_not_managed(
         request_id = answer.header("x-palimpsest-request-id")
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.get(f"{up.url}/v1/requests/{request_id}")).status_code == 404
+
+
+async def test_at_a_terminal(claude: ClaudeCode, tap: Tap, up: Up, upstream: Simulator) -> None:
+    """In its interactive mode it sends other fields, such as those of its safety check."""
+    note = claude.directory / "note"
+    upstream.script.set(
+        [
+            [thinking(), tool("Write", file_path=str(note), content="typed")],
+            [text("The note is written.")],
+        ]
+    )
+    async with claude.interactive(tap.url) as terminal:
+        await terminal.until("for agents")
+        terminal.type("Write a note")
+        await terminal.until("Write a note")
+        terminal.type("\r")
+        await terminal.until("The note is written.")
+        await until(lambda: all(answer.whole for _, answer in tap.exchanges))
+
+    assert note.read_text() == "typed"
+    rows = await assert_two_sides_agree(tap, upstream, up)
+    assert [row["turn"] for row in rows] == [1, 2]
