@@ -4,15 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from context.frame import Frame, rebuild
 from context.view import RequestView
 from errors import Expired, NotFound
 from store import statements
 from store.blobs import Blob, unpack
 from store.capture import CapturedBody, capture
-from store.database import Database
+from store.database import Database, Row
 from store.known import Known
 
 # Larger bodies are split and compressed on a thread, so that the event loop stays free.
@@ -119,7 +117,7 @@ class RequestStore:
             [unpack(message["codec"], message["data"]) for message in messages],
         )
 
-    async def response(self, request_id: str) -> tuple[RowMapping, bytes]:
+    async def response(self, request_id: str) -> tuple[Row, bytes]:
         """The row and the answer's bytes as they came from the provider."""
         row = await self.row(request_id)
         if row["response"] is None:
@@ -129,7 +127,7 @@ class RequestStore:
             raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
         return row, unpack(blobs[0]["codec"], blobs[0]["data"])
 
-    async def row(self, request_id: str) -> RowMapping:
+    async def row(self, request_id: str) -> Row:
         rows = await self._database.run(statements.ROW, {"id": request_id})
         if not rows:
             raise NotFound(f"there is no request {request_id}")
