@@ -68,6 +68,6 @@ replay: $(VENV)/.runtime ## Replay the history of request ID=… against the wor
 	@$(BIN)/palimpsest replay "$(ID)"
 
 .PHONY: lock
-lock: | $(BIN)/uv ## Pin the dependencies anew
-	@$(BIN)/uv pip compile --quiet --no-header --generate-hashes --upgrade pyproject.toml --output-file requirements.txt
+lock: | $(BIN)/uv ## Pin the dependencies; UPGRADE=--upgrade takes newer ones
+	@$(BIN)/uv pip compile --quiet --no-header --generate-hashes $(UPGRADE) pyproject.toml --output-file requirements.txt
 	@$(BIN)/uv pip compile --quiet --no-header --generate-hashes pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt

@@ -15,6 +15,7 @@ from api.admission import Admission
 from api.deliveries import Deliveries
 from api.departures import Departures
 from api.proxy import Proxy
+from context.tokens import text_tokens
 from engine.bootstrap import bootstrap
 from engine.connect import connect
 from engine.starter import Starter
@@ -62,6 +63,8 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         )
         stack.push_async_callback(upstream.close)
         await migrate(database)
+        # The first count loads the encoding; no request shall wait for it.
+        await asyncio.to_thread(text_tokens, "warm")
         client = await connect(settings, settings.temporal_address)
         attributes = await bootstrap(client, settings.history_retention_days)
         exchanges = Exchanges()

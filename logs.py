@@ -37,7 +37,7 @@ def configure(fmt: Literal["auto", "console", "json"], level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "temporalio"):
+    for chatty in ("alembic", "httpx", "httpcore", "temporalio", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

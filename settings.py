@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         description="Redis server: edges hold clients, `worker.py` calls upstream",
     )
 
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: str | None) -> str | None:

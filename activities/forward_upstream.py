@@ -66,6 +66,10 @@ class ForwardUpstream:
             return await self._recorded(forward.request_id, error)
         except PalimpsestError as error:
             raise final(error) from error
+        except Exception as error:
+            # A bug must not call the provider again and again.
+            _log.exception("a bug")
+            raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
         finally:
             self._let_go(forward.request_id)
 
@@ -156,7 +160,7 @@ class ForwardUpstream:
         """What an operator sees of a pending forward in the Temporal UI."""
         return {
             "phase": "streaming" if exchange.answer.head else "waiting",
-            "provider": self._wire.upstream.base_url,
+            "provider": self._wire.upstream.name,
             "bytes": exchange.answer.size,
             "tokens": exchange.output_tokens,
             "seconds": round(exchange.elapsed(), 1),

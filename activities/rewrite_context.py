@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from temporalio import activity
 
@@ -18,6 +19,9 @@ from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
 _INLINE_BYTES = 4 * 1024
+# A count of a huge body takes seconds and outlives its deadline. With threads of its own it keeps
+# no other work waiting, and one that has not begun by its deadline is dropped.
+_COUNTING_THREADS = 2
 
 
 class RewriteContext:
@@ -31,6 +35,7 @@ class RewriteContext:
         self._requests = requests
         self._metrics = metrics
         self._window = window
+        self._counting = ThreadPoolExecutor(_COUNTING_THREADS, thread_name_prefix="counting")
 
     @activity.defn(name=REWRITE_CONTEXT)
     async def run(self, rewrite: RewriteContextInput) -> RewriteContextResult:
@@ -49,9 +54,10 @@ class RewriteContext:
         thread and is there for the next turn."""
         if len(view.body) <= _INLINE_BYTES:
             return estimate(view).total
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(deadline):
-                return (await asyncio.to_thread(estimate, view)).total
+                return (await loop.run_in_executor(self._counting, estimate, view)).total
         except TimeoutError:
             self._metrics.degraded.labels("rewrite").inc()
             return None

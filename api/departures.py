@@ -86,13 +86,15 @@ class Departures:
         exchange.give_up()
         if self._control:
             await self._stop_elsewhere(exchange, self._control)
-        elif exchange.call is None or exchange.call.done():
-            # Between two attempts: the row that has ended keeps the next one from being made.
-            exchange.answer.fail(Unavailable("the client left"))
-            try:
-                await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
-            except DatabaseUnavailable as error:
-                _log.warning("the client's leaving could not be recorded", reason=str(error))
+            return
+        if exchange.call:
+            await asyncio.wait({exchange.call})
+        # Where no call has settled it: the row that has ended keeps the next one from being made.
+        exchange.answer.fail(Unavailable("the client left"))
+        try:
+            await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
+        except DatabaseUnavailable as error:
+            _log.warning("the client's leaving could not be recorded", reason=str(error))
 
     async def _stop_elsewhere(self, exchange: Exchange, control: Control) -> None:
         """Ask whoever calls to stop, until that is on record; end a request nobody calls for."""

@@ -10,7 +10,7 @@ from api.admission import check_encoding
 from api.answering import AnswerResponse
 from api.claiming import claim
 from api.connection import connection_of
-from api.outage import unmanaged
+from api.outage import explained, unmanaged
 from api.proxy import Proxy, proxy_of
 from api.request_id import request_id_of, show_request_id
 from api.target import target_of
@@ -71,10 +71,11 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
                 proxy.following.follow(exchange.request_id, exchange.answer)
             await proxy.starter.start(exchange.request_id, exchange.view.model)
     except PalimpsestError as error:
-        exchange.answer.fail(error)
+        known = explained(error, proxy.settings.data_dir)
+        exchange.answer.fail(known)
         proxy.exchanges.forget(exchange.request_id)
-        await _refuse(proxy, exchange.request_id, error)
-        raise
+        await _refuse(proxy, exchange.request_id, known)
+        raise known from error
     if carried is not exchange:
         proxy.exchanges.forget(exchange.request_id)
         carried.clients += 1

@@ -1,11 +1,16 @@
 """The engine or the database is down: refuse, or pass the request through unmanaged."""
 
+import shutil
+from pathlib import Path
+
 from starlette.responses import Response
 
 from api.passthrough import relay
 from api.proxy import Proxy
-from errors import Draining, EngineUnavailable, Unavailable
+from errors import Draining, EngineUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
+
+_LITTLE_ROOM = 16 * 1024 * 1024
 
 
 async def unmanaged(proxy: Proxy, exchange: Exchange, error: Unavailable) -> Response:
@@ -19,3 +24,12 @@ async def unmanaged(proxy: Proxy, exchange: Exchange, error: Unavailable) -> Res
     part = "engine" if isinstance(error, EngineUnavailable) else "database"
     response.raw_headers.append((b"x-palimpsest-unmanaged", part.encode()))
     return response
+
+
+def explained(error: PalimpsestError, data_dir: Path) -> PalimpsestError:
+    """An embedded engine whose disk is full says that its shards are not there."""
+    if isinstance(error, EngineUnavailable) and shutil.disk_usage(data_dir).free < _LITTLE_ROOM:
+        return EngineUnavailable(
+            f"the disk that holds {data_dir} is full; free some room and send it again"
+        )
+    return error

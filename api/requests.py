@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlalchemy import RowMapping
 from starlette.responses import JSONResponse, Response
 
 from api.proxy import proxy_of
+from store.database import Row
 
 router = APIRouter(prefix="/v1/requests/{request_id}")
 
@@ -40,7 +40,7 @@ async def answer(request: Request, request_id: str) -> Response:
     return Response(content, headers={name: recorded[name] for name in kept if name in recorded})
 
 
-def _summary(row: RowMapping, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(row: Row, attempts: list[dict[str, Any]]) -> dict[str, Any]:
     first_byte = ("upstream_first_byte_ms", "first_byte_ms", "total_ms", "overhead_ms")
     return {
         "id": row["id"],

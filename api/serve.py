@@ -1,6 +1,7 @@
 """A proxy process: binds its port, serves until it is told to stop, drains."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Generator
@@ -18,6 +19,7 @@ from errors import StartupFailed
 from settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
+_COLLECT_AFTER = 10_000
 
 _log = structlog.stdlib.get_logger()
 
@@ -58,11 +60,19 @@ async def serve(settings: Settings) -> None:
             loop.add_signal_handler(name, stop.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
+        _spare_the_collector()
         _log.info("serving", host=settings.host, port=settings.port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         await _drain(proxy, settings.drain_timeout)
         server.should_exit = True
         await serving
+
+
+def _spare_the_collector() -> None:
+    """What is loaded by now stays: looking through it again and again took 5 % of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 20)
 
 
 async def _drain(proxy: Proxy, timeout: float) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
-from sqlalchemy import RowMapping
 from starlette.responses import Response, StreamingResponse
 
 from api.errors import error_body, error_event
@@ -14,6 +13,7 @@ from providers.answer import Answer
 from providers.decoding import Decoder
 from providers.headers import RawHeaders, value_of
 from providers.recorded import recorded_headers
+from store.database import Row
 
 router = APIRouter()
 
@@ -53,7 +53,7 @@ async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]
         yield _error(answer.error, request_id)
 
 
-async def _recorded(proxy: Proxy, row: RowMapping) -> AsyncIterator[Event | bytes]:
+async def _recorded(proxy: Proxy, row: Row) -> AsyncIterator[Event | bytes]:
     """What is on record of an answer; that of another process is told as far as it got."""
     if row["response"] is not None:
         row, content = await proxy.requests.response(row["id"])

@@ -3,6 +3,8 @@
 Each step is idempotent; where the cluster does not allow one, we go on without it and say so.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -38,9 +40,12 @@ _REFUSALS = frozenset(
         RPCStatusCode.UNIMPLEMENTED,
         RPCStatusCode.RESOURCE_EXHAUSTED,
         RPCStatusCode.FAILED_PRECONDITION,
-        RPCStatusCode.INVALID_ARGUMENT,
     )
 )
+_NOT_YET = frozenset((RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT))
+_PATIENCE_SECONDS = 20.0
+_PAUSE_SECONDS = 0.2
+
 _log = structlog.stdlib.get_logger()
 
 
@@ -91,27 +96,56 @@ async def _register(client: Client, retention: Duration) -> None:
 
 
 async def _ensure_attributes(client: Client) -> bool:
-    """Register our search attributes where they are missing."""
-    operator = client.operator_service
+    """Register our search attributes where they are missing, and wait until they can be used."""
     try:
-        known = await operator.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
-        )
-        missing = [name for name in ATTRIBUTES if name not in known.custom_attributes]
-        if missing:
-            await operator.add_search_attributes(
-                AddSearchAttributesRequest(
-                    namespace=client.namespace,
-                    search_attributes=dict.fromkeys(
-                        missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-                    ),
-                )
-            )
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await _until_found(lambda: _add_missing(client))
+            await _until_found(lambda: _use(client))
     except RPCError as error:
-        if error.status == RPCStatusCode.ALREADY_EXISTS:
-            return True
-        if error.status in _REFUSALS or error.status == RPCStatusCode.NOT_FOUND:
-            _log.warning("going on without search attributes", reason=error.message)
-            return False
-        raise EngineUnavailable(f"Temporal: {error.message}") from error
+        if error.status not in _REFUSALS:
+            raise EngineUnavailable(f"Temporal: {error.message}") from error
+        _log.warning("going on without search attributes", reason=error.message)
+        return False
+    except TimeoutError:
+        _log.warning("going on without search attributes", reason="they did not become usable")
+        return False
     return True
+
+
+async def _until_found(attempt: Callable[[], Awaitable[None]]) -> None:
+    """A namespace or an attribute that is new reaches the servers' caches after a moment."""
+    while True:
+        try:
+            return await attempt()
+        except RPCError as error:
+            if error.status not in _NOT_YET:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _add_missing(client: Client) -> None:
+    operator = client.operator_service
+    known = await operator.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = [name for name in ATTRIBUTES if name not in known.custom_attributes]
+    if not missing:
+        return
+    try:
+        await operator.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=client.namespace,
+                search_attributes=dict.fromkeys(
+                    missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+                ),
+            )
+        )
+    except RPCError as error:
+        # Another process was first.
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise
+
+
+async def _use(client: Client) -> None:
+    """Ask by every attribute; the engine refuses one that it does not know."""
+    await client.count_workflows(" AND ".join(f"{name} = 'none'" for name in ATTRIBUTES))

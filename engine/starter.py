@@ -1,5 +1,6 @@
 """Starting the workflow of a request, eagerly: its first task runs in this very process."""
 
+import asyncio
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -32,7 +33,10 @@ _LONGEST_KEYWORD = 200
 
 class Starter:
     """Starts workflows; ``attributes`` says whether the namespace has our search attributes,
-    ``egress_queue`` where forwards go if not to the workflow's queue."""
+    ``egress_queue`` where forwards go if not to the workflow's queue.
+
+    ``timeout`` is in seconds and for a whole call: the client's own is for each of its tries.
+    """
 
     def __init__(
         self,
@@ -47,59 +51,62 @@ class Starter:
         self._client = client
         self._task_queue = task_queue
         self._deadlines = deadlines
-        self._timeout = timedelta(seconds=timeout)
+        self._timeout = timeout
         self._attributes = attributes
         self._egress_queue = egress_queue
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
+        shown = model[:_LONGEST_KEYWORD]
         try:
-            handle = await self._client.start_workflow(
-                WORKFLOW,
-                self._input(request_id, model),
-                id=request_id,
-                task_queue=self._task_queue,
-                result_type=ProxyRequestResult,
-                request_eager_start=True,
-                task_timeout=timedelta(seconds=2),
-                rpc_timeout=self._timeout,
-                search_attributes=self._shown(model),
-                static_summary=f"{model} request",
-            )
-        except RPCError as error:
+            async with asyncio.timeout(self._timeout):
+                handle = await self._client.start_workflow(
+                    WORKFLOW,
+                    self._input(request_id, shown),
+                    id=request_id,
+                    task_queue=self._task_queue,
+                    result_type=ProxyRequestResult,
+                    request_eager_start=True,
+                    task_timeout=timedelta(seconds=2),
+                    search_attributes=self._shown(shown),
+                    static_summary=f"{shown} request",
+                )
+        except (RPCError, TimeoutError) as error:
             raise EngineUnavailable(
-                f"Temporal did not take the request: {error.message}"
+                f"Temporal did not take the request: {_reason(error)}"
             ) from error
         return bool(getattr(handle, "__temporal_eagerly_started", False))
 
     async def ensure(self, request_id: str, model: str) -> bool:
         """Start the request's workflow unless it runs; False when it has already ended."""
+        shown = model[:_LONGEST_KEYWORD]
         try:
-            await self._client.start_workflow(
-                WORKFLOW,
-                self._input(request_id, model),
-                id=request_id,
-                task_queue=self._task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                task_timeout=timedelta(seconds=2),
-                rpc_timeout=self._timeout,
-                search_attributes=self._shown(model),
-            )
+            async with asyncio.timeout(self._timeout):
+                await self._client.start_workflow(
+                    WORKFLOW,
+                    self._input(request_id, shown),
+                    id=request_id,
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    task_timeout=timedelta(seconds=2),
+                    search_attributes=self._shown(shown),
+                )
         except WorkflowAlreadyStartedError:
             return False
-        except RPCError as error:
+        except (RPCError, TimeoutError) as error:
             raise EngineUnavailable(
-                f"Temporal did not take the request: {error.message}"
+                f"Temporal did not take the request: {_reason(error)}"
             ) from error
         return True
 
     async def is_running(self, request_id: str) -> bool:
         """Whether the engine still carries the request; True when the engine cannot be asked."""
         try:
-            found = await self._client.get_workflow_handle(request_id).describe(
-                rpc_timeout=self._timeout
-            )
+            async with asyncio.timeout(self._timeout):
+                found = await self._client.get_workflow_handle(request_id).describe()
+        except TimeoutError:
+            return True
         except RPCError as error:
             return error.status != RPCStatusCode.NOT_FOUND
         return found.status == WorkflowExecutionStatus.RUNNING
@@ -107,12 +114,12 @@ class Starter:
     async def ping(self) -> None:
         """Raises EngineUnavailable unless the engine answers a query."""
         try:
-            await self._client.count_workflows(
-                f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'",
-                rpc_timeout=self._timeout,
-            )
-        except RPCError as error:
-            raise EngineUnavailable(f"Temporal: {error.message}") from error
+            async with asyncio.timeout(self._timeout):
+                await self._client.count_workflows(
+                    f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
+                )
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(f"Temporal: {_reason(error)}") from error
 
     def _input(self, request_id: str, model: str) -> ProxyRequestInput:
         return ProxyRequestInput(
@@ -124,8 +131,12 @@ class Starter:
             return TypedSearchAttributes.empty
         return TypedSearchAttributes(
             [
-                SearchAttributePair(_MODEL, model[:_LONGEST_KEYWORD]),
+                SearchAttributePair(_MODEL, model),
                 SearchAttributePair(_PHASE, "context"),
                 SearchAttributePair(_STATUS, "running"),
             ]
         )
+
+
+def _reason(error: RPCError | TimeoutError) -> str:
+    return error.message if isinstance(error, RPCError) else "no answer in time"

@@ -18,10 +18,10 @@ def _run(connection: Connection) -> None:
 
 async def _run_on(url: str) -> None:
     database = Database(url, timeout=30)
-    engine = database.engine.execution_options(isolation_level="READ COMMITTED")
+    engine = database.engine()
     async with engine.begin() as connection:
         await connection.run_sync(_run)
-    await database.close()
+    await engine.dispose()
 
 
 handed_over: Connection | None = context.config.attributes.get("connection")

@@ -198,7 +198,8 @@ class Attempt:
     def _outcome(self, status: int) -> tuple[str, str | None]:
         if self._reader.error is not None:
             reason = f"the provider's stream reported {self._reader.error}"
-            return ("broken" if self._released else "upstream_error"), reason
+            begun = self._released and status < 400
+            return ("broken" if begun else "upstream_error"), reason
         return ("answered" if status < 400 else "upstream_error"), None
 
     def _finish(self, held: bytes) -> None:

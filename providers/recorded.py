@@ -1,12 +1,11 @@
 """A recorded answer, given again byte for byte."""
 
-from sqlalchemy import RowMapping
-
 from providers.answer import Answer, AnswerHead
 from providers.headers import RawHeaders
+from store.database import Row
 
 
-def replay(answer: Answer, row: RowMapping, content: bytes) -> None:
+def replay(answer: Answer, row: Row, content: bytes) -> None:
     """Write a request's recorded answer, from its row and the provider's bytes, or what the
     answer lacks of it."""
     if answer.head is None:
@@ -16,7 +15,7 @@ def replay(answer: Answer, row: RowMapping, content: bytes) -> None:
     answer.end()
 
 
-def recorded_headers(row: RowMapping) -> RawHeaders:
+def recorded_headers(row: Row) -> RawHeaders:
     """The headers as they were recorded: a secret among them was taken out and is left out."""
     return tuple(
         (name.encode("latin-1"), value.encode("latin-1"))

@@ -1,11 +1,10 @@
 """The end of a request as one value, from what the attempt saw."""
 
-from sqlalchemy import RowMapping
-
 from context.usage import AnswerReader
 from providers.answer import AnswerHead
 from providers.exchange import Exchange
 from providers.headers import recordable
+from store.database import Row
 from store.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
@@ -74,7 +73,7 @@ def result(end: Settlement, status: int) -> ForwardUpstreamResult:
     )
 
 
-def recorded_result(row: RowMapping, attempts: int) -> ForwardUpstreamResult | None:
+def recorded_result(row: Row, attempts: int) -> ForwardUpstreamResult | None:
     """What the workflow is told of a request that was settled before; None if it was not."""
     if row["outcome"] not in _WITH_RESULT:
         return None

@@ -12,11 +12,16 @@ _OWN = (b"host", b"content-length")
 
 
 class Upstream:
-    """One provider, by its base URL; the connection pool is shared by all requests."""
+    """One provider, by its base URL; the connection pool is shared by all requests.
+
+    ``name`` is what may be shown: the URL may hold a password.
+    """
 
     def __init__(self, base_url: str, connect_timeout: float, first_byte_timeout: float) -> None:
-        self.base_url = base_url
-        self._prefix = httpx.URL(base_url).raw_path.rstrip(b"/")
+        url = httpx.URL(base_url)
+        self.name = f"{url.scheme}://{url.netloc.decode()}"
+        self._base_url = url
+        self._prefix = url.raw_path.rstrip(b"/")
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
             limits=httpx.Limits(
@@ -41,7 +46,7 @@ class Upstream:
         own = (b"host",) if streamed else _OWN
         request = httpx.Request(
             method,
-            self.base_url,
+            self._base_url,
             # As it came: a URL would be normalised.
             extensions={"target": self._prefix + target},
             headers=[pair for pair in end_to_end(headers) if pair[0].lower() not in own],
@@ -50,10 +55,10 @@ class Upstream:
         try:
             return await self._client.send(request, stream=True)
         except httpx.TimeoutException as error:
-            raise UpstreamTimeout(f"{self.base_url} did not answer in time") from error
+            raise UpstreamTimeout(f"{self.name} did not answer in time") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise UpstreamUnreachable(f"{self.base_url} cannot be reached: {reason}") from error
+            raise UpstreamUnreachable(f"{self.name} cannot be reached: {reason}") from error
 
     async def close(self) -> None:
         await self._client.aclose()

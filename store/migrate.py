@@ -29,7 +29,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def migrate(database: Database) -> None:
     """Apply every pending migration, in one transaction."""
-    engine = database.engine.execution_options(isolation_level="READ COMMITTED")
+    engine = database.engine()
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_upgrade)
@@ -37,3 +37,5 @@ async def migrate(database: Database) -> None:
         raise
     except Exception as error:
         raise StartupFailed(f"the database could not be brought up to date: {error}") from error
+    finally:
+        await engine.dispose()

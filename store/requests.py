@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from context.frame import Frame, rebuild
 from errors import Expired, NotFound
 from store import statements
 from store.blobs import Blob, unpack
 from store.capture import CapturedBody, capture
-from store.database import Database
+from store.database import Database, Row
 from store.known import Known
 from store.records import Accepted, AttemptEnd, Held, Kept, Lease, Settlement
 
@@ -120,7 +118,7 @@ class RequestStore:
             [unpack(message["codec"], message["data"]) for message in messages],
         )
 
-    async def response(self, request_id: str) -> tuple[RowMapping, bytes]:
+    async def response(self, request_id: str) -> tuple[Row, bytes]:
         """The row and the answer's bytes as they came from the provider."""
         row = await self.row(request_id)
         if row["response"] is None:
@@ -130,7 +128,7 @@ class RequestStore:
             raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
         return row, unpack(blobs[0]["codec"], blobs[0]["data"])
 
-    async def row(self, request_id: str) -> RowMapping:
+    async def row(self, request_id: str) -> Row:
         rows = await self._database.run(statements.ROW, {"id": request_id})
         if not rows:
             raise NotFound(f"there is no request {request_id}")
@@ -142,12 +140,17 @@ class RequestStore:
         ]
 
 
+def storable(value: str | None) -> str | None:
+    """Text as Postgres takes it, which has no NUL."""
+    return value.replace("\0", "\ufffd") if value else value
+
+
 def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
     view = request.view
     return {
         "id": request.id,
         "tenant": request.tenant,
-        "model": view.model,
+        "model": storable(view.model),
         "stream": view.stream,
         "target": request.target,
         "headers": request.headers,
@@ -181,7 +184,7 @@ def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
         "attempt_outcome": end.outcome,
         "attempt_status": end.status,
         "attempt_bytes": end.bytes,
-        "attempt_reason": end.reason,
+        "attempt_reason": storable(end.reason),
     }
 
 
@@ -191,7 +194,7 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "tenant": end.tenant,
         **_attempt_values(end.attempt),
         "outcome": end.outcome,
-        "reason": end.reason,
+        "reason": storable(end.reason),
         "status": end.attempt.status,
         "response_headers": end.response_headers,
         "response_bytes": len(end.response),
@@ -199,7 +202,7 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "blob_codec": blob.codec,
         "blob_size": blob.size,
         "blob_data": blob.data,
-        "stop_reason": end.stop_reason,
+        "stop_reason": storable(end.stop_reason),
         **end.usage,
         "usage_estimated": end.usage_estimated,
         "journalled": end.journalled,

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
+from sqlalchemy import text
 
 from tests.running import RunningProxy
 from tests.upstream.events import event
@@ -40,6 +41,14 @@ async def state_of(running: RunningProxy, request_id: str) -> dict[str, Any]:
     return answer.json()
 
 
+async def newest(running: RunningProxy) -> str:
+    """The id of the request that was accepted last."""
+    [row] = await running.proxy.database.run(
+        text("SELECT id FROM requests ORDER BY accepted_at DESC LIMIT 1")
+    )
+    return row["id"]
+
+
 async def ended(running: RunningProxy, request_id: str) -> dict[str, Any]:
     """The same, once the request has ended."""
     return await eventually(
@@ -72,11 +81,11 @@ def is_error(body: bytes, kind: str) -> bool:
     return error["type"] == "error" and error["error"]["type"] == kind and error["error"]["message"]
 
 
-def short_stream(text: str = "hello") -> list[bytes]:
+def short_stream(words: str = "hello") -> list[bytes]:
     """The events of a small answer, one to a piece."""
     start: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "content": []}
     usage = {"input_tokens": 11, "output_tokens": 1}
-    delta = {"type": "text_delta", "text": text}
+    delta = {"type": "text_delta", "text": words}
     return [
         event("message_start", message={**start, "model": MODEL, "usage": usage}),
         event("content_block_start", index=0, content_block={"type": "text", "text": ""}),

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 from settings import child_environment
 from stack.lock import exclusive
+from tests.e2e.terminal import Terminal
 
 VERSION = "2.1.328"
 PACKAGE = f"@anthropic-ai/claude-code@{VERSION}"
@@ -112,6 +113,17 @@ class ClaudeCode:
         said = Said(process.returncode or 0, stdout.decode(), stderr.decode())
         self.outputs += [said.stdout, said.stderr]
         return said
+
+    def interactive(self, base_url: str) -> AbstractAsyncContextManager[Terminal]:
+        """`claude` in a terminal, past its questions to a new user."""
+        answered = {
+            "hasCompletedOnboarding": True,
+            "theme": "dark",
+            "customApiKeyResponses": {"approved": [self.key[-20:]], "rejected": []},
+            "projects": {str(self.directory): {"hasTrustDialogAccepted": True}},
+        }
+        (self._home / ".claude.json").write_bytes(msgspec.json.encode(answered))
+        return Terminal.running(self._program, self.directory, self._environment(base_url))
 
     def _environment(self, base_url: str) -> dict[str, str]:
         """Nothing of the machine's own but where its programs are."""

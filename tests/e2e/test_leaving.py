@@ -49,7 +49,7 @@ async def test_a_drain_lets_streams_finish_and_nobody_in(
 ) -> None:
     data_dir = tmp_path / "data"
     async with whole(data_dir, upstream.url) as up:
-        upstream.app.pace = Pace(between_events=0.1, text_chars=500)
+        upstream.app.pace = Pace(between_events=0.1, text_chars=1000)
         async with streaming(up, body(stream=True)) as stream:
             upstream.app.pace = Pace()
             up.process.send_signal(signal.SIGTERM)

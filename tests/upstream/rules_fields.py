@@ -25,6 +25,7 @@ WITH_BETA: dict[str, tuple[str, ...]] = {
     "user_profile_id": ("user-profiles-",),
     "thread": ("message-threads-",),
     "output_format": ("structured-outputs-",),
+    "safeguards": ("dangerous-tool-use-",),
 }
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 THINKING_FIELDS = {
