@@ -47,6 +47,8 @@ class Strays:
         here = self._exchanges.ids()
         for request_id, model in await self._requests.strays(_OLDER_THAN_SECONDS, besides=here):
             if not await self._starter.ensure(request_id, model):
+                # Its end may have been put on disk since we looked there.
+                await commit_spilled(self._spill, self._requests, request_id)
                 reason = "its workflow ended without an answer"
-                await self._requests.fail(request_id, "failed", 503, reason)
-                _log.warning("a stray was ended", request_id=request_id)
+                if await self._requests.fail(request_id, "failed", 503, reason):
+                    _log.warning("a stray was ended", request_id=request_id)
