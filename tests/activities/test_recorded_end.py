@@ -10,7 +10,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.forward_upstream import ForwardUpstream
 from providers.attempt import Wire
 from providers.exchange import Exchanges
+from providers.recovery import Recovery
 from providers.retry import RetryLimits
+from store.spill import Spill
 from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Simulator
 from workflows.contracts import (
@@ -28,8 +30,18 @@ BODY = {"model": "claude-sonnet-4-6", "max_tokens": 50}
 async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstreamResult:
     """As another process would, which does not hold the request."""
     proxy = running.proxy
-    wire = Wire(proxy.upstream, proxy.requests, proxy.metrics, RetryLimits(1, 1), 1)
-    activity = ForwardUpstream(Exchanges(), wire, "another")
+    wire = Wire(
+        upstream=proxy.upstream,
+        store=proxy.requests,
+        journal=proxy.journal,
+        spill=Spill(proxy.settings.data_dir / "spill"),
+        metrics=proxy.metrics,
+        limits=RetryLimits(1, 1),
+        idle_timeout=1,
+    )
+    exchanges = Exchanges()
+    recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
+    activity = ForwardUpstream(exchanges, recovery, wire, "another")
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
     return await ActivityEnvironment().run(activity.run, forward)
 
