@@ -122,6 +122,7 @@ async def installation(
     shared = {
         **env,
         "REDIS_URL": redis.url,
+        "PYTHONPATH": str(ROOT),
         "PALIMPSEST_UPSTREAM_URL": upstream.url,
         "PALIMPSEST_VAULT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "PALIMPSEST_CLIENT_GONE_GRACE": "1",
