@@ -1,5 +1,6 @@
 """What is deployed: the compose file and the image agree with the code, and open nothing."""
 
+import base64
 import re
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("api", "worker")
 ONE_SHOT = ("temporal-schema", "temporal-namespace")
+VAULT_KEY = base64.b64encode(bytes(32)).decode()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
@@ -85,6 +87,8 @@ def test_the_environment_makes_settings(name: str, monkeypatch: pytest.MonkeyPat
     assert settings.database_url == "postgresql://palimpsest:secret@postgres:5432/palimpsest"
     assert settings.temporal_address == "temporal:7233"
     assert settings.upstream_url == "https://api.anthropic.com"
+    assert settings.redis_url == "redis://redis:6379/0"
+    assert settings.vault_key == VAULT_KEY
 
 
 def test_no_password_is_written_down() -> None:
@@ -140,6 +144,7 @@ def test_the_image_is_nobodys_root_and_hash_checked() -> None:
 
 
 def _interpolated(value: str) -> str:
-    """As compose does it: the password given, everything else left at its default."""
+    """As compose does it: password and key given, everything else left at its default."""
     value = re.sub(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}", "secret", value)
+    value = re.sub(r"\$\{PALIMPSEST_VAULT_KEY:\?[^}]*\}", VAULT_KEY, value)
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
