@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from api import health, messages, passthrough, requests, stats
+from api import health, messages, passthrough, requests, stats, stream
 from docs.settings_table import README, with_table
 from metrics import Metrics
 
@@ -20,7 +20,7 @@ def _routes() -> set[str]:
     """Our own routes, as `METHOD path`."""
     return {
         f"{method} {route.path}"
-        for module in (messages, requests, stats, health, passthrough)
+        for module in (messages, requests, stream, stats, health, passthrough)
         for route in module.router.routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()
