@@ -96,6 +96,8 @@ class Attempt:
             if self._exchange.handed_over:
                 end = self._end("broken", "the process that called was stopped")
                 await self._wire.store.release(self._exchange.request_id, end)
+            if self._exchange.handed_over or not self._exchange.stopped:
+                # Nobody asked for an end: the next process calls again.
                 raise
             return await self._stopped()
         except Fenced:
@@ -168,7 +170,7 @@ class Attempt:
         except (TimeoutError, httpx.TimeoutException) as error:
             raise UpstreamTimeout("the provider went silent in mid-answer") from error
         except httpx.TransportError as error:
-            raise StreamBroken(f"the provider's answer broke off: {error}") from error
+            raise StreamBroken(f"the provider's answer broke off: {_named(error)}") from error
 
     def _check_error_event(self) -> None:
         """An overload reported in the stream, before any content, is tried again unseen."""
@@ -268,11 +270,19 @@ class Attempt:
                 await self._journal.close()
                 await self._commit(end)
         except TimeoutError:
-            await asyncio.to_thread(self._wire.spill.keep, end)
-            _log.warning("the end was put on disk until the database is back")
+            await self._spill(end, release)
         release()
         self._wire.metrics.settled(end, self._exchange.view.model)
         return end
+
+    async def _spill(self, end: Settlement, release: Callable[[], None]) -> None:
+        """The client has its end from the disk on; the engine, when the database has it, so that
+        nobody takes the request for one whose workflow ended without an answer."""
+        await asyncio.to_thread(self._wire.spill.keep, end)
+        _log.warning("the end was put on disk until the database is back")
+        release()
+        await self._commit(end)
+        await asyncio.to_thread(self._wire.spill.forget, end.request_id)
 
     async def _commit(self, end: Settlement) -> None:
         """Try until the database takes it."""
@@ -285,3 +295,7 @@ class Attempt:
                 await asyncio.sleep(_SETTLE_PAUSE)
             else:
                 raise Fenced("the request was ended elsewhere")
+
+
+def _named(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -22,7 +22,8 @@ class Exchange:
     ``finishing`` is set when the provider's answer is whole and only the commit is left: from then
     on nothing stops it. ``gave_up`` tells a client that left from an operator who cancelled.
     ``clients`` counts those who read the answer; ``output_tokens`` is an estimate while it runs.
-    ``handed_over``: this process stops, and another one is to call again.
+    ``stopped``: the call was cut on purpose; ``handed_over``: because this process stops, and
+    another one is to call again.
     ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
     """
 
@@ -36,6 +37,7 @@ class Exchange:
     call: asyncio.Task[ForwardUpstreamResult] | None = None
     degraded: str | None = None
     finishing: bool = False
+    stopped: bool = False
     gave_up: bool = False
     recovered: bool = False
     handed_over: bool = False
@@ -54,6 +56,7 @@ class Exchange:
     def stop(self) -> None:
         """Stop the upstream call, unless it is over but for the commit."""
         if self.call and not self.finishing:
+            self.stopped = True
             self.call.cancel()
 
     def give_up(self) -> None:

@@ -63,7 +63,11 @@ class RequestStore:
             blob = await asyncio.to_thread(Blob.of, end.response)
         else:
             blob = Blob.of(end.response)
-        return bool(await self._database.run(statements.SETTLE, _settle_values(end, blob)))
+        values = _settle_values(end, blob)
+        if await self._database.run(statements.SETTLE, values):
+            return True
+        # An earlier try may have been committed and only its answer lost.
+        return bool(await self._database.run(statements.SETTLED, values))
 
     async def held(self, request_id: str) -> Held | None:
         """What a re-send wants to know of the request it may belong to."""

@@ -131,6 +131,12 @@ WITH ended AS (
 SELECT id FROM ended
 """)
 
+SETTLED = text("""
+SELECT id FROM requests
+WHERE id = :id AND state = 'ended' AND epoch = :epoch AND outcome = :outcome
+    AND response = :blob_hash
+""")
+
 FAIL = text("""
 WITH ended AS (
     UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
