@@ -43,6 +43,9 @@ from store.stats import StatsStore
 from store.vault import Vault, vault_key
 from workflows.contracts import Deadlines
 
+_LOCAL_SECONDS = 1.0
+"""What is left to local activities when the worker of an edge stops."""
+
 
 @asynccontextmanager
 async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenerator[Proxy]:
@@ -108,7 +111,8 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
                 CloseRequest(exchanges, requests, metrics, relay).run,
             ],
             concurrency=settings.max_concurrent_requests,
-            graceful=settings.drain_timeout,
+            # An edge has drained by then: what still runs is handed over.
+            graceful=_LOCAL_SECONDS if edge else settings.drain_timeout,
             remote_activities=edge and linked is None,
         )
         starter = Starter(

@@ -1,6 +1,7 @@
 """Ask the provider. The call is a task of the process; the activity watches it and reports."""
 
 import asyncio
+from functools import partial
 
 import structlog
 from temporalio import activity
@@ -12,6 +13,7 @@ from errors import (
     DatabaseUnavailable,
     NotFound,
     PalimpsestError,
+    from_status,
 )
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
@@ -25,6 +27,7 @@ from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardU
 _HEARTBEAT_SECONDS = 1.0
 _HELD_SECONDS = 0.5
 _STOPPED_SECONDS = 0.1
+_LAST_SECONDS = 5.0
 
 _log = structlog.stdlib.get_logger()
 
@@ -56,7 +59,7 @@ class ForwardUpstream:
                 exchange = await self._recovery.exchange(forward.request_id)
             if exchange.call is None or exchange.call.done():
                 exchange.call = asyncio.create_task(self._attempt(exchange, forward))
-                exchange.call.add_done_callback(lambda _: self._let_go(forward.request_id))
+                exchange.call.add_done_callback(partial(self._called, forward.request_id))
             return await self._watch(exchange, exchange.call)
         except RetryDue as due:
             raise retry(due) from due
@@ -72,6 +75,12 @@ class ForwardUpstream:
             raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
         finally:
             self._let_go(forward.request_id)
+
+    def _called(self, request_id: str, call: asyncio.Task[ForwardUpstreamResult]) -> None:
+        """A call is over, which an activity may watch or not."""
+        if not call.cancelled() and (error := call.exception()):
+            _log.info("a call ended without an answer", request_id=request_id, reason=str(error))
+        self._let_go(request_id)
 
     def _let_go(self, request_id: str) -> None:
         exchange = self._exchanges.get(request_id)
@@ -96,7 +105,9 @@ class ForwardUpstream:
             await self._relay.recorded(request_id)
         if end is not None:
             return end
-        if row["state"] != "ended" and isinstance(otherwise, AlreadyEnded):
+        if row["state"] == "ended":
+            raise final(from_status(row["status"] or 503, "api_error", row["reason"] or ""))
+        if isinstance(otherwise, AlreadyEnded):
             raise retry(RetryDue("another process carries this request", _HELD_SECONDS))
         raise final(otherwise)
 
@@ -144,10 +155,10 @@ class ForwardUpstream:
                 if details and details.cancel_requested:
                     exchange.stop()
                     await asyncio.wait({call})
-                elif details and details.worker_shutdown and self._relay:
+                elif details and details.worker_shutdown:
                     exchange.hand_over()
-                    await asyncio.wait({call})
-                    if call.cancelled():
+                    await asyncio.wait({call}, timeout=_LAST_SECONDS)
+                    if call.cancelled() or not call.done():
                         due = RetryDue("the process that called was stopped", _STOPPED_SECONDS)
                         raise due from None
                     return call.result()
