@@ -28,6 +28,8 @@ from providers.exchange import Exchanges
 from providers.link import link
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
+from providers.settlement import TENANT
+from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
 from stack.local_token import local_token
@@ -101,12 +103,15 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         egress = linked is not None and not edge
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
         forward = ForwardUpstream(exchanges, recovery, wire, owner, relay if egress else None)
+        unrewritten = Unrewritten(TENANT)
         worker = build_worker(
             client,
             settings.task_queue,
             [
                 QueryIntelligence(exchanges, requests, ConversationStore(database)).run,
-                RewriteContext(exchanges, requests, metrics, settings.context_window).run,
+                RewriteContext(
+                    exchanges, requests, metrics, unrewritten, settings.context_window
+                ).run,
                 forward.run,
                 CloseRequest(exchanges, requests, metrics, relay).run,
             ],
@@ -153,6 +158,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             journal=journal,
             vault=vault,
             owner=owner,
+            unrewritten=unrewritten,
             following=linked.following if linked else None,
         )
         strays = Strays(requests, exchanges, starter, spill)

@@ -58,7 +58,7 @@ class Metrics:
             "palimpsest_requests_refused", "Requests answered by an error of our own", ["status"]
         )
         self.unmanaged = self._counter(
-            "palimpsest_requests_unmanaged", "Requests passed through without a workflow"
+            "palimpsest_requests_unmanaged", "Requests passed through without a workflow", ["why"]
         )
         self.coalesced = self._counter(
             "palimpsest_requests_coalesced", "Re-sends that joined a request under way"

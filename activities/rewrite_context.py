@@ -15,6 +15,7 @@ from context.view import RequestView
 from errors import PalimpsestError
 from metrics import Metrics
 from providers.exchange import Exchanges
+from providers.unrewritten import Unrewritten
 from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
@@ -29,11 +30,17 @@ class RewriteContext:
     error is what the client understands. ``window`` overrides the model table."""
 
     def __init__(
-        self, exchanges: Exchanges, requests: RequestStore, metrics: Metrics, window: int | None
+        self,
+        exchanges: Exchanges,
+        requests: RequestStore,
+        metrics: Metrics,
+        unrewritten: Unrewritten,
+        window: int | None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._metrics = metrics
+        self._unrewritten = unrewritten
         self._window = window
         self._counting = ThreadPoolExecutor(_COUNTING_THREADS, thread_name_prefix="counting")
 
@@ -46,8 +53,16 @@ class RewriteContext:
             raise failure(error) from error
         limits = budget(lookup(view.model), view.max_tokens, window_override=self._window)
         counted = await self._count(view, rewrite.plan_deadline)
+        self._remember(view)
         took_ms = (time.perf_counter() - started) * 1000
         return _plan(view, rewrite, limits, counted, took_ms)
+
+    def _remember(self, view: RequestView) -> None:
+        if len(view.body) <= _INLINE_BYTES:
+            self._unrewritten.passed(view)
+        else:
+            # For the next turn: nothing of this one waits for it.
+            self._counting.submit(self._unrewritten.passed, view)
 
     async def _count(self, view: RequestView, deadline: float) -> int | None:
         """The tokens by our own count, or None when the deadline passed; the count goes on in its

@@ -76,6 +76,22 @@ class Departures:
                 await self._give_up(exchange)
         self._exchanges.forget_if_over(exchange.request_id)
 
+    def refused(self, request_id: str, status: int, reason: str) -> None:
+        """A client was refused while the database was away, which may have taken the request all
+        the same: it ends as soon as the database is back, so that nobody carries it out."""
+        task = asyncio.create_task(self._end_when_back(request_id, status, reason))
+        self._waiting[request_id] = task
+        task.add_done_callback(partial(self._seen_off, request_id))
+
+    async def _end_when_back(self, request_id: str, status: int, reason: str) -> None:
+        while True:
+            try:
+                await self._requests.fail(request_id, "failed", status, reason)
+            except DatabaseUnavailable:
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            else:
+                return
+
     async def _record(self, exchange: Exchange) -> None:
         try:
             await self._requests.client(exchange.request_id, self._edge, gone=True)

@@ -11,6 +11,7 @@ from api.answering import AnswerResponse
 from api.claiming import claim
 from api.connection import connection_of
 from api.outage import explained, unmanaged
+from api.patience import patiently
 from api.proxy import Proxy, proxy_of
 from api.request_id import request_id_of, show_request_id
 from api.target import target_of
@@ -65,7 +66,8 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
     exchange.clients = 1
     proxy.exchanges.add(exchange)
     try:
-        carried = await claim(proxy, exchange)
+        timeout = proxy.settings.engine_timeout
+        carried = await patiently(timeout, lambda: claim(proxy, exchange))
         if carried is exchange:
             if proxy.following:
                 proxy.following.follow(exchange.request_id, exchange.answer)
@@ -83,11 +85,12 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
 
 
 async def _refuse(proxy: Proxy, request_id: str, error: PalimpsestError) -> None:
-    """The engine may have taken the request and only its answer was lost: the row that has ended
-    keeps the workflow from calling the provider for nobody."""
-    if isinstance(error, DatabaseUnavailable):
-        return
+    """Engine or database may have taken the request and only the answer was lost: the row that has
+    ended keeps everybody from calling the provider for nobody."""
     try:
-        await proxy.requests.fail(request_id, "failed", error.status, str(error))
+        if not isinstance(error, DatabaseUnavailable):
+            await proxy.requests.fail(request_id, "failed", error.status, str(error))
+            return
     except DatabaseUnavailable as again:
-        _log.warning("the refusal could not be recorded", reason=str(again))
+        _log.warning("the refusal waits to be recorded", reason=str(again))
+    proxy.departures.refused(request_id, error.status, str(error))

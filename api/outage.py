@@ -1,5 +1,6 @@
 """The engine or the database is down: refuse, or pass the request through unmanaged."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -15,13 +16,15 @@ _LITTLE_ROOM = 16 * 1024 * 1024
 
 async def unmanaged(proxy: Proxy, exchange: Exchange, error: Unavailable) -> Response:
     """Raises ``error`` unless the settings allow to go on without a workflow, and only a request
-    without a turn of the model: one with such turns may be part of a rewritten conversation,
-    which its provider would refuse in the original."""
+    that cannot be part of a rewritten conversation: the provider would refuse the original."""
     allowed = proxy.settings.on_outage == "pass" and not isinstance(error, Draining)
-    if not allowed or exchange.view.has_assistant_turn():
+    if not allowed or not await asyncio.to_thread(proxy.unrewritten.proves, exchange.view):
         raise error
-    response = await relay(proxy, "POST", exchange.target, exchange.headers, exchange.view.body)
     part = "engine" if isinstance(error, EngineUnavailable) else "database"
+    response = await relay(
+        proxy, "POST", exchange.target, exchange.headers, exchange.view.body, why=part
+    )
+    proxy.unrewritten.passed(exchange.view)
     response.raw_headers.append((b"x-palimpsest-unmanaged", part.encode()))
     return response
 

@@ -31,10 +31,16 @@ async def pass_through(request: Request) -> Response:
 
 
 async def relay(
-    proxy: Proxy, method: str, target: bytes, headers: RawHeaders, body: bytes
+    proxy: Proxy,
+    method: str,
+    target: bytes,
+    headers: RawHeaders,
+    body: bytes,
+    *,
+    why: str = "path",
 ) -> Response:
-    """One request to the provider, and its answer as it comes."""
-    proxy.metrics.unmanaged.inc()
+    """One request to the provider, and its answer as it comes; ``why`` there is no workflow."""
+    proxy.metrics.unmanaged.labels(why).inc()
     upstream = await proxy.upstream.send(method, target, headers, body)
     response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
     response.raw_headers = list(response_headers(upstream))

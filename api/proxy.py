@@ -13,6 +13,7 @@ from engine.starter import Starter
 from metrics import Metrics
 from providers.exchange import Exchanges
 from providers.following import Following
+from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
 from store.database import Database
@@ -41,6 +42,7 @@ class Proxy:
     journal: Journal
     vault: Vault
     owner: str
+    unrewritten: Unrewritten
     following: Following | None = None
 
 

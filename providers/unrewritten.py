@@ -1,0 +1,45 @@
+"""Which conversations went to the provider as they came, as far as this process remembers.
+
+With the database away nobody can tell what a conversation was rewritten to; but what passed here
+unchanged a turn ago may pass unchanged again.
+"""
+
+import msgspec
+
+from context.lineage import chain, root
+from context.lru import Memo
+from context.view import RequestView
+
+_REMEMBERED = 16_384
+
+
+class _Role(msgspec.Struct):
+    role: str = ""
+
+
+_ROLE = msgspec.json.Decoder(_Role)
+
+
+class Unrewritten:
+    """Remembers positions of conversations by their chain hash; the oldest are forgotten."""
+
+    def __init__(self, tenant: str) -> None:
+        self._root = root(tenant)
+        self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
+
+    def passed(self, view: RequestView) -> None:
+        """This request goes on as it came."""
+        self._positions.put(chain(self._root, view.messages)[-1], True)
+
+    def proves(self, view: RequestView) -> bool:
+        """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
+        since a request that passed. Twice, and the turn between may have been rewritten."""
+        positions = chain(self._root, view.messages)
+        spoken = 0
+        for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
+            if self._positions.get(position):
+                return True
+            spoken += _ROLE.decode(message).role == "assistant"
+            if spoken > 1:
+                return False
+        return not spoken
