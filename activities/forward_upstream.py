@@ -27,7 +27,7 @@ from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardU
 _HEARTBEAT_SECONDS = 1.0
 _HELD_SECONDS = 0.5
 _STOPPED_SECONDS = 0.1
-_LAST_SECONDS = 5.0
+_LAST_SECONDS = 2.0
 
 _log = structlog.stdlib.get_logger()
 

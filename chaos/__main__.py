@@ -22,10 +22,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of blows; calm follows")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--redis", action="store_true", help="two edges and two workers")
     parser.add_argument("--keep", action="store_true", help="keep the evidence of a good run too")
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="palimpsest-chaos-")).resolve()
-    options = Options(arguments.seconds, arguments.seed, arguments.clients)
+    options = Options(arguments.seconds, arguments.seed, arguments.clients, arguments.redis)
     try:
         report = asyncio.run(_interruptible(options, directory))
     except (KeyboardInterrupt, asyncio.CancelledError):

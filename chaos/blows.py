@@ -9,6 +9,8 @@ Kind = Literal["kill", "term", "stop"]
 
 _KINDS: dict[str, tuple[tuple[Kind, float], ...]] = {
     "edge": (("kill", 0.5), ("term", 0.25), ("stop", 0.25)),
+    "worker": (("kill", 0.5), ("term", 0.25), ("stop", 0.25)),
+    "redis": (("kill", 0.8), ("stop", 0.2)),
     "temporal": (("kill", 0.6), ("term", 0.3), ("stop", 0.1)),
     "postgres": (("kill", 0.6), ("term", 0.4)),
 }
@@ -16,8 +18,16 @@ _FIRST: dict[str, tuple[tuple[Kind, float], ...]] = {
     "edge": (("kill", 1.0),),
     "temporal": (("kill", 4.0), ("kill", 20.0)),
     "postgres": (("kill", 2.0),),
+    "worker": (("kill", 3.0),),
+    "redis": (("kill", 2.0),),
 }
-_HEALTH = {"edge": (6.0, 16.0), "temporal": (8.0, 20.0), "postgres": (10.0, 24.0)}
+_HEALTH = {
+    "edge": (6.0, 16.0),
+    "worker": (6.0, 16.0),
+    "redis": (10.0, 24.0),
+    "temporal": (8.0, 20.0),
+    "postgres": (10.0, 24.0),
+}
 _FULL_PACE = 60.0
 
 
@@ -31,13 +41,15 @@ class Blow:
 
 
 def blows(part: str, seed: int, seconds: float) -> Iterator[Blow]:
-    """Without end. A run shorter than a minute gets its blows in quicker succession."""
+    """Without end, for a part such as `edge` or `edge-2`. A run shorter than a minute gets its
+    blows in quicker succession."""
+    role = part.partition("-")[0]
     dice = random.Random(f"{seed}/blows/{part}")
     pace = min(1.0, seconds / _FULL_PACE)
-    low, high = _HEALTH[part]
-    for kind, down in _FIRST[part]:
+    low, high = _HEALTH[role]
+    for kind, down in _FIRST[role]:
         yield Blow(kind, dice.uniform(low, high) * pace, down)
-    kinds, weights = zip(*_KINDS[part], strict=True)
+    kinds, weights = zip(*_KINDS[role], strict=True)
     while True:
         kind: Kind = dice.choices(kinds, weights)[0]
         yield Blow(kind, dice.uniform(low, high) * pace, _down(dice, kind))

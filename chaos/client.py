@@ -2,7 +2,9 @@
 connection, a bounded number of times."""
 
 import asyncio
+import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -30,10 +32,11 @@ class Try:
 
 
 class Client:
-    """Carries out asks on one proxy; ``tries`` has all it did."""
+    """Carries out asks, each sending at one of ``urls``; ``tries`` has all it did."""
 
-    def __init__(self, url: str) -> None:
-        self._url = f"{url}/v1/messages"
+    def __init__(self, urls: Sequence[str], seed: int) -> None:
+        self._urls = [f"{url}/v1/messages" for url in urls]
+        self._dice = random.Random(f"{seed}/client")
         self._http = httpx.AsyncClient(
             trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
@@ -69,7 +72,11 @@ class Client:
     async def _read(self, ask: Ask, made: Try) -> None:
         timeout = httpx.Timeout(ask.patience, connect=3)
         async with self._http.stream(
-            "POST", self._url, content=ask.body, headers=ask.headers, timeout=timeout
+            "POST",
+            self._dice.choice(self._urls),
+            content=ask.body,
+            headers=ask.headers,
+            timeout=timeout,
         ) as response:
             made.status = response.status_code
             made.request_id = response.headers.get("x-palimpsest-request-id")

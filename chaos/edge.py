@@ -22,11 +22,11 @@ SETTINGS = {
 class Edge(edge.Edge):
     """On a free port that stays the same; runs the code of this tree."""
 
-    def __init__(self, data_dir: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, name: str, data_dir: Path, env: Mapping[str, str]) -> None:
         port = ports.choose({"edge": None})["edge"]
         own = {**SETTINGS, **env, "PYTHONPATH": str(ROOT)}
         super().__init__(data_dir, ports.LOOPBACK, port, own, drain=5)
-        self.log = data_dir / "logs" / "edge.log"
+        self.log = data_dir / "logs" / f"{name}.log"
 
     async def launch(self) -> None:
         self._child = await Child.spawn(self._command, env=self._env, log=self.log)

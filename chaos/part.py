@@ -12,7 +12,7 @@ from chaos.blows import Blow, Kind
 from errors import StartupFailed
 from stack.services import Service
 
-TERM_PATIENCE = {"edge": 12.0, "temporal": 10.0, "postgres": 5.0}
+TERM_PATIENCE = {"edge": 12.0, "worker": 12.0, "redis": 5.0, "temporal": 10.0, "postgres": 5.0}
 """Seconds after SIGTERM until SIGKILL. Postgres then waits for its clients to leave: for ever."""
 
 START_PATIENCE = 150.0
@@ -40,6 +40,7 @@ class Part:
 
     def __init__(self, name: str, service: Service) -> None:
         self.name = name
+        self.role = name.partition("-")[0]
         self.service = service
         self.struck: list[Struck] = []
         self.deaths: list[str] = []
@@ -81,7 +82,7 @@ class Part:
             struck.over = time.time()
             return
         name = signal.SIGKILL if blow.kind == "kill" else signal.SIGTERM
-        await child.stop(name, TERM_PATIENCE[self.name])
+        await child.stop(name, TERM_PATIENCE[self.role])
         struck.over = time.time()
         await _within(blow.down, end)
         await self.up()

@@ -32,12 +32,13 @@ class Options:
     seconds: float
     seed: int
     clients: int = 32
+    redis: bool = False
 
 
 async def run(options: Options, directory: Path) -> Report:
     """Leaves its evidence in ``directory``, which must exist and be empty."""
     keys = credentials(options.seed)
-    async with stage(directory) as on:
+    async with stage(directory, redis=options.redis) as on:
         async with SpillWatch.on(on.data_dir / "spill", keys) as spill:
             tries, problems = await _storm(on, options, keys)
             problems += await _settle(on)
@@ -63,7 +64,7 @@ def credentials(seed: int) -> list[str]:
 async def _storm(on: Stage, options: Options, keys: list[str]) -> tuple[list[Try], list[str]]:
     """What clients did, and what went wrong with them."""
     end = asyncio.Event()
-    client = Client(on.url)
+    client = Client(on.urls, options.seed)
     weather = asyncio.create_task(on.provider.storm(options.seed))
     asking = [
         asyncio.create_task(_ask(client, options.seed, number, keys, end))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from chaos.edge import Edge
 from chaos.part import Part
+from chaos.redis import Redis
 from chaos.weather import ROOT, Provider, provider
+from chaos.worker import Worker
 from stack import orphans
 from stack.postgres import EmbeddedPostgres
 from stack.temporal_dev import TemporalDev
@@ -18,18 +20,19 @@ from stack.temporal_dev import TemporalDev
 
 @dataclass(frozen=True)
 class Stage:
-    """``parts`` in the order to start them; ``url`` is the edge's."""
+    """``parts`` in the order to start them; ``urls`` are the edges'."""
 
     data_dir: Path
     provider: Provider
     parts: list[Part]
-    url: str
+    urls: list[str]
     database_url: str
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncGenerator[Stage]:
-    """A stack that is ready, in ``directory``, which is absolute."""
+async def stage(directory: Path, *, redis: bool) -> AsyncGenerator[Stage]:
+    """A stack that is ready, in ``directory``, which is absolute: one edge that calls, or with
+    ``redis`` two edges and two workers that call for them."""
     data_dir = directory / "data"
     data_dir.mkdir(mode=0o700)
     postgres, temporal = EmbeddedPostgres(data_dir), TemporalDev(data_dir)
@@ -39,12 +42,20 @@ async def stage(directory: Path) -> AsyncGenerator[Stage]:
             "TEMPORAL_ADDRESS": temporal.address,
             "PALIMPSEST_UPSTREAM_URL": running.url,
         }
-        edge = Edge(data_dir, env)
-        parts = [Part("postgres", postgres), Part("temporal", temporal), Part("edge", edge)]
+        parts = [Part("postgres", postgres), Part("temporal", temporal)]
+        names = ["edge"]
+        if redis:
+            server = Redis(data_dir)
+            env["REDIS_URL"] = server.url
+            names = ["edge-1", "edge-2"]
+            workers = [(name, Worker(name, data_dir, env)) for name in ("worker-1", "worker-2")]
+            parts += [Part("redis", server), *(Part(*pair) for pair in workers)]
+        edges = [Edge(name, data_dir, env) for name in names]
+        parts += [Part(*pair) for pair in zip(names, edges, strict=True)]
         try:
             for part in parts:
                 await part.up()
-            yield Stage(data_dir, running, parts, edge.url, postgres.url)
+            yield Stage(data_dir, running, parts, [edge.url for edge in edges], postgres.url)
         finally:
             for part in reversed(parts):
                 await part.service.stop()

