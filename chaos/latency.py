@@ -6,8 +6,8 @@ from chaos.verdict import Evidence
 
 def forwarding_after_kill(evidence: Evidence) -> list[float]:
     """Seconds until the first call for a request that was in flight at a kill: from the start of
-    the next edge where the only one was killed, from the kill where others go on; only where
-    every part that is no edge and no worker was up all the while."""
+    the next edge where the only one was killed, from the kill of a worker where others go on;
+    only where every other part that forwarding needs was up all the while."""
     several = any("-" in blow.part for blow in evidence.struck)
     struck_role = "worker" if several else "edge"
     found: list[float] = []
@@ -34,4 +34,5 @@ def _disturbed(evidence: Evidence, kill: Struck, since: float, until: float) -> 
     return any(
         other is not kill and other.at < until and (other.ready or until) > since
         for other in evidence.struck
+        if not other.part.startswith("edge")
     )
