@@ -29,7 +29,7 @@ from providers.exchange import Exchange
 from providers.headers import value_of
 from providers.release import Release
 from providers.retry import RETRYABLE, RetryDue, RetryLimits, delay_before_next, parse_retry_after
-from providers.settlement import Times, estimated_tokens, result, settlement
+from providers.settlement import Times, estimated_tokens, result, settlement, usage_json
 from providers.upstream import Upstream, response_headers
 from store.journal import Journal, JournalWriter
 from store.records import AttemptEnd, Lease, Settlement
@@ -247,7 +247,8 @@ class Attempt:
     def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
         size = sum(map(len, self._chunks))
         status = self._head.status if self._head else None
-        return AttemptEnd(self._lease, outcome, status, size, reason)
+        usage = usage_json(self._reader, outcome, self._forward.plan.input_tokens)
+        return AttemptEnd(self._lease, outcome, status, size, reason, usage)
 
     async def _settle(
         self, outcome: str, reason: str | None, release: Callable[[], None]

@@ -1,5 +1,7 @@
 """The end of a request as one value, from what the attempt saw."""
 
+import msgspec
+
 from context.usage import AnswerReader
 from providers.answer import AnswerHead
 from providers.exchange import Exchange
@@ -91,6 +93,12 @@ def recorded_result(row: Row, attempts: int) -> ForwardUpstreamResult | None:
 def estimated_tokens(characters: int) -> int:
     """Tokens of so many characters of output, roughly."""
     return round(characters / _CHARS_PER_TOKEN)
+
+
+def usage_json(reader: AnswerReader, outcome: str, planned: int | None) -> str:
+    """What one call cost, as the ledger keeps it."""
+    usage, estimated = _usage(reader, outcome, planned)
+    return msgspec.json.encode({**usage, "estimated": estimated}).decode()
 
 
 def _usage(

@@ -37,13 +37,14 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How one call on the wire ended."""
+    """How one call on the wire ended; ``usage`` is what it cost, as JSON."""
 
     lease: Lease
     outcome: str
     status: int | None = None
     bytes: int | None = None
     reason: str | None = None
+    usage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,7 @@ def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
         "attempt_outcome": end.outcome,
         "attempt_status": end.status,
         "attempt_bytes": end.bytes,
+        "attempt_usage": end.usage,
         "attempt_reason": storable(end.reason),
     }
 

@@ -64,7 +64,7 @@ RETURNING number, (SELECT epoch FROM live) AS epoch
 CLOSE_ATTEMPT = text("""
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
-    reason = CAST(:attempt_reason AS text)
+    reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
 FROM requests
 WHERE request_id = :id AND number = :number AND closed_at IS NULL
     AND requests.id = :id AND requests.epoch = :epoch
@@ -77,7 +77,7 @@ WITH free AS (
 )
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
-    reason = CAST(:attempt_reason AS text)
+    reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
 WHERE request_id IN (SELECT id FROM free) AND number = :number
 """)
 
@@ -101,7 +101,7 @@ WITH ended AS (
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
         status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
-        reason = CAST(:attempt_reason AS text)
+        reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
     WHERE request_id IN (SELECT id FROM ended) AND number = :number
 ), forgotten AS (
     DELETE FROM vault WHERE request_id IN (SELECT id FROM ended)
@@ -192,7 +192,7 @@ ORDER BY accepted_at LIMIT 100
 
 ROW = text("SELECT * FROM requests WHERE id = :id")
 ATTEMPTS = text("""
-SELECT number, owner, sent_at, closed_at, status, outcome, bytes, reason
+SELECT number, owner, sent_at, closed_at, status, outcome, bytes, reason, usage
 FROM attempts WHERE request_id = :id ORDER BY number
 """)
 BLOB = text("SELECT codec, data FROM blobs WHERE hash = :hash")

@@ -139,6 +139,7 @@ attempts = Table(
     Column("outcome", Text, comment="answered, upstream_error, unreachable, broken, abandoned"),
     Column("bytes", BigInteger),
     Column("reason", Text),
+    Column("usage", JSONB, comment="tokens, as reported or estimated"),
 )
 
 claims = Table(

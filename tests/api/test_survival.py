@@ -269,6 +269,14 @@ async def test_every_call_has_its_row_before_its_first_byte(parts: Parts, tmp_pa
         assert got.content == WHOLE
         [attempt] = (await ended(running, got.headers[ID]))["attempts"]
     assert seen == [(got.headers[ID], 1)]
+    assert attempt["usage"] == {
+        "input_tokens": 11,
+        "output_tokens": 7,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "input_total": 11,
+        "estimated": False,
+    }
     assert (attempt["outcome"], attempt["status"], attempt["bytes"]) == (
         "answered",
         200,
@@ -359,6 +367,10 @@ async def test_an_abandoned_answer_is_settled_with_an_estimate(
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["abandoned"]
     assert row["usage_estimated"]
     assert (row["input_tokens"], row["output_tokens"]) == (11, 1)
+    [attempt] = state["attempts"]
+    assert attempt["usage"]["estimated"]
+    assert (attempt["usage"]["input_tokens"], attempt["usage"]["output_tokens"]) == (11, 1)
+    assert state["tokens"]["estimated"]
 
 
 async def test_a_client_that_comes_back_in_time_stops_the_clock(
