@@ -76,13 +76,13 @@ async def test_a_refusal_on_record_is_the_result(
     assert (again.outcome, again.status) == ("upstream_error", 400)
 
 
-async def test_without_a_record_the_credentials_are_lost(
+async def test_a_failure_on_record_is_told_again(
     parts: Parts, upstream: Simulator, tmp_path: Path
 ) -> None:
     gone = "http://127.0.0.1:9"
     async with running_proxy(parts, tmp_path, gone, retry_attempts=1) as running:
         request_id = await ask(running, messages=[{"role": "user", "content": "nowhere"}])
-        with pytest.raises(ApplicationError, match="credentials") as caught:
+        with pytest.raises(ApplicationError, match="cannot be reached") as caught:
             await forward_again(running, request_id)
     assert caught.value.non_retryable
     assert len(upstream.log) == 0
