@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import text
+from temporalio.client import Client
 
 from errors import CredentialsLost
 from providers.headers import RawHeaders
@@ -20,7 +21,16 @@ from store.spill import Spill
 from store.vault import Sealed, Vault, vault_key
 from tests.api.test_resends import SESSION, cut, send
 from tests.api.test_streaming import held
-from tests.asking import HEADERS, ID, client_of, ended, eventually, message, short_stream
+from tests.asking import (
+    HEADERS,
+    ID,
+    client_of,
+    ended,
+    eventually,
+    is_error,
+    message,
+    short_stream,
+)
 from tests.canned import Canned, Received, Script
 from tests.locking import locked
 from tests.running import Parts, RunningProxy, running_proxy
@@ -174,6 +184,38 @@ async def test_strays_get_a_workflow_or_an_end(
     assert (state["outcome"], state["status"]) == ("failed", 503)
     assert state["reason"]
     assert len(upstream.log.messages) == 1
+
+
+async def test_a_terminated_workflow_ends_its_request(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    """Between two attempts, when no call of ours is there to settle it."""
+    upstream.faults.push(Fault("status", status=529, retry_after=60))
+    async with (
+        running_proxy(parts, tmp_path, upstream.url) as running,
+        client_of(running) as client,
+    ):
+        content = message(str(tmp_path), stream=True)
+        sending = asyncio.create_task(client.post("/v1/messages", content=content))
+        request_id = await eventually(lambda: closed_attempt(running), bool)
+        engine = await Client.connect(parts.temporal_address)
+        await engine.get_workflow_handle(request_id).terminate()
+        got = await sending
+        state = await ended(running, request_id)
+    assert got.status_code == 502
+    assert is_error(got.content, "api_error")
+    assert (state["outcome"], state["status"]) == ("cancelled", 503)
+    assert "operator" in state["reason"]
+    assert len(upstream.log.messages) == 1
+
+
+async def closed_attempt(running: RunningProxy) -> str:
+    """The id of the request whose first attempt is over."""
+    for request_id in running.proxy.exchanges.ids():
+        attempts = await running.proxy.requests.attempts(request_id)
+        if attempts and attempts[0]["closed_at"]:
+            return request_id
+    return ""
 
 
 async def test_a_living_owner_keeps_its_request(
