@@ -45,6 +45,10 @@ from store.stats import StatsStore
 from store.vault import Vault, vault_key
 from workflows.contracts import Deadlines
 
+_ELSEWHERE_SECONDS = 3.0
+"""Silence after which a call is made by another process; with the engine's own delays that is
+under 5 s after a kill, and no sooner than the lease of the dead one is over."""
+
 _LOCAL_SECONDS = 1.0
 """What is left to local activities when the worker of an edge stops."""
 
@@ -123,7 +127,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         starter = Starter(
             client,
             settings.task_queue,
-            Deadlines(),
+            Deadlines(heartbeat=_ELSEWHERE_SECONDS) if linked else Deadlines(),
             settings.engine_timeout,
             attributes=attributes,
             egress_queue=_egress_queue(settings) if linked else None,
