@@ -6,7 +6,7 @@ import structlog
 from temporalio import activity
 
 from activities.failures import failure, final, retry
-from errors import AlreadyEnded, CredentialsLost, DatabaseUnavailable, PalimpsestError
+from errors import AlreadyEnded, CredentialsLost, DatabaseUnavailable, NotFound, PalimpsestError
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
 from providers.retry import RetryDue
@@ -60,6 +60,8 @@ class ForwardUpstream:
             attempts = await store.attempts(request_id)
         except DatabaseUnavailable as error:
             raise failure(error) from error
+        except NotFound as error:
+            raise final(otherwise) from error
         end = recorded_result(row, len(attempts))
         if end is None:
             raise final(otherwise)
