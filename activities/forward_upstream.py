@@ -76,6 +76,8 @@ class ForwardUpstream:
             number = await self._wire.store.begin_attempt(exchange.request_id, self._owner)
             if number is None:
                 raise AlreadyEnded("the request has ended")
+            if forward.known.degraded and number == 1:
+                self._wire.metrics.degraded.labels("query").inc()
             exchange.degraded = forward.known.degraded or forward.plan.degraded
             return await Attempt(self._wire, exchange, forward, number).run()
 
