@@ -11,10 +11,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 
+from activities.failures import failure
 from context.view import parse
+from engine.starter import Starter
+from engine.worker import build_worker
+from errors import DatabaseUnavailable
 from providers.exchange import Exchange
 from store.requests import Accepted
 from tests.asking import (
@@ -34,10 +39,19 @@ from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Fault, Pace, Simulator
 from tests.upstream.ask import BASH
 from workflows.contracts import (
+    CLOSE_REQUEST,
     CONVERSATION_ATTRIBUTE,
     MODEL_ATTRIBUTE,
     PHASE_ATTRIBUTE,
+    QUERY_INTELLIGENCE,
+    REWRITE_CONTEXT,
     STATUS_ATTRIBUTE,
+    CloseRequestInput,
+    Deadlines,
+    QueryIntelligenceInput,
+    QueryIntelligenceResult,
+    RewriteContextInput,
+    RewriteContextResult,
 )
 
 STREAM = message(stream=True, max_tokens=30_000, tools=[BASH])
@@ -290,3 +304,33 @@ async def test_a_request_nobody_knows_ends_failed(running: RunningProxy, engine:
         handle.describe, lambda found: found.status != WorkflowExecutionStatus.RUNNING
     )
     assert described.status == WorkflowExecutionStatus.FAILED
+    key = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
+    assert described.typed_search_attributes[key] == "failed"
+
+
+async def test_a_rewrite_that_fails_is_503_and_its_end_is_recorded(
+    parts: Parts, engine: Client
+) -> None:
+    """The other activities stand in: the real rewrite has the request in memory."""
+    closed: list[CloseRequestInput] = []
+
+    @activity.defn(name=QUERY_INTELLIGENCE)
+    async def query(_: QueryIntelligenceInput) -> QueryIntelligenceResult:
+        return QueryIntelligenceResult("conv_1", 2, "00", None, 1.0)
+
+    @activity.defn(name=REWRITE_CONTEXT)
+    async def rewrite(_: RewriteContextInput) -> RewriteContextResult:
+        raise failure(DatabaseUnavailable("the ledger cannot be read"))
+
+    @activity.defn(name=CLOSE_REQUEST)
+    async def close(request: CloseRequestInput) -> None:
+        closed.append(request)
+
+    queue = f"test-{uuid.uuid4().hex[:12]}"
+    async with build_worker(engine, queue, [query, rewrite, close], concurrency=10, graceful=0):
+        starter = Starter(engine, queue, Deadlines(), 5, attributes=False)
+        request_id = f"req_{uuid.uuid4().hex[:26]}"
+        await starter.start(request_id, "m")
+        with pytest.raises(WorkflowFailureError):
+            await engine.get_workflow_handle(request_id).result()
+    assert closed == [CloseRequestInput(request_id, 503, "api_error", "the ledger cannot be read")]
