@@ -1,31 +1,58 @@
-"""The namespace is made ready before the first request, whatever it was like."""
+"""What the namespace needs is there before the first request, as far as the cluster allows."""
 
-from datetime import timedelta
+import asyncio
+import uuid
+from typing import Any
 
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from engine.bootstrap import ATTRIBUTES, bootstrap
+from errors import EngineUnavailable
+from tests.asking import eventually
 from tests.running import Parts
 
 
-async def retention_of(client: Client) -> timedelta:
+async def retention_of(client: Client) -> int:
     found = await client.workflow_service.describe_namespace(
         DescribeNamespaceRequest(namespace=client.namespace)
     )
-    return found.config.workflow_execution_retention_ttl.ToTimedelta()
+    return found.config.workflow_execution_retention_ttl.ToTimedelta().days
 
 
-async def test_a_namespace_that_is_new_gets_all_it_needs_at_once(parts: Parts) -> None:
-    client = await Client.connect(parts.temporal_address, namespace="brand-new")
-    assert await bootstrap(client, 3)
-    assert await retention_of(client) == timedelta(days=3)
-    query = " AND ".join(f"{name} = 'nothing'" for name in ATTRIBUTES)
-    assert (await client.count_workflows(query)).count == 0
+async def test_the_namespace_is_made_with_its_retention(parts: Parts) -> None:
+    name = f"ns-{uuid.uuid4().hex[:8]}"
+    client = await Client.connect(parts.temporal_address, namespace=name)
+    await bootstrap(client, 7)
+    assert await retention_of(client) == 7
+
+    async def ready() -> bool:
+        try:
+            return await bootstrap(client, 3)
+        except EngineUnavailable:
+            return False
+
+    assert await eventually(ready, bool)
+    assert await retention_of(client) == 3
+    assert await asyncio.gather(*(bootstrap(client, 3) for _ in range(4))) == [True] * 4
+    names = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=name)
+    )
+    assert set(ATTRIBUTES) <= set(names.custom_attributes)
 
 
-async def test_a_second_start_changes_only_the_retention(parts: Parts) -> None:
-    client = await Client.connect(parts.temporal_address, namespace="known")
-    assert await bootstrap(client, 3)
-    assert await bootstrap(client, 5)
-    assert await retention_of(client) == timedelta(days=5)
+@asynccontextmanager
+async def refusing(methods: dict[str, grpc.StatusCode]) -> AsyncGenerator[str]:
+    """A cluster that lets us connect and refuses these methods; the rest is not implemented."""
+
+    def handler(call: grpc.HandlerCallDetails) -> Any:
+        name = str(call.method).rpartition("/")[2]  # pyright: ignore[reportAttributeAccessIssue]
+
+        async def refuse(_: bytes, context: Any) -> bytes:
+            if name == "GetSystemInfo":
+                return b""
+            await context.abort(methods.get(name, grpc.StatusCode.UNIMPLEMENTED), "not you")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
