@@ -99,7 +99,7 @@ class ForwardUpstream:
         except DatabaseUnavailable as error:
             raise failure(error) from error
         except NotFound as error:
-            raise final(error) from error
+            raise final(otherwise) from error
         end = recorded_result(row, len(attempts))
         if self._relay and row["state"] == "ended":
             await self._relay.recorded(request_id)
@@ -131,6 +131,8 @@ class ForwardUpstream:
             lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
             if lease is None:
                 raise AlreadyEnded("the request has ended or another process carries it")
+            if known.degraded and lease.number == 1:
+                self._wire.metrics.degraded.labels("query").inc()
             exchange.degraded = known.degraded or forward.plan.degraded
             attempt = Attempt(self._wire, exchange, forward, lease)
             if self._relay is None:

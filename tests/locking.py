@@ -1,4 +1,4 @@
-"""Making one table of the real database hang."""
+"""Making one table of the real database hang, or fail."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +21,18 @@ async def locked(parts: Parts, table: str) -> AsyncGenerator[None]:
     async with _engine(parts).begin() as connection:
         await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
         yield
+
+
+@asynccontextmanager
+async def renamed(parts: Parts, table: str) -> AsyncGenerator[None]:
+    """In the block every statement on the table fails."""
+    async with _engine(parts).begin() as connection:
+        await connection.execute(text(f"ALTER TABLE {table} RENAME TO {table}_away"))
+    try:
+        yield
+    finally:
+        async with _engine(parts).begin() as connection:
+            await connection.execute(text(f"ALTER TABLE {table}_away RENAME TO {table}"))
 
 
 async def waiting(parts: Parts, table: str) -> bool:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 from temporalio.exceptions import TimeoutError as EngineTimeout
 
 from workflows.contracts import (
@@ -52,7 +52,7 @@ class ProxyRequest:
     async def run(self, request: ProxyRequestInput) -> ProxyRequestResult:
         try:
             return await self._carry_out(request)
-        except (ActivityError, CancelledError) as error:
+        except FailureError as error:
             await self._close(request, error)
             raise
 
@@ -90,8 +90,8 @@ class ProxyRequest:
                 schedule_to_close_timeout=deadline,
                 retry_policy=_LOCAL_RETRY,
             )
-        except ActivityError as error:
-            if isinstance(error.cause, CancelledError):
+        except FailureError as error:
+            if isinstance(_cause(error), CancelledError):
                 raise
             took_ms = request.deadlines.query * 1000
             return QueryIntelligenceResult(None, 0, None, None, took_ms, _why("query", error))
@@ -107,7 +107,7 @@ class ProxyRequest:
             retry_policy=_LOCAL_RETRY,
         )
 
-    async def _close(self, request: ProxyRequestInput, error: Exception) -> None:
+    async def _close(self, request: ProxyRequestInput, error: FailureError) -> None:
         """Record a request that got no answer and tell its client; runs even when cancelled."""
         status, kind, reason = _failure(error)
         outcome = "cancelled" if kind == "cancelled" else "failed"
@@ -126,14 +126,19 @@ def _show(request: ProxyRequestInput, *updates: SearchAttributeUpdate[str]) -> N
         workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _why(phase: str, error: ActivityError) -> str:
-    late = isinstance(error.cause, EngineTimeout)
+def _cause(error: FailureError) -> BaseException | None:
+    """What failed: an activity's failure is wrapped, a local activity's own is not."""
+    return error.cause if isinstance(error, ActivityError) else error
+
+
+def _why(phase: str, error: FailureError) -> str:
+    late = isinstance(_cause(error), EngineTimeout)
     return f"{phase}: {'deadline passed' if late else 'failed'}"
 
 
-def _failure(error: Exception) -> tuple[int, str, str]:
+def _failure(error: FailureError) -> tuple[int, str, str]:
     """HTTP status, the API's error type and a reason; activities put the first two in details."""
-    cause = error.cause if isinstance(error, ActivityError) else error
+    cause = _cause(error)
     if isinstance(cause, ApplicationError) and len(cause.details) == 2:
         status, kind = cause.details
         return int(status), str(kind), cause.message

@@ -13,8 +13,9 @@ from tests.canned import Canned, Received
 from tests.locking import locked, waiting
 from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Fault, Pace, Simulator
+from tests.upstream.ask import BASH
 
-STREAM = message(stream=True)
+STREAM = message(stream=True, max_tokens=30_000, tools=[BASH])
 
 
 @asynccontextmanager

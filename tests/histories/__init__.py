@@ -1,0 +1,1 @@
+"""Histories of real requests, one of each ending, that today's workflow must replay."""
