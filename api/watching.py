@@ -15,7 +15,7 @@ async def look(proxy: Proxy, exchange: Exchange) -> None:
         row = await proxy.requests.row(exchange.request_id)
         if row["state"] == "ended":
             await _give(proxy, exchange)
-        elif not await proxy.starter.is_running(exchange.request_id):
+        elif await proxy.starter.has_ended(exchange.request_id):
             reason = "an operator ended the workflow"
             if await proxy.requests.fail(exchange.request_id, "cancelled", 503, reason):
                 exchange.answer.fail(StreamBroken(f"the request ended: {reason}"))

@@ -12,7 +12,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from errors import EngineUnavailable
 from workflows.contracts import (
@@ -100,16 +100,17 @@ class Starter:
             ) from error
         return True
 
-    async def is_running(self, request_id: str) -> bool:
-        """Whether the engine still carries the request; True when the engine cannot be asked."""
+    async def has_ended(self, request_id: str) -> bool:
+        """Whether the request's workflow is over; False when it was not started yet, which may be
+        under way at this moment, and when the engine cannot be asked."""
         try:
             async with asyncio.timeout(self._timeout):
                 found = await self._client.get_workflow_handle(request_id).describe()
         except TimeoutError:
             return True
-        except RPCError as error:
-            return error.status != RPCStatusCode.NOT_FOUND
-        return found.status == WorkflowExecutionStatus.RUNNING
+        except RPCError:
+            return False
+        return found.status != WorkflowExecutionStatus.RUNNING
 
     async def ping(self) -> None:
         """Raises EngineUnavailable unless the engine answers a query."""
