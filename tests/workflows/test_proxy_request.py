@@ -16,12 +16,12 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.common import SearchAttributeKey
 
 from activities.failures import failure
+from api.claiming import claim
 from context.view import parse
 from engine.starter import Starter
 from engine.worker import build_worker
 from errors import DatabaseUnavailable
 from providers.exchange import Exchange
-from store.requests import Accepted
 from tests.asking import (
     HEADERS,
     ID,
@@ -81,13 +81,14 @@ async def pending(running: RunningProxy, upstream: Simulator) -> AsyncGenerator[
 async def test_the_start_is_eager(running: RunningProxy, upstream: Simulator) -> None:
     """Its first task runs in this very process: no hop through the engine's queues."""
     proxy, view = running.proxy, parse(STREAM)
-    headers = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+    session = {"x-claude-code-session-id": uuid.uuid4().hex}
+    headers = tuple((k.encode(), v.encode()) for k, v in {**HEADERS, **session}.items())
     async with client_of(running) as client:
         await client.post("/v1/messages", content=STREAM)
     request_id = f"req_{uuid.uuid4().hex[:26]}"
-    await proxy.requests.accept(Accepted(request_id, "default", "/v1/messages", "[]", view))
     exchange = Exchange(request_id, view, b"/v1/messages", headers)
     proxy.exchanges.add(exchange)
+    assert await claim(proxy, exchange) is exchange
     assert await proxy.starter.start(request_id, view.model)
     async for _ in exchange.answer.read(None):
         pass
