@@ -106,9 +106,7 @@ class Starter:
         try:
             async with asyncio.timeout(self._timeout):
                 found = await self._client.get_workflow_handle(request_id).describe()
-        except TimeoutError:
-            return True
-        except RPCError:
+        except (RPCError, TimeoutError):
             return False
         return found.status != WorkflowExecutionStatus.RUNNING
 

@@ -1,7 +1,12 @@
 """What the engine says of a workflow, and what it does not."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from tests.asking import ID, client_of, eventually, message
-from tests.running import RunningProxy
+from tests.relay import Relay
+from tests.running import Parts, RunningProxy, running_proxy
+from tests.upstream import Simulator
 
 
 async def test_only_a_workflow_that_was_started_can_have_ended(running: RunningProxy) -> None:
@@ -10,3 +15,18 @@ async def test_only_a_workflow_that_was_started_can_have_ended(running: RunningP
     async with client_of(running) as client:
         answer = await client.post("/v1/messages", content=message())
     assert await eventually(lambda: starter.has_ended(answer.headers[ID]), bool)
+
+
+async def test_an_engine_that_is_away_ends_nothing(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    async with Relay.to(parts.temporal_address) as relay:
+        through = replace(parts, temporal_address=relay.address)
+        async with running_proxy(through, tmp_path, upstream.url, engine_timeout=1) as running:
+            async with client_of(running) as client:
+                answer = await client.post("/v1/messages", content=message())
+            ended = running.proxy.starter.has_ended
+            assert await eventually(lambda: ended(answer.headers[ID]), bool)
+            relay.cut()
+            assert not await ended(answer.headers[ID])
+            await relay.restore()
