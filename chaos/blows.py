@@ -29,6 +29,7 @@ _HEALTH = {
     "postgres": (10.0, 24.0),
 }
 _FULL_PACE = 60.0
+_FEWEST_PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,12 @@ class Blow:
     down: float
 
 
-def blows(part: str, seed: int, seconds: float) -> Iterator[Blow]:
+def blows(part: str, seed: int, seconds: float, parts: int) -> Iterator[Blow]:
     """Without end, for a part such as `edge` or `edge-2`. A run shorter than a minute gets its
-    blows in quicker succession."""
+    blows in quicker succession, one of many parts in slower."""
     role = part.partition("-")[0]
     dice = random.Random(f"{seed}/blows/{part}")
-    pace = min(1.0, seconds / _FULL_PACE)
+    pace = min(1.0, seconds / _FULL_PACE) * parts / _FEWEST_PARTS
     low, high = _HEALTH[role]
     for kind, down in _FIRST[role]:
         yield Blow(kind, dice.uniform(low, high) * pace, down)

@@ -71,7 +71,9 @@ async def _storm(on: Stage, options: Options, keys: list[str]) -> tuple[list[Try
         for number in range(options.clients)
     ]
     suffering = [
-        asyncio.create_task(part.suffer(blows(part.name, options.seed, options.seconds), end))
+        asyncio.create_task(
+            part.suffer(blows(part.name, options.seed, options.seconds, len(on.parts)), end)
+        )
         for part in on.parts
     ]
     try:
