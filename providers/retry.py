@@ -1,6 +1,7 @@
 """When a call upstream may be made again, and how long to wait before it."""
 
 import email.utils
+import math
 import random
 import time
 from collections.abc import Callable
@@ -46,9 +47,11 @@ def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
     except (ValueError, TypeError):

@@ -14,7 +14,7 @@ from store.database import Database
 
 _EVERY_SECONDS = 3600.0
 _FIRST_AFTER_SECONDS = 60.0
-_BATCH = 500
+_BATCH = 50
 
 _log = structlog.stdlib.get_logger()
 
@@ -22,10 +22,13 @@ _log = structlog.stdlib.get_logger()
 class Retention:
     """Deletes what is older than ``days``, then the oldest until ``max_bytes`` suffice."""
 
-    def __init__(self, database: Database, days: float, max_bytes: int) -> None:
+    def __init__(
+        self, database: Database, days: float, max_bytes: int, *, batch: int = _BATCH
+    ) -> None:
         self._database = database
         self._days = days
         self._max_bytes = max_bytes
+        self._batch = batch
 
     async def run(self) -> None:
         """Sweep for ever, once an hour."""
@@ -43,7 +46,7 @@ class Retention:
         await self._database.run(_VAULT)
         await self._collect()
         while await self.stored_bytes() > self._max_bytes:
-            if not await self._database.run(_EVICT, {"batch": _BATCH}):
+            if not await self._database.run(_EVICT, {"batch": self._batch}):
                 _log.warning("captured content of the last hour alone is over its size cap")
                 return
             await self._collect()

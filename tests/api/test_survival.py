@@ -35,7 +35,7 @@ from tests.canned import Canned, Received, Script
 from tests.locking import locked
 from tests.running import Parts, RunningProxy, running_proxy
 from tests.serving import served
-from tests.store.life import SHOWN, accepted, name, settled
+from tests.store.states.life import SHOWN, accepted, name, settled
 from tests.upstream import Fault, Simulator
 
 PIECES = short_stream()

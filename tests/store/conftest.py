@@ -1,5 +1,6 @@
-"""The real tables."""
+"""A database of a test's own, migrated."""
 
+import uuid
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -7,17 +8,19 @@ import pytest
 from stack.postgres import EmbeddedPostgres
 from store.database import Database
 from store.migrate import migrate
-from store.requests import RequestStore
 
 
-@pytest.fixture(scope="session")
-async def database(postgres: EmbeddedPostgres) -> AsyncGenerator[Database]:
-    database = Database(postgres.url, timeout=5)
+@pytest.fixture
+async def url(postgres: EmbeddedPostgres) -> str:
+    """An empty database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await postgres.ensure_database(name)
+    return postgres.url_of(name)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    database = Database(url, timeout=10)
     await migrate(database)
     yield database
     await database.close()
-
-
-@pytest.fixture(scope="session")
-def store(database: Database) -> RequestStore:
-    return RequestStore(database)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from errors import DatabaseUnavailable
 from store.database import Database
 from store.requests import RequestStore
-from tests.store.life import SHOWN, accepted, name, settled
+from tests.store.states.life import SHOWN, accepted, name, settled
 
 TABLES = ("requests", "attempts", "vault", "claims", "journal", "conversations", "heads", "blobs")
 

@@ -15,7 +15,7 @@ from store.journal import Journal
 from store.processes import Heart
 from store.records import AttemptEnd, Lease
 from store.requests import RequestStore
-from tests.store.life import SHOWN, accepted, name, settled
+from tests.store.states.life import SHOWN, accepted, name, settled
 
 OWNERS = ("A", "B")
 BURY = text("UPDATE processes SET beat_at = now() - interval '10 seconds' WHERE owner = :owner")
