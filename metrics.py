@@ -9,6 +9,8 @@ from store.records import Settlement
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
+_MOST_MODELS = 100
+
 TARGETS = {
     "query": (2.0, 5.0),
     "rewrite": (0.1, 0.5),
@@ -23,6 +25,7 @@ class Metrics:
 
     def __init__(self, in_flight: Callable[[], float]) -> None:
         self._registry = CollectorRegistry()
+        self._models: set[str] = set()
         self.phase = self._histogram(
             "palimpsest_phase_duration_seconds", "Time of each phase of a request", ["phase"]
         )
@@ -74,8 +77,9 @@ class Metrics:
         )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 
-    def settled(self, end: Settlement, model: str) -> None:
+    def settled(self, end: Settlement, asked_model: str) -> None:
         """Observe a request that has ended."""
+        model = self._model(asked_model)
         self.outcomes.labels(end.outcome).inc()
         for phase, seconds in phases(end.times).items():
             self.phase.labels(phase).observe(seconds)
@@ -86,6 +90,12 @@ class Metrics:
         for kind in ("input", "output", "cache_read", "cache_write"):
             if (count := end.usage[f"{kind}_tokens"]) is not None:
                 self.tokens.labels(model, kind).observe(count)
+
+    def _model(self, name: str) -> str:
+        """The model as a label: the names are the clients', so only the first many count."""
+        if name not in self._models and len(self._models) < _MOST_MODELS:
+            self._models.add(name)
+        return name if name in self._models else "other"
 
     def render(self) -> bytes:
         """The exposition format."""

@@ -80,7 +80,8 @@ class Attempt:
             return await self._until_ended()
         except RetryDue as due:
             await self._wire.store.close_attempt(
-                self._exchange.request_id, self._end("upstream_error", str(due))
+                self._exchange.request_id,
+                self._end("upstream_error" if self._head else "unreachable", str(due)),
             )
             raise
         except Fenced as error:

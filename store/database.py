@@ -38,13 +38,17 @@ class Database:
         self._compiled: dict[TextClause, tuple[str, tuple[str, ...]]] = {}
 
     async def run(
-        self, statement: TextClause, values: Mapping[str, Any] | None = None
+        self,
+        statement: TextClause,
+        values: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
     ) -> Sequence[Row]:
-        """One statement is one transaction; the rows it returns, if any."""
+        """One statement is one transaction; the rows it returns, if any. ``timeout`` in seconds,
+        where another than the usual one is due."""
         sql, names = self._compiled.get(statement) or self._compile(statement)
         given = values or {}
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(timeout or self._timeout):
                 pool = self._pool or await self._open()
                 rows = await pool.fetch(sql, *[given[name] for name in names])
         except TimeoutError as error:

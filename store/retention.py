@@ -5,14 +5,17 @@ Whatever a request of the last hour referred to is spared, so that a process may
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from errors import DatabaseUnavailable
-from store.database import Database
+from store.database import Database, Row
 
 _EVERY_SECONDS = 3600.0
+_STATEMENT_SECONDS = 600.0
 _FIRST_AFTER_SECONDS = 60.0
 _BATCH = 50
 
@@ -42,23 +45,29 @@ class Retention:
 
     async def sweep(self) -> None:
         """One pass; each statement is a transaction, and any of them may be the last."""
-        await self._database.run(_EXPIRE, {"days": self._days})
-        await self._database.run(_VAULT)
+        await self._run(_EXPIRE, {"days": self._days})
+        await self._run(_VAULT)
         await self._collect()
         while await self.stored_bytes() > self._max_bytes:
-            if not await self._database.run(_EVICT, {"batch": self._batch}):
+            if not await self._run(_EVICT, {"batch": self._batch}):
                 _log.warning("captured content of the last hour alone is over its size cap")
                 return
             await self._collect()
 
     async def stored_bytes(self) -> int:
         """The compressed size of all captured content."""
-        rows = await self._database.run(_STORED)
+        rows = await self._run(_STORED)
         return int(rows[0]["stored"])
+
+    async def _run(
+        self, statement: TextClause, values: Mapping[str, Any] | None = None
+    ) -> Sequence[Row]:
+        """A sweep looks at whole tables; nobody waits for it."""
+        return await self._database.run(statement, values, timeout=_STATEMENT_SECONDS)
 
     async def _collect(self) -> None:
         for statement in _COLLECT:
-            await self._database.run(statement)
+            await self._run(statement)
 
 
 _EXPIRE = text("""
