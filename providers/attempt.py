@@ -6,7 +6,7 @@ activity does not cut a healthy stream.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,30 +15,27 @@ import structlog
 
 from context.usage import AnswerReader
 from errors import (
-    DatabaseUnavailable,
     Fenced,
     PalimpsestError,
     StreamBroken,
     Unavailable,
-    UpstreamTimeout,
 )
 from metrics import Metrics
 from providers.answer import AnswerHead
 from providers.decoding import Decoder
+from providers.ending import Ending
 from providers.exchange import Exchange
 from providers.headers import value_of
 from providers.release import Release
 from providers.retry import RETRYABLE, RetryDue, RetryLimits, delay_before_next, parse_retry_after
 from providers.settlement import Times, estimated_tokens, result, settlement, usage_json
-from providers.upstream import Upstream, response_headers
+from providers.upstream import Upstream, body, response_headers
 from store.journal import Journal, JournalWriter
 from store.records import AttemptEnd, Lease, Settlement
 from store.requests import RequestStore
 from store.spill import Spill
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
-_SETTLE_PATIENCE = 5.0
-_SETTLE_PAUSE = 0.25
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
 
 _log = structlog.stdlib.get_logger()
@@ -68,6 +65,7 @@ class Attempt:
         self._forward = forward
         self._lease = lease
         self._journal = JournalWriter(wire.journal, exchange.request_id, lease.epoch)
+        self._ending = Ending(wire.store, wire.spill)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
         self._chunks: list[bytes] = []
@@ -139,7 +137,7 @@ class Attempt:
         decoder = Decoder(response.headers.get("content-encoding"))
         readable = self._is_stream() and not decoder.needed
         release = Release(self._reader, readable=readable)
-        async for chunk in self._body(response):
+        async for chunk in body(response, self._wire.idle_timeout):
             self._times.first_chunk = self._times.first_chunk or time.perf_counter()
             self._chunks.append(chunk)
             self._journal.add(chunk)
@@ -160,18 +158,6 @@ class Attempt:
         head = self._head
         kind = value_of(head.headers, b"content-type") if head else None
         return bool(kind and kind.startswith("text/event-stream"))
-
-    async def _body(self, response: httpx.Response) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._wire.idle_timeout) as idle:
-                async for chunk in response.aiter_raw():
-                    idle.reschedule(loop.time() + self._wire.idle_timeout)
-                    yield chunk
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise UpstreamTimeout("the provider went silent in mid-answer") from error
-        except httpx.TransportError as error:
-            raise StreamBroken(f"the provider's answer broke off: {_named(error)}") from error
 
     def _check_error_event(self) -> None:
         """An overload reported in the stream, before any content, is tried again unseen."""
@@ -254,8 +240,7 @@ class Attempt:
     async def _settle(
         self, outcome: str, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
-        """Commit the end. When the database is away for too long the end goes to disk instead,
-        and is committed from there once it is back."""
+        """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
         end = settlement(
             self._exchange,
             self._forward,
@@ -267,37 +252,6 @@ class Attempt:
             times=self._times,
             journalled=self._journal.wrote or self._lease.epoch > 1,
         )
-        try:
-            async with asyncio.timeout(_SETTLE_PATIENCE):
-                await self._journal.close()
-                await self._commit(end)
-        except TimeoutError:
-            await self._spill(end, release)
-        release()
+        await self._ending.commit(end, self._journal.close(), release)
         self._wire.metrics.settled(end, self._exchange.view.model)
         return end
-
-    async def _spill(self, end: Settlement, release: Callable[[], None]) -> None:
-        """The client has its end from the disk on; the engine, when the database has it, so that
-        nobody takes the request for one whose workflow ended without an answer."""
-        await asyncio.to_thread(self._wire.spill.keep, end)
-        _log.warning("the end was put on disk until the database is back")
-        release()
-        await self._commit(end)
-        await asyncio.to_thread(self._wire.spill.forget, end.request_id)
-
-    async def _commit(self, end: Settlement) -> None:
-        """Try until the database takes it."""
-        while True:
-            try:
-                if await self._wire.store.settle(end):
-                    return
-            except DatabaseUnavailable as error:
-                _log.warning("settlement waits", reason=str(error))
-                await asyncio.sleep(_SETTLE_PAUSE)
-            else:
-                raise Fenced("the request was ended elsewhere")
-
-
-def _named(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -1,10 +1,11 @@
 """The HTTP client of a provider: bytes out, bytes in, no retries and no opinions."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import httpx
 
-from errors import UpstreamTimeout, UpstreamUnreachable
+from errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 from providers.headers import RawHeaders, end_to_end
 
 _KEEPALIVE_SECONDS = 30.0
@@ -67,3 +68,19 @@ class Upstream:
 def response_headers(response: httpx.Response) -> RawHeaders:
     """What of the provider's headers goes on to the client."""
     return end_to_end(response.headers.raw)
+
+
+async def body(response: httpx.Response, idle_timeout: float) -> AsyncIterator[bytes]:
+    """The response's bytes as they come on the wire. Raises UpstreamTimeout after a silence of
+    ``idle_timeout`` seconds, StreamBroken when the connection goes."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(idle_timeout) as idle:
+            async for chunk in response.aiter_raw():
+                idle.reschedule(loop.time() + idle_timeout)
+                yield chunk
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise UpstreamTimeout("the provider went silent in mid-answer") from error
+    except httpx.TransportError as error:
+        reason = str(error) or type(error).__name__
+        raise StreamBroken(f"the provider's answer broke off: {reason}") from error
