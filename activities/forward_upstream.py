@@ -115,34 +115,35 @@ class ForwardUpstream:
         self, exchange: Exchange, forward: ForwardUpstreamInput
     ) -> ForwardUpstreamResult:
         known = forward.known
-        with structlog.contextvars.bound_contextvars(
+        # The call is a task of its own: what is bound here ends with it.
+        structlog.contextvars.bind_contextvars(
             request_id=exchange.request_id, conversation_id=known.conversation_id
-        ):
-            shown = {
-                "conversation_id": known.conversation_id,
-                "turn": known.turn if known.conversation_id else None,
-                "accept_ms": exchange.accept_ms,
-                "query_ms": known.took_ms,
-                "rewrite_ms": forward.plan.took_ms,
-            }
-            if activity.info().attempt > 1:
-                # An end on disk means that it is over, whatever the engine knows of it.
-                await commit_spilled(self._wire.spill, self._wire.store, exchange.request_id)
-            lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
-            if lease is None:
-                raise AlreadyEnded("the request has ended or another process carries it")
-            if known.degraded and lease.number == 1:
-                self._wire.metrics.degraded.labels("query").inc()
-            exchange.degraded = known.degraded or forward.plan.degraded
-            attempt = Attempt(self._wire, exchange, forward, lease)
-            if self._relay is None:
-                return await attempt.run()
-            mirror = self._relay.mirror(exchange, lease.epoch)
-            try:
-                return await attempt.run()
-            finally:
-                if not exchange.answer.ended:
-                    mirror.cancel()
+        )
+        shown = {
+            "conversation_id": known.conversation_id,
+            "turn": known.turn if known.conversation_id else None,
+            "accept_ms": exchange.accept_ms,
+            "query_ms": known.took_ms,
+            "rewrite_ms": forward.plan.took_ms,
+        }
+        if activity.info().attempt > 1:
+            # An end on disk means that it is over, whatever the engine knows of it.
+            await commit_spilled(self._wire.spill, self._wire.store, exchange.request_id)
+        lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
+        if lease is None:
+            raise AlreadyEnded("the request has ended or another process carries it")
+        if known.degraded and lease.number == 1:
+            self._wire.metrics.degraded.labels("query").inc()
+        exchange.degraded = known.degraded or forward.plan.degraded
+        attempt = Attempt(self._wire, exchange, forward, lease)
+        if self._relay is None:
+            return await attempt.run()
+        mirror = self._relay.mirror(exchange, lease.epoch)
+        try:
+            return await attempt.run()
+        finally:
+            if not exchange.answer.ended:
+                mirror.cancel()
 
     async def _watch(
         self, exchange: Exchange, call: asyncio.Task[ForwardUpstreamResult]

@@ -1,7 +1,8 @@
 """Sending an exchange's answer to its client: the provider's bytes, and pings in its silences."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import structlog
 from starlette.responses import Response
@@ -39,7 +40,7 @@ class AnswerResponse(Response):
         *,
         commit_after: float,
         ping_after: float,
-        look: Callable[[], Awaitable[None]],
+        look: Callable[[], Coroutine[Any, Any, None]],
         on_left: Callable[[], None],
         on_answered: Callable[[], None],
     ) -> None:
@@ -51,11 +52,13 @@ class AnswerResponse(Response):
         self._look = look
         self._on_left = on_left
         self._on_answered = on_answered
+        self._guarding: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         serving = asyncio.create_task(self._serve(scope, receive, send))
         leaving = asyncio.create_task(_left(receive))
-        guard = asyncio.create_task(self._guard())
+        self._guard_later()
         try:
             await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
@@ -65,8 +68,10 @@ class AnswerResponse(Response):
                 serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
         finally:
-            for task in (serving, leaving, guard):
-                task.cancel()
+            for task in (serving, leaving, self._guarding):
+                if task:
+                    task.cancel()
+            self._timer.cancel()
         if not serving.cancelled() and (error := serving.exception()):
             raise error
 
@@ -148,12 +153,20 @@ class AnswerResponse(Response):
     def _error_event(self, error: PalimpsestError) -> bytes:
         return error_event(error_body(error, self._exchange.request_id))
 
-    async def _guard(self) -> None:
-        while not self._answer.ended:
-            await asyncio.sleep(_LOOK_EVERY)
-            call = self._exchange.call
-            if call is None or call.done():
-                await self._look()
+    def _guard_later(self) -> None:
+        """Most answers are over before the first look; a timer is cheaper than a task."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_LOOK_EVERY, self._guard)
+
+    def _guard(self) -> None:
+        call = self._exchange.call
+        if self._answer.ended:
+            return
+        if call is None or call.done():
+            self._guarding = asyncio.create_task(self._look())
+            self._guarding.add_done_callback(lambda _: self._guard_later())
+        else:
+            self._guard_later()
 
 
 def _unreadable(head: AnswerHead) -> PalimpsestError:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -50,6 +51,7 @@ def value_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | Non
     )
 
 
+@lru_cache(maxsize=1024)
 def is_secret(name: bytes) -> bool:
     """Whether a header's value is a credential; a rate limit that counts tokens is not."""
     lowered = name.lower()
