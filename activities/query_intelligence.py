@@ -19,7 +19,7 @@ from workflows.contracts import (
     QueryIntelligenceResult,
 )
 
-_INLINE_BYTES = 64 * 1024
+_INLINE_BYTES = 1024 * 1024
 
 
 class QueryIntelligence:

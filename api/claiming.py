@@ -16,7 +16,7 @@ from store.identity import Identity, identify
 from store.records import Accepted
 from store.vault import Sealed
 
-_INLINE_BYTES = 256 * 1024
+_INLINE_BYTES = 1024 * 1024
 
 
 async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:

@@ -21,7 +21,7 @@ from errors import DatabaseUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
 
 router = APIRouter()
-_INLINE_BYTES = 64 * 1024
+_INLINE_BYTES = 1024 * 1024
 _log = structlog.stdlib.get_logger()
 
 

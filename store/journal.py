@@ -40,6 +40,7 @@ class JournalWriter:
         self._position = 0
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._closing = False
         self.fenced = asyncio.Event()
         self.wrote = False
@@ -48,14 +49,22 @@ class JournalWriter:
         """Take a chunk; it is written within `FLUSH_SECONDS`, or once there are `FLUSH_BYTES`."""
         self._pending += chunk
         if len(self._pending) >= FLUSH_BYTES:
-            self._full.set()
-        if self._task is None:
+            self._write_now()
+        elif self._timer is None:
+            # Most answers end before this: a timer is cheaper than a task.
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._write_now)
+
+    def _write_now(self) -> None:
+        self._full.set()
+        if self._task is None and not self._closing:
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
         """Stop writing, once a write under way is over; the settlement holds the whole answer."""
         self._closing = True
         self._full.set()
+        if self._timer:
+            self._timer.cancel()
         if self._task:
             await asyncio.wait({self._task})
 

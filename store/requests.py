@@ -14,7 +14,7 @@ from store.known import Known
 from store.records import Accepted, AttemptEnd, Held, Kept, Lease, Settlement
 
 # Larger bodies are split and compressed on a thread, so that the event loop stays free.
-_INLINE_BYTES = 64 * 1024
+_INLINE_BYTES = 512 * 1024
 
 VAULT_SECONDS = 7200
 """Longest life of credentials in the vault: longer than a request may take."""
