@@ -39,8 +39,3 @@ def configure(fmt: Literal["auto", "console", "json"], level: str) -> None:
     root.setLevel(level.upper())
     for chatty in ("alembic", "httpx", "httpcore", "temporalio", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def get_logger() -> structlog.stdlib.BoundLogger:
-    """The logger; bind ids with ``structlog.contextvars.bound_contextvars``."""
-    return structlog.stdlib.get_logger()

