@@ -1,0 +1,79 @@
+"""The tool exchanges of a history: an assistant's calls, and the message that answers them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from context.blocks import Block, Message, result_text
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call with its result. Positions are of messages, ``*_block`` are block numbers.
+
+    ``output`` is the result's text; ``media`` counts what is not text in it.
+    """
+
+    id: str
+    name: str
+    input: dict[str, Any]
+    position: int
+    block: int
+    result_position: int
+    result_block: int
+    output: str = field(repr=False)
+    is_error: bool = False
+    media: int = 0
+    has_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """All calls of one assistant message, and where their results are. ``texts`` is what the
+    assistant said beside them."""
+
+    position: int
+    result_position: int
+    calls: tuple[Call, ...]
+    texts: tuple[str, ...] = ()
+
+
+def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
+    """The exchanges that are whole: every call answered in the very next message."""
+    for position, message in enumerate(messages[:-1]):
+        answer = messages[position + 1]
+        if message.role != "assistant" or answer.role != "user":
+            continue
+        results = {
+            str(block.value.get("tool_use_id")): (number, block)
+            for number, block in answer.numbered()
+            if block.kind == "tool_result"
+        }
+        asked = [(n, block) for n, block in message.numbered() if block.kind == "tool_use"]
+        if not asked or any(str(block.value.get("id")) not in results for _, block in asked):
+            continue
+        calls = tuple(
+            _call(position, number, block, *results[str(block.value.get("id"))])
+            for number, block in asked
+        )
+        texts = tuple(block.text() for block in message.blocks if block.text())
+        yield Exchange(position, position + 1, calls, texts)
+
+
+def _call(position: int, number: int, use: Block, result_number: int, result: Block) -> Call:
+    arguments = use.value.get("input")
+    parts = result.value.get("content")
+    kinds = [part.get("type") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []  # fmt: skip  # pyright: ignore
+    return Call(
+        id=str(use.value.get("id")),
+        name=str(use.value.get("name", "")),
+        input=arguments if isinstance(arguments, dict) else {},  # pyright: ignore[reportUnknownArgumentType]
+        position=position,
+        block=number,
+        result_position=position + 1,
+        result_block=result_number,
+        output=result_text(result.value),
+        is_error=result.value.get("is_error") is True,
+        media=sum(kind not in ("text", "tool_reference") for kind in kinds),
+        has_reference="tool_reference" in kinds,
+    )
