@@ -274,7 +274,10 @@ def test_a_field_is_accepted_with_its_beta_header(beta: str, fields: Obj) -> Non
 
 
 def test_the_message_field_of_claude_code_is_accepted_with_its_beta() -> None:
-    body = request(user("hi"), {**system("x"), "output_config": {"effort": "medium"}})
+    effort = {"output_config": {"effort": "medium"}}
+    body = request(user("hi"), {**system("x"), **effort})
+    assert judged(body, "per-turn-control-2026-07-01").dropped == []
+    body = request(user("hi"), {"role": "system", "content": [], **effort}, user("on"))
     assert judged(body, "per-turn-control-2026-07-01").dropped == []
 
 
@@ -318,9 +321,9 @@ def test_the_long_window_comes_with_its_beta() -> None:
 def test_counting_needs_no_output_limit_and_keeps_the_other_rules() -> None:
     body = request(user("hi"))
     del body["max_tokens"]
-    judge_count(view(body, {}))
+    judge_count(view(body, {}), Seal())
     with pytest.raises(Problem, match="unexpected `tool_use_id`"):
-        judge_count(view({**body, "messages": [user(result("a"))]}, {}))
+        judge_count(view({**body, "messages": [user(result("a"))]}, {}), Seal())
 
 
 NAMES = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)

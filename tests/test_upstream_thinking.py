@@ -1,5 +1,6 @@
 """Thinking blocks: signed, bound to what came before them, dropped or refused after an edit."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from tests.upstream.answers import complete
 from tests.upstream.ask import assistant, request, result, system, use, user
 from tests.upstream.content import redacted, text, thinking
 from tests.upstream.problem import Problem
-from tests.upstream.request import Judged, judge
+from tests.upstream.request import Judged, judge, judge_count
 from tests.upstream.seal import Seal
 from tests.upstream.shape import Obj
 from tests.upstream.tokens import Tokens
@@ -92,7 +93,9 @@ BOUND = (
 def test_a_changed_message_is_refused() -> None:
     message = refused(edited(conversation(), 0, user("another question")))
     assert message.startswith(BOUND)
-    assert "`messages` before this block differ" in message
+    assert message.endswith("Content before this block differs from when it was created.")
+    with pytest.raises(Problem, match="requires the `thinking-binding-controls-2026-08-01` value"):
+        judge(view(edited(conversation(), 0, user("?")), {}), tokens=TOKENS, seal=Seal())
 
 
 def test_a_changed_system_prompt_is_refused() -> None:
@@ -131,6 +134,31 @@ def test_all_thinking_may_be_left_out_and_new_thinking_goes_on_from_there() -> N
     assert judged(bare).dropped == []
     again = then(answered(bare, thinking("anew"), use("late")), user(result("late")))
     assert judged(again).dropped == []
+
+
+def test_the_oldest_thinking_may_be_left_out_but_not_put_back() -> None:
+    body = conversation()
+    shorter = edited(body, 1, without_thinking(body["messages"][1]))
+    assert judged(shorter).dropped == []
+    again = then(answered(shorter, thinking("anew"), use("late")), user(result("late")))
+    assert judged(again).dropped == []
+    fewer = edited(again, 3, without_thinking(again["messages"][3]))
+    fewer = edited(fewer, 5, without_thinking(fewer["messages"][5]))
+    alone = then(answered(fewer, thinking("alone"), use("last")), user(result("last")))
+    assert judged(alone).dropped == []
+    bare = {**body, "messages": [without_thinking(m) for m in body["messages"]]}
+    answer = then(answered(bare, thinking("anew"), use("late")), user(result("late")))
+    assert refused(edited(answer, 1, body["messages"][1])).startswith("messages.7.content.0: ")
+
+
+def test_counting_checks_thinking_too() -> None:
+    body = {key: value for key, value in conversation().items() if key != "max_tokens"}
+    assert judge_count(view(body, {}), Seal()) == body
+    with pytest.raises(Problem, match="bound to a different conversation"):
+        judge_count(view({**body, "system": "Be bad."}, {}), Seal())
+    dropping = view({**body, "system": "Be bad.", "thinking": DROP}, {"anthropic-beta": BETA})
+    counted = judge_count(dropping, Seal())
+    assert b"thought" not in msgspec.json.encode(counted)
 
 
 def test_drop_block_drops_the_changed_and_keeps_what_came_before() -> None:

@@ -12,6 +12,7 @@ from tests.upstream.events import stream
 from tests.upstream.log import Call
 from tests.upstream.problem import Problem, invalid
 from tests.upstream.request import Judged, judge, judge_count
+from tests.upstream.rules_fields import BINDING_BETA
 from tests.upstream.script import Script
 from tests.upstream.seal import Seal
 from tests.upstream.shape import Obj
@@ -19,7 +20,6 @@ from tests.upstream.tokens import Tokens
 from tests.upstream.view import View, decode, view
 
 VERSIONS = ("2023-01-01", "2023-06-01", "2026-10-21")
-BINDING_BETA = "thinking-binding-controls-2026-08-01"
 
 
 @dataclass
@@ -71,8 +71,8 @@ class Api:
 
     def _count(self, call: Call, body: bytes, headers: dict[str, str]) -> Answer:
         asked = view(decode(body), headers, call.number)
-        judge_count(asked)
-        sizes = self.tokens.request(asked.body, self._model(asked).ratio)
+        counted = judge_count(asked, self.seal)
+        sizes = self.tokens.request(counted, self._model(asked).ratio)
         return Answer(msgspec.json.encode({"input_tokens": sizes.total}))
 
     async def _message(

@@ -61,10 +61,13 @@ def judge(
     return Judged(model, pieces(sent, sizes), binder, int(body["max_tokens"]), dropped)
 
 
-def judge_count(asked: View) -> None:
-    """Judge a `count_tokens` request: no output limit, no thinking signatures, no window."""
+def judge_count(asked: View, seal: Seal) -> Obj:
+    """Judge a `count_tokens` request, which has no output limit and no window; what is counted."""
     rules_fields.check(asked.body, asked.betas, counting=True)
-    _check_messages(asked, _model(asked))
+    model = _model(asked)
+    _check_messages(asked, model)
+    binder = Binder(seal, asked.model, asked.body)
+    return without(asked.body, rules_thinking.check(asked, model, seal, binder))
 
 
 def _model(asked: View) -> models.Model:

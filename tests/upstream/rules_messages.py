@@ -80,7 +80,8 @@ def _check_content(i: int, message: Obj, *, last: bool) -> None:
     content = message["content"]
     if not isinstance(content, str | list):
         raise invalid(f"messages.{i}.content: Input should be a valid list")
-    if not content and not (last and message["role"] == "assistant"):
+    effort_only = message["role"] == "system" and "output_config" in message
+    if not content and not effort_only and not (last and message["role"] == "assistant"):
         raise invalid(
             f"messages.{i}: all messages must have non-empty content except for the optional final"
             " assistant message"

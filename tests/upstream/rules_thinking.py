@@ -3,6 +3,7 @@
 from tests.upstream.canonical import THINKING
 from tests.upstream.models import Model
 from tests.upstream.problem import Problem, invalid
+from tests.upstream.rules_fields import BINDING_BETA
 from tests.upstream.seal import Binder, Bond, Seal
 from tests.upstream.shape import Obj, blocks, obj
 from tests.upstream.view import View
@@ -56,7 +57,7 @@ def _reason(
         return None
     if _behavior(asked) == "drop_block":
         return "prefix_binding_mismatch"
-    raise bound_elsewhere(path, kind, changed)
+    raise bound_elsewhere(path, kind, changed, told=BINDING_BETA in asked.betas)
 
 
 def _behavior(asked: View) -> str:
@@ -65,14 +66,17 @@ def _behavior(asked: View) -> str:
 
 
 def what_changed(made: Bond, now: Bond) -> str | None:
-    """The API's sentence about the first difference between two states; None when equal."""
+    """The API's sentence about the first difference between two states; None when equal.
+
+    The oldest thinking blocks may be left out: a block whose predecessors are all gone is valid.
+    """
     if made.system != now.system:
         return "The `system` prompt differs from the one this block was created with."
     if made.tools != now.tools:
         return "The `tools` differ from the ones this block was created with."
     if made.messages != now.messages:
-        return "The `messages` before this block differ from the ones it was created with."
-    if made.before != now.before:
+        return "Content before this block differs from when it was created."
+    if now.before and made.before != now.before:
         return (
             "The `thinking` block that preceded this one when it was created is missing from this"
             " request."
@@ -80,15 +84,15 @@ def what_changed(made: Bond, now: Bond) -> str | None:
     return None
 
 
-def bound_elsewhere(path: str, kind: str, changed: str) -> Problem:
-    """The 400 of a block whose prefix has changed."""
+def bound_elsewhere(path: str, kind: str, changed: str, *, told: bool) -> Problem:
+    """The 400 of a block whose prefix has changed; ``told``: the beta header was sent."""
     name = "signature" if kind == "thinking" else "data"
+    header = f" That setting requires the `{BINDING_BETA}` value in the `anthropic-beta` header."
     return invalid(
         f"{path}: Invalid `{name}` in `{kind}` block. The block is bound to a different"
         " conversation. Remove the block, or set"
-        ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block". That setting requires'
-        " the `thinking-binding-controls-2026-08-01` value in the `anthropic-beta` header."
-        f" {changed}"
+        ' `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".'
+        f"{'' if told else header} {changed}"
     )
 
 
