@@ -132,7 +132,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             attributes=attributes,
             egress_queue=_egress_queue(settings) if linked else None,
         )
-        deliveries = Deliveries(requests, owner)
+        deliveries = Deliveries(requests, owner, settings.client_gone_grace)
         departures = Departures(
             exchanges,
             requests,

@@ -18,6 +18,11 @@ class Connection:
     reset: bool = False
     transport: asyncio.Transport | None = None
 
+    @property
+    def closed(self) -> bool:
+        """It was ended in good order, which does not say that the peer has read it all."""
+        return not self.open and not self.reset
+
     def drained(self) -> bool:
         """Whether nothing waits in our own buffer for a peer that reads slowly, or not at all."""
         if not self.open or self.transport is None:

@@ -1,4 +1,10 @@
-"""Answers that were handed to their client: delivered, unless a reset follows within two seconds.
+"""Answers that were handed to their client: delivered, unless their connection ends too soon.
+
+Two seconds after the last byte it is known what became of an answer. A reset: it did not arrive. A
+connection that lives, or has seen its next request: it did. One that was closed in good order:
+nobody can tell. A one-shot client read all of it; one that gave up left it in its kernel or its
+buffers, acknowledged and unread. Such an answer counts as undelivered for ``grace`` seconds, so
+that a re-send is free, and as delivered from then on, so that asking again is a second sample.
 
 The database learns of deliveries in batches; until then this process knows them.
 """
@@ -12,17 +18,20 @@ from errors import DatabaseUnavailable
 from store.requests import RequestStore
 
 RESET_SECONDS = 2.0
+LONGEST_DOUBT = 60.0
 _FLUSH_SECONDS = 0.5
 
 _log = structlog.stdlib.get_logger()
 
 
 class Deliveries:
-    """``edge`` names this process."""
+    """``edge`` names this process; ``grace`` is what a client has to come back in, of which
+    `LONGEST_DOUBT` counts at most. Times in seconds."""
 
-    def __init__(self, requests: RequestStore, edge: str) -> None:
+    def __init__(self, requests: RequestStore, edge: str, grace: float) -> None:
         self._requests = requests
         self._edge = edge
+        self._doubt = min(grace, LONGEST_DOUBT)
         self._drained: dict[str, tuple[Connection, float]] = {}
 
     def drained(self, request_id: str, connection: Connection) -> None:
@@ -52,10 +61,13 @@ class Deliveries:
             for key, (connection, at) in self._drained.items()
             if all_of_them or (at <= now and connection.drained())
         ]
-        delivered = [key for key in due if not self._drained[key][0].reset]
-        if delivered:
-            await self._requests.delivered(delivered)
-        for key in set(due) - set(delivered):
+        arrived = [key for key in due if self._drained[key][0].open]
+        if arrived:
+            await self._requests.delivered(arrived)
+        doubted = [key for key in due if self._drained[key][0].closed]
+        if doubted:
+            await self._requests.delivered(doubted, in_seconds=self._doubt)
+        for key in set(due).difference(arrived, doubted):
             await self._requests.client(key, self._edge, gone=True)
         for key in due:
             del self._drained[key]

@@ -1,6 +1,6 @@
 """What became of a request: its state for everybody here, its content for the token's holder."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -65,11 +65,16 @@ def _summary(row: Row, attempts: list[dict[str, Any]]) -> dict[str, Any]:
             "cache_write": row["cache_write_tokens"],
             "estimated": row["usage_estimated"],
         },
-        "delivered_at": row["delivered_at"],
+        "delivered_at": _past(row["delivered_at"]),
         "bytes": {"request": row["body_bytes"], "response": row["response_bytes"]},
         "messages": row["message_count"],
         "attempts": attempts,
     }
+
+
+def _past(time: datetime | None) -> datetime | None:
+    """One that lies ahead says until when a delivery is in doubt."""
+    return time if time and time <= datetime.now(UTC) else None
 
 
 def _plain(value: Any) -> Any:

@@ -87,9 +87,11 @@ class RequestStore:
         """The request's client left, or is back, at this edge."""
         await self._database.run(statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone})
 
-    async def delivered(self, request_ids: Sequence[str]) -> None:
-        """Their clients have the whole answer: the same body is a new request from now on."""
-        await self._database.run(statements.DELIVERED, {"ids": list(request_ids)})
+    async def delivered(self, request_ids: Sequence[str], *, in_seconds: float = 0) -> None:
+        """Their clients have the whole answer: the same body is a new request from now on, or
+        from so many seconds on, of which the first that was told counts."""
+        values = {"ids": list(request_ids), "seconds": in_seconds}
+        await self._database.run(statements.DELIVERED, values)
 
     async def strays(self, older_than: float, besides: Sequence[str]) -> list[tuple[str, str]]:
         """Id and model of requests that were accepted so many seconds ago, have not ended, and

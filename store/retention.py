@@ -83,7 +83,10 @@ _VAULT = text("DELETE FROM vault WHERE expires_at < now()")
 _ORPHANS = text("""
 WITH unclaimed AS (
     DELETE FROM claims WHERE created_at < now() - interval '1 hour'
-        AND NOT EXISTS (SELECT FROM requests WHERE requests.id = claims.request_id)
+        AND NOT EXISTS (
+            SELECT FROM requests WHERE requests.id = claims.request_id
+                AND (claims.keyed OR COALESCE(delivered_at > now(), true))
+        )
 )
 DELETE FROM journal
 WHERE NOT EXISTS (SELECT FROM requests WHERE requests.id = journal.request_id)

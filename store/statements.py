@@ -156,13 +156,21 @@ WITH ended AS (
 SELECT id FROM ended
 """)
 
-CLIENT = text("UPDATE requests SET client_gone = :gone, edge = :edge WHERE id = :id")
+CLIENT = text("""
+UPDATE requests SET client_gone = :gone, edge = :edge,
+    delivered_at = CASE WHEN delivered_at <= now() THEN delivered_at END
+WHERE id = :id
+""")
 
 DELIVERED = text("""
-WITH unclaimed AS (
-    DELETE FROM claims WHERE request_id = ANY(CAST(:ids AS text[])) AND NOT keyed
+WITH known AS (
+    UPDATE requests SET delivered_at = least(
+        delivered_at, now() + make_interval(secs => CAST(:seconds AS float)))
+    WHERE id = ANY(CAST(:ids AS text[]))
+    RETURNING id, delivered_at
 )
-UPDATE requests SET delivered_at = now() WHERE id = ANY(CAST(:ids AS text[]))
+DELETE FROM claims USING known
+WHERE claims.request_id = known.id AND known.delivered_at <= now() AND NOT claims.keyed
 """)
 
 KEPT = text("""
@@ -173,8 +181,8 @@ WHERE v.request_id = :id AND v.expires_at > now()
 """)
 
 HELD = text("""
-SELECT r.state, r.outcome, r.client_gone, r.delivered_at IS NOT NULL AS delivered, r.identity,
-       r.edge, r.epoch,
+SELECT r.state, r.outcome, r.client_gone, r.identity, r.edge, r.epoch,
+       COALESCE(r.delivered_at <= now(), false) AS delivered,
        EXISTS (SELECT FROM attempts WHERE request_id = r.id AND closed_at IS NULL) AS calling,
        EXISTS (SELECT FROM processes p
                WHERE p.owner = r.edge AND p.beat_at > now() - interval '3 seconds') AS edge_lives

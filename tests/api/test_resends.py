@@ -50,7 +50,7 @@ async def clients(running: RunningProxy, request_id: str) -> int:
 async def delivered(running: RunningProxy, request_id: str) -> None:
     """Wait until the database knows that the answer was delivered."""
     await eventually(
-        lambda: running.proxy.requests.row(request_id), lambda row: bool(row["delivered_at"])
+        lambda: running.proxy.requests.held(request_id), lambda held: bool(held and held.delivered)
     )
 
 
@@ -177,7 +177,7 @@ async def test_an_answer_that_ended_undelivered_is_read_again(
         request_id = await (cut(running, content) if stream else give_up(running, content))
         more.set()
         assert (await ended(running, request_id))["outcome"] == "answered"
-        async with running_proxy(parts, tmp_path, provider.url) as other:
+        async with running_proxy(parts, tmp_path, provider.url, client_gone_grace=1) as other:
             got = await send(other, content, HEADERS)
             assert got.content == (WHOLE if stream else json)
             assert (got.headers["x-theirs"], got.headers[ID]) == ("1", request_id)
@@ -222,9 +222,9 @@ async def test_once_delivered_the_same_body_is_a_new_request(
     async with client_of(running) as client:
         first = await client.post("/v1/messages", content=content, headers=SESSION)
         second = await client.post("/v1/messages", content=content, headers=SESSION)
-    assert first.headers[ID] != second.headers[ID]
-    assert len(upstream.log.messages) == 2
-    await delivered(running, second.headers[ID])
+        assert first.headers[ID] != second.headers[ID]
+        assert len(upstream.log.messages) == 2
+        await delivered(running, second.headers[ID])
     await send(running, content, SESSION)
     assert len(upstream.log.messages) == 3
 
@@ -245,8 +245,9 @@ async def test_a_key_gets_the_delivered_answer_again(
     running: RunningProxy, upstream: Simulator, tmp_path: Path
 ) -> None:
     keyed = {**HEADERS, "idempotency-key": str(tmp_path)}
-    first = await send(running, body("keyed"), keyed)
-    await delivered(running, first.headers[ID])
+    async with client_of(running) as client:
+        first = await client.post("/v1/messages", content=body("keyed"), headers=keyed)
+        await delivered(running, first.headers[ID])
     again = await send(running, body("keyed"), keyed)
     assert (again.content, again.headers[ID]) == (first.content, first.headers[ID])
     assert again.headers["request-id"] == first.headers["request-id"]
