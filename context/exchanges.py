@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from context.blocks import Block, Message, result_text
 
@@ -62,12 +62,11 @@ def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
 
 def _call(position: int, number: int, use: Block, result_number: int, result: Block) -> Call:
     arguments = use.value.get("input")
-    parts = result.value.get("content")
-    kinds = [part.get("type") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []  # fmt: skip  # pyright: ignore
+    kinds = list(_kinds(result.value.get("content")))
     return Call(
         id=str(use.value.get("id")),
         name=str(use.value.get("name", "")),
-        input=arguments if isinstance(arguments, dict) else {},  # pyright: ignore[reportUnknownArgumentType]
+        input=cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {},
         position=position,
         block=number,
         result_position=position + 1,
@@ -77,3 +76,10 @@ def _call(position: int, number: int, use: Block, result_number: int, result: Bl
         media=sum(kind not in ("text", "tool_reference") for kind in kinds),
         has_reference="tool_reference" in kinds,
     )
+
+
+def _kinds(content: Any) -> Iterator[str]:
+    """The types of the parts of a result."""
+    for part in cast("list[Any]", content) if isinstance(content, list) else []:
+        if isinstance(part, dict):
+            yield str(cast("dict[str, Any]", part).get("type"))

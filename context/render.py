@@ -1,0 +1,82 @@
+"""What the model sees: the decisions of an epoch applied to the messages of a request."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from context.blocks import Block, put_together, take_apart
+from context.ledger import Decision, Epoch
+from context.lineage import raw_hash
+from context.lru import Memo
+from context.thinking import asking_to_drop, can_ask_to_drop
+from context.view import RequestView, join
+
+_VALUE = msgspec.json.Decoder(dict[str, Any])
+_edited: Memo[tuple[bytes, Decision], bytes] = Memo(2_048)
+
+
+def applied(messages: Sequence[bytes], epoch: Epoch | None) -> tuple[bytes, ...]:
+    """The messages with the epoch's decisions carried out; it must be one of their own history."""
+    if epoch is None:
+        return tuple(messages)
+    seen: list[bytes] = []
+    at = 0
+    for decision in epoch.decisions:
+        seen.extend(messages[at : decision.position])
+        at = decision.position + 1
+        if decision.drop is None:
+            seen.append(edited(messages[decision.position], decision))
+    seen.extend(messages[at:])
+    return tuple(seen)
+
+
+def edited(message: bytes, decision: Decision) -> bytes:
+    """One message as the decision wants it; blocks that it does not mention keep their bytes."""
+    key = (raw_hash(message), decision)
+    known = _edited.get(key)
+    if known is None:
+        known = _edit(message, decision)
+        _edited.put(key, known)
+    return known
+
+
+def body(view: RequestView, messages: Sequence[bytes], *, escape: bool = False) -> bytes:
+    """The request's body with these messages; the very bytes that came when they are its own.
+    ``escape``: it lets the API drop bound thinking (see thinking.py)."""
+    if tuple(messages) == view.messages:
+        return view.body
+    separators = view.separators if len(view.separators) == 1 else (b",",)
+    ask = escape and can_ask_to_drop(view)
+    prefix, suffix = asking_to_drop(view) if ask else (view.prefix, view.suffix)
+    return prefix + join(messages, separators) + suffix
+
+
+def _edit(message: bytes, decision: Decision) -> bytes:
+    parts = take_apart(message)
+    if not parts.blocks:
+        return message
+    return put_together(parts, list(_blocks(parts.blocks, decision)))
+
+
+def _blocks(blocks: Sequence[Block], decision: Decision) -> Iterator[bytes]:
+    edits = {edit.block: edit.content for edit in decision.edits}
+    number = 0
+    for block in blocks:
+        if block.is_thinking:
+            if decision.thinking is None:
+                yield block.raw
+            continue
+        content = edits.get(number, block.raw)
+        number += 1
+        if content is not None:
+            yield _marked(content, block)
+    yield from decision.append
+
+
+def _marked(content: bytes, block: Block) -> bytes:
+    """The client's own cache marker stays where it was set."""
+    marker = block.value.get("cache_control")
+    if marker is None or content is block.raw:
+        return content
+    return msgspec.json.encode({**_VALUE.decode(content), "cache_control": marker})
