@@ -25,6 +25,15 @@ PACKAGE = f"@anthropic-ai/claude-code@{VERSION}"
 PATIENCE = 90
 """Seconds for one run of the CLI."""
 
+_TITLES = {
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "NO_PROXY": "127.0.0.1",
+}
+
 
 async def installed() -> Path:
     """The program; skips the test where it cannot be had."""
@@ -114,8 +123,11 @@ class ClaudeCode:
         self.outputs += [said.stdout, said.stderr]
         return said
 
-    def interactive(self, base_url: str) -> AbstractAsyncContextManager[Terminal]:
-        """`claude` in a terminal, past its questions to a new user."""
+    def interactive(
+        self, base_url: str, *, titles: bool = False
+    ) -> AbstractAsyncContextManager[Terminal]:
+        """`claude` in a terminal, past its questions to a new user; with ``titles`` it names its
+        session, as it does where its other traffic is allowed, which then ends at a closed port."""
         answered = {
             "hasCompletedOnboarding": True,
             "theme": "dark",
@@ -123,7 +135,8 @@ class ClaudeCode:
             "projects": {str(self.directory): {"hasTrustDialogAccepted": True}},
         }
         (self._home / ".claude.json").write_bytes(msgspec.json.encode(answered))
-        return Terminal.running(self._program, self.directory, self._environment(base_url))
+        environment = self._environment(base_url) | (_TITLES if titles else {})
+        return Terminal.running(self._program, self.directory, environment)
 
     def _environment(self, base_url: str) -> dict[str, str]:
         """Nothing of the machine's own but where its programs are."""

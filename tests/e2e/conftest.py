@@ -24,14 +24,18 @@ async def provider() -> AsyncGenerator[Simulator]:
 @pytest.fixture
 def upstream(provider: Simulator) -> Generator[Simulator]:
     """The session's provider, as if new."""
+    renew(provider)
+    yield provider
+    provider.app.pace = Pace()
+    provider.faults.clear()
+
+
+def renew(provider: Simulator) -> None:
     provider.script.set([])
     provider.faults.clear()
     provider.app.pace = Pace()
     provider.app.lenient = False
     provider.log.reset()
-    yield provider
-    provider.app.pace = Pace()
-    provider.faults.clear()
 
 
 @pytest.fixture(scope="session")
