@@ -10,7 +10,9 @@ CappedBy = Literal["window", "max_tokens", "cap"]
 
 CAP = 180_000
 RESERVE = 32_000
-MARGIN = 2_000
+MARGIN_SHARE = 0.05
+"""Of the window: for the error of the estimate, and so that Claude Code, which compacts by itself at
+33K below the window, never sees that mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,16 @@ def budget(
     window_override: int | None = None,
     cap: int | None = CAP,
     reserve: int = RESERVE,
-    margin: int = MARGIN,
+    margin: int | None = None,
 ) -> Budget:
-    """The budget of one request; ``cap=None`` lifts the cap. The limit is at least 1."""
+    """The budget of one request; ``cap=None`` lifts the cap. ``margin`` is in tokens,
+    by default a share of the window. The limit is at least 1."""
     window = window_override or info.window
     capped_by: CappedBy = "window"
     answer = min(reserve, window // 2)
     if info.validates_sum and max_tokens is not None:
         capped_by, answer = "max_tokens", max_tokens
-    limit = window - answer - margin
+    limit = window - answer - (round(window * MARGIN_SHARE) if margin is None else margin)
     if cap is not None and cap < limit:
         capped_by, limit = "cap", cap
     return Budget(window=window, limit=max(1, limit), capped_by=capped_by)

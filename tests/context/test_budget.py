@@ -1,12 +1,14 @@
 """The budget: window less answer and margin, under the cap."""
 
-from context.budget import CAP, MARGIN, RESERVE, budget, fits
+from context.budget import CAP, MARGIN_SHARE, RESERVE, budget, fits
 from context.models import lookup
 from context.tokens import TokenEstimate
 
 OLD = lookup("claude-opus-4-1")
 NEW = lookup("claude-opus-5-5")
 SMALL = lookup("claude-haiku-4-5")
+MARGIN = round(200_000 * MARGIN_SHARE)
+LARGE = round(1_000_000 * MARGIN_SHARE)
 
 
 def test_the_cap_holds_for_a_large_window() -> None:
@@ -16,7 +18,7 @@ def test_the_cap_holds_for_a_large_window() -> None:
 
 def test_a_lifted_cap_leaves_the_window_and_a_reserve() -> None:
     got = budget(NEW, 128_000, cap=None)
-    assert (got.limit, got.capped_by) == (1_000_000 - RESERVE - MARGIN, "window")
+    assert (got.limit, got.capped_by) == (1_000_000 - RESERVE - LARGE, "window")
 
 
 def test_max_tokens_counts_only_where_the_api_checks_the_sum() -> None:
