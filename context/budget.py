@@ -11,8 +11,8 @@ CappedBy = Literal["window", "max_tokens", "cap"]
 CAP = 180_000
 RESERVE = 32_000
 MARGIN_SHARE = 0.05
-"""Of the window: for the error of the estimate, and so that Claude Code, which compacts by itself at
-33K below the window, never sees that mark."""
+"""Of the window: for the error of the estimate, and so that Claude Code, which compacts by itself
+at 33K below its window, does not come to that."""
 
 
 @dataclass(frozen=True, slots=True)
