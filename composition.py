@@ -1,9 +1,6 @@
 """The composition root: builds every client and every part of a proxy process, and closes them."""
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -33,6 +30,7 @@ from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
 from stack.local_token import local_token
+from stack.owner import is_gone, own_name
 from store.conversations import ConversationStore
 from store.database import Database
 from store.journal import Journal
@@ -83,14 +81,14 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         key = vault_key(settings.vault_key, settings.data_dir)
         vault = Vault(key)
         spill = Spill(settings.data_dir / "spill")
-        owner = _owner()
+        owner = own_name()
         linked = None
         if settings.redis_url:
             linked = await stack.enter_async_context(
                 link(settings.redis_url, key, exchanges, requests, owner if edge else None)
             )
         heart = Heart(database, owner)
-        await heart.beat()
+        await heart.start(is_gone)
         # It beats until the last call is over, and then says that nobody need wait for it.
         stack.push_async_callback(_stop_heart, heart)
         _run(stack, heart.run())
@@ -106,7 +104,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         relay = linked.relay if linked else None
         egress = linked is not None and not edge
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
-        forward = ForwardUpstream(exchanges, recovery, wire, owner, relay if egress else None)
+        forward = ForwardUpstream(exchanges, recovery, wire, heart, relay if egress else None)
         unrewritten = Unrewritten(TENANT)
         worker = build_worker(
             client,
@@ -165,7 +163,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             unrewritten=unrewritten,
             following=linked.following if linked else None,
         )
-        strays = Strays(requests, exchanges, starter, spill)
+        strays = Strays(requests, exchanges, starter, spill, heart)
         await strays.commit_spilled()
         retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
         await stack.enter_async_context(worker)
@@ -201,8 +199,3 @@ async def _stop_heart(heart: Heart) -> None:
 async def _flush(deliveries: Deliveries) -> None:
     with suppress(DatabaseUnavailable):
         await deliveries.flush(all_of_them=True)
-
-
-def _owner() -> str:
-    """A name that no other process has, nor a later one with the same pid."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

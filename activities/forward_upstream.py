@@ -21,6 +21,7 @@ from providers.recovery import Recovery
 from providers.relay import Relay
 from providers.retry import RetryDue
 from providers.settlement import recorded_result
+from store.processes import Heart
 from store.spilled import commit_spilled
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
@@ -34,7 +35,7 @@ _log = structlog.stdlib.get_logger()
 
 class ForwardUpstream:
     """The activity; run twice it joins the call that is under way, returns the recorded end, or
-    takes over from a process that died. ``owner`` names this process. With a ``relay`` the
+    takes over from a process that died. ``heart`` is this process's. With a ``relay`` the
     clients are in other processes, and nothing of a request stays here between two attempts."""
 
     def __init__(
@@ -42,13 +43,13 @@ class ForwardUpstream:
         exchanges: Exchanges,
         recovery: Recovery,
         wire: Wire,
-        owner: str,
+        heart: Heart,
         relay: Relay | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._recovery = recovery
         self._wire = wire
-        self._owner = owner
+        self._heart = heart
         self._relay = relay
 
     @activity.defn(name=FORWARD_UPSTREAM)
@@ -129,7 +130,12 @@ class ForwardUpstream:
         if activity.info().attempt > 1:
             # An end on disk means that it is over, whatever the engine knows of it.
             await commit_spilled(self._wire.spill, self._wire.store, exchange.request_id)
-        lease = await self._wire.store.begin_attempt(exchange.request_id, self._owner, shown)
+        lease = await self._wire.store.begin_attempt(
+            exchange.request_id,
+            self._heart.owner,
+            shown,
+            trusts_silence=self._heart.trusts_silence,
+        )
         if lease is None:
             raise AlreadyEnded("the request has ended or another process carries it")
         if known.degraded and lease.number == 1:

@@ -12,6 +12,7 @@ from providers.exchange import Exchange
 from providers.headers import recordable, recordable_target
 from providers.recorded import replay
 from providers.settlement import TENANT
+from stack.owner import is_gone
 from store.identity import Identity, identify
 from store.records import Accepted
 from store.vault import Sealed
@@ -62,7 +63,8 @@ async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
     if held is None:
         return False
     local = proxy.exchanges.get(holder)
-    elsewhere = held.edge_lives and held.state != "ended" and not held.client_gone
+    lives = held.edge_lives and not is_gone(held.edge or "")
+    elsewhere = lives and held.state != "ended" and not held.client_gone
     without_answer = held.state == "ended" and held.outcome != "answered"
     known = Known(
         same_identity=held.identity == identity.identity,

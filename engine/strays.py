@@ -7,6 +7,7 @@ import structlog
 from engine.starter import Starter
 from errors import DatabaseUnavailable, EngineUnavailable
 from providers.exchange import Exchanges
+from store.processes import Heart
 from store.requests import RequestStore
 from store.spill import Spill
 from store.spilled import commit_spilled
@@ -21,12 +22,18 @@ class Strays:
     """The recovery loop; run by every process, harmless when several do."""
 
     def __init__(
-        self, requests: RequestStore, exchanges: Exchanges, starter: Starter, spill: Spill
+        self,
+        requests: RequestStore,
+        exchanges: Exchanges,
+        starter: Starter,
+        spill: Spill,
+        heart: Heart,
     ) -> None:
         self._requests = requests
         self._exchanges = exchanges
         self._starter = starter
         self._spill = spill
+        self._heart = heart
 
     async def run(self) -> None:
         """Look for ever."""
@@ -44,8 +51,12 @@ class Strays:
 
     async def gather(self) -> None:
         """Start the workflows that are missing; end the requests whose workflow has ended."""
-        here = self._exchanges.ids()
-        for request_id, model in await self._requests.strays(_OLDER_THAN_SECONDS, besides=here):
+        found = await self._requests.strays(
+            _OLDER_THAN_SECONDS,
+            besides=self._exchanges.ids(),
+            trusts_silence=self._heart.trusts_silence,
+        )
+        for request_id, model in found:
             if not await self._starter.ensure(request_id, model):
                 # Its end may have been put on disk since we looked there.
                 await commit_spilled(self._spill, self._requests, request_id)

@@ -42,11 +42,12 @@ class RequestStore:
         return holder
 
     async def begin_attempt(
-        self, request_id: str, owner: str, shown: dict[str, Any]
+        self, request_id: str, owner: str, shown: dict[str, Any], *, trusts_silence: bool = True
     ) -> Lease | None:
         """Take the lease and write the row of a call before its first byte; None when the request
-        has ended or a living process holds it. ``shown``: conversation, turn, phases so far."""
-        values = {"id": request_id, "owner": owner, **shown}
+        has ended or a living process holds it, or one that may live unless ``trusts_silence``.
+        ``shown``: conversation, turn, phases so far."""
+        values = {"id": request_id, "owner": owner, "trusts_silence": trusts_silence, **shown}
         rows = await self._database.run(statements.BEGIN, values)
         return Lease(rows[0]["number"], rows[0]["epoch"]) if rows else None
 
@@ -93,10 +94,17 @@ class RequestStore:
         values = {"ids": list(request_ids), "seconds": in_seconds}
         await self._database.run(statements.DELIVERED, values)
 
-    async def strays(self, older_than: float, besides: Sequence[str]) -> list[tuple[str, str]]:
+    async def strays(
+        self, older_than: float, besides: Sequence[str], *, trusts_silence: bool
+    ) -> list[tuple[str, str]]:
         """Id and model of requests that were accepted so many seconds ago, have not ended, and
-        are not forwarded by a living process; ``besides`` those that are known here."""
-        values = {"older_than": older_than, "besides": list(besides)}
+        are not forwarded by a process that lives, or may live unless ``trusts_silence``;
+        ``besides`` those that are known here."""
+        values = {
+            "older_than": older_than,
+            "besides": list(besides),
+            "trusts_silence": trusts_silence,
+        }
         rows = await self._database.run(statements.STRAYS, values)
         return [(row["id"], row["model"]) for row in rows]
 

@@ -47,8 +47,8 @@ WITH live AS (
         accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
         rewrite_ms = CAST(:rewrite_ms AS float)
     WHERE id = :id AND state <> 'ended' AND (owner IS NULL OR owner = :owner OR NOT EXISTS (
-        SELECT FROM processes
-        WHERE processes.owner = requests.owner AND beat_at > now() - interval '3 seconds'))
+        SELECT FROM processes WHERE processes.owner = requests.owner
+            AND (beat_at > now() - interval '3 seconds' OR NOT :trusts_silence)))
     RETURNING id, epoch
 ), crashed AS (
     UPDATE attempts SET closed_at = now(), outcome = 'unknown',
@@ -193,8 +193,8 @@ STRAYS = text("""
 SELECT id, model FROM requests
 WHERE state <> 'ended' AND accepted_at < now() - make_interval(secs => :older_than)
     AND id <> ALL(CAST(:besides AS text[])) AND NOT EXISTS (
-        SELECT FROM processes
-        WHERE processes.owner = requests.owner AND beat_at > now() - interval '3 seconds')
+        SELECT FROM processes WHERE processes.owner = requests.owner
+            AND (beat_at > now() - interval '3 seconds' OR NOT :trusts_silence))
 ORDER BY accepted_at LIMIT 100
 """)
 

@@ -12,6 +12,7 @@ from providers.attempt import Wire
 from providers.exchange import Exchanges
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
+from store.processes import Heart
 from store.spill import Spill
 from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Simulator
@@ -41,7 +42,7 @@ async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstre
     )
     exchanges = Exchanges()
     recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    activity = ForwardUpstream(exchanges, recovery, wire, "another")
+    activity = ForwardUpstream(exchanges, recovery, wire, Heart(proxy.database, "another"))
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
     return await ActivityEnvironment().run(activity.run, forward)
 
