@@ -5,13 +5,16 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from activities.close_request import CloseRequest
+from activities.deciding import ContextRules, Decider
 from activities.forward_upstream import ForwardUpstream
+from activities.past import PastReader
 from activities.query_intelligence import QueryIntelligence
 from activities.rewrite_context import RewriteContext
 from api.admission import Admission
 from api.deliveries import Deliveries
 from api.departures import Departures
 from api.proxy import Proxy
+from context.planner import Policy
 from context.tokens import text_tokens
 from engine.bootstrap import bootstrap
 from engine.connect import connect
@@ -26,6 +29,7 @@ from providers.link import link
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.settlement import TENANT
+from providers.treatment import Treatment, capped
 from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
@@ -34,6 +38,7 @@ from stack.owner import is_gone, own_name
 from store.conversations import ConversationStore
 from store.database import Database
 from store.journal import Journal
+from store.ledger import LedgerStore
 from store.migrate import migrate
 from store.processes import Heart
 from store.requests import RequestStore
@@ -104,16 +109,20 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         relay = linked.relay if linked else None
         egress = linked is not None and not edge
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
-        forward = ForwardUpstream(exchanges, recovery, wire, heart, relay if egress else None)
+        conversations = ConversationStore(database, TENANT)
+        ledger = LedgerStore(database, TENANT)
+        forward = ForwardUpstream(
+            exchanges, recovery, wire, heart, relay if egress else None, ledger=ledger
+        )
         unrewritten = Unrewritten(TENANT)
+        past = PastReader(conversations, ledger, unrewritten)
+        decider = Decider(_context_rules(settings), ledger, metrics)
         worker = build_worker(
             client,
             settings.task_queue,
             [
-                QueryIntelligence(exchanges, requests, ConversationStore(database)).run,
-                RewriteContext(
-                    exchanges, requests, metrics, unrewritten, settings.context_window
-                ).run,
+                QueryIntelligence(exchanges, requests, conversations).run,
+                RewriteContext(exchanges, requests, past, decider, metrics, unrewritten).run,
                 forward.run,
                 CloseRequest(exchanges, requests, metrics, relay).run,
             ],
@@ -180,6 +189,15 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         for loop in (deliveries.run(), strays.run(), retention.run()):
             _run(stack, loop)
         yield proxy
+
+
+def _context_rules(settings: Settings) -> ContextRules:
+    return ContextRules(
+        Treatment(settings.context, capped(settings.context_cap)),
+        Policy(keep=settings.context_keep, target=settings.context_target),
+        settings.context_window,
+        settings.thinking_escape,
+    )
 
 
 def _egress_queue(settings: Settings) -> str:

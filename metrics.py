@@ -75,6 +75,17 @@ class Metrics:
         self.degraded = self._counter(
             "palimpsest_requests_degraded", "Requests that went on without a phase", ["phase"]
         )
+        self.epochs = self._counter(
+            "palimpsest_epochs", "Epochs of conversations that began, by cause", ["cause"]
+        )
+        self.pruned = self._counter(
+            "palimpsest_pruned_tokens", "Tokens that prompts were sent without, estimated"
+        )
+        self.thinking_dropped = self._counter(
+            "palimpsest_thinking_blocks_dropped",
+            "Thinking blocks that the provider reported as dropped",
+            ["reason"],
+        )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 
     def settled(self, end: Settlement, asked_model: str) -> None:

@@ -47,6 +47,30 @@ class Settings(BaseSettings):
     context_window: int | None = Field(
         None, ge=1000, description="Context window in tokens, instead of the model table's"
     )
+    context: Literal["off", "observe", "on"] = Field(
+        "on",
+        description="Rewriting: `on`; `observe`: decide, report, send unchanged; `off`: no new "
+        "decisions. The header `x-palimpsest-context` overrules it",
+    )
+    context_cap: int = Field(
+        180_000,
+        ge=0,
+        description="Most tokens of a prompt, also where the model takes more; 0 lifts it, as does "
+        "the header `x-palimpsest-context-cap`",
+    )
+    context_target: int | None = Field(
+        None,
+        ge=1000,
+        description="Tokens a rewrite prunes to; default: a share of the budget",
+    )
+    context_keep: int = Field(
+        10, ge=1, description="Newest tool exchanges that a rewrite leaves alone"
+    )
+    thinking_escape: bool = Field(
+        False,
+        description="Let the API drop thinking that a rewrite invalidates, by its beta, instead of "
+        "taking it out",
+    )
     allowed_hosts: str = Field(
         "", description="Further `Host` names to accept, separated by commas; `*` accepts all"
     )

@@ -13,14 +13,17 @@ from errors import (
     DatabaseUnavailable,
     NotFound,
     PalimpsestError,
+    Unavailable,
     from_status,
 )
 from providers.attempt import Attempt, Wire
 from providers.exchange import Exchange, Exchanges
 from providers.recovery import Recovery
 from providers.relay import Relay
+from providers.rendered import render
 from providers.retry import RetryDue
 from providers.settlement import recorded_result
+from store.ledger import LedgerStore
 from store.processes import Heart
 from store.spilled import commit_spilled
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
@@ -45,9 +48,12 @@ class ForwardUpstream:
         wire: Wire,
         heart: Heart,
         relay: Relay | None = None,
+        *,
+        ledger: LedgerStore,
     ) -> None:
         self._exchanges = exchanges
         self._recovery = recovery
+        self._ledger = ledger
         self._wire = wire
         self._heart = heart
         self._relay = relay
@@ -76,6 +82,17 @@ class ForwardUpstream:
             raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
         finally:
             self._let_go(forward.request_id)
+
+    async def _render(self, exchange: Exchange, epoch: str | None) -> None:
+        """What the plan says is sent; in a process that did not plan it, from the ledger."""
+        known = exchange.rendered
+        if epoch is None:
+            exchange.rendered = None
+        elif known is None or known.epoch != epoch:
+            recorded = await self._ledger.get(bytes.fromhex(epoch), "on")
+            if recorded is None:
+                raise Unavailable("the decisions about this request are not in the ledger any more")
+            exchange.rendered = await asyncio.to_thread(render, exchange.view, recorded)
 
     def _called(self, request_id: str, call: asyncio.Task[ForwardUpstreamResult]) -> None:
         """A call is over, which an activity may watch or not."""
@@ -120,12 +137,19 @@ class ForwardUpstream:
         structlog.contextvars.bind_contextvars(
             request_id=exchange.request_id, conversation_id=known.conversation_id
         )
+        plan = forward.plan
+        await self._render(exchange, plan.epoch)
         shown = {
             "conversation_id": known.conversation_id,
             "turn": known.turn if known.conversation_id else None,
             "accept_ms": exchange.accept_ms,
             "query_ms": known.took_ms,
-            "rewrite_ms": forward.plan.took_ms,
+            "rewrite_ms": plan.took_ms,
+            "context_mode": plan.mode,
+            "applied_epoch": _chain(plan.epoch),
+            "observed_epoch": _chain(plan.observed),
+            "original_tokens": plan.original_tokens,
+            "context_tokens": plan.input_tokens,
         }
         if activity.info().attempt > 1:
             # An end on disk means that it is over, whatever the engine knows of it.
@@ -140,7 +164,8 @@ class ForwardUpstream:
             raise AlreadyEnded("the request has ended or another process carries it")
         if known.degraded and lease.number == 1:
             self._wire.metrics.degraded.labels("query").inc()
-        exchange.degraded = known.degraded or forward.plan.degraded
+        exchange.degraded = known.degraded or plan.degraded
+        exchange.context = plan.summary
         attempt = Attempt(self._wire, exchange, forward, lease)
         if self._relay is None:
             return await attempt.run()
@@ -185,3 +210,7 @@ class ForwardUpstream:
             "tokens": exchange.output_tokens,
             "seconds": round(exchange.elapsed(), 1),
         }
+
+
+def _chain(name: str | None) -> bytes | None:
+    return bytes.fromhex(name) if name else None

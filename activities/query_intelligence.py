@@ -41,15 +41,18 @@ class QueryIntelligence:
                 hashes = await asyncio.to_thread(chain, root(TENANT), view.messages)
             else:
                 hashes = chain(root(TENANT), view.messages)
-            head = await self._conversations.longest(hashes)
+            place = await self._conversations.place(hashes)
         except PalimpsestError as error:
             raise failure(error) from error
         return QueryIntelligenceResult(
-            conversation_id=head.conversation_id if head else _new_id(query.request_id),
-            turn=head.turn + 1 if head else 1,
+            conversation_id=place.conversation_id or _new_id(query.request_id),
+            turn=place.turn + 1,
             chain=hashes[-1].hex(),
-            token_ratio=head.token_ratio if head else None,
+            token_ratio=place.token_ratio,
             took_ms=(time.perf_counter() - started) * 1000,
+            idle=place.idle,
+            epoch=place.applied.hex() if place.applied else None,
+            observed=place.observed.hex() if place.observed else None,
         )
 
 

@@ -1,9 +1,11 @@
-"""The view of a request: from memory where it came in, else rebuilt from what was captured."""
+"""A request as it came: from memory where it came in, else rebuilt from what was captured."""
 
 import asyncio
 
 from context.view import RequestView, parse
 from providers.exchange import Exchanges
+from providers.headers import RawHeaders
+from providers.recorded import recorded_pairs
 from store.requests import RequestStore
 
 
@@ -12,3 +14,11 @@ async def request_view(request_id: str, exchanges: Exchanges, store: RequestStor
     if exchange:
         return exchange.view
     return await asyncio.to_thread(parse, await store.body(request_id))
+
+
+async def request_headers(request_id: str, exchanges: Exchanges, store: RequestStore) -> RawHeaders:
+    """Without its credentials where it came in elsewhere."""
+    exchange = exchanges.get(request_id)
+    if exchange:
+        return exchange.headers
+    return recorded_pairs((await store.row(request_id))["headers"])

@@ -1,100 +1,110 @@
-"""What will the model see? So far: the request as it came, with its size against the budget."""
+"""What will the model see? What was decided before, carried out, and new decisions where due."""
 
-import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from temporalio import activity
 
+from activities.deciding import Decided, Decider
 from activities.failures import failure
-from activities.request_view import request_view
-from context.budget import Budget, budget
-from context.models import lookup
-from context.tokens import estimate
+from activities.past import INLINE_BYTES, PastReader, beside
+from activities.request_view import request_headers, request_view
 from context.view import RequestView
 from errors import PalimpsestError
 from metrics import Metrics
-from providers.exchange import Exchanges
+from providers.exchange import Exchange, Exchanges
+from providers.rendered import render
 from providers.unrewritten import Unrewritten
 from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
-_INLINE_BYTES = 4 * 1024
-# A count of a huge body takes seconds and outlives its deadline. With threads of its own it keeps
-# no other work waiting, and one that has not begun by its deadline is dropped.
-_COUNTING_THREADS = 2
-
 
 class RewriteContext:
-    """The activity; a request over the budget goes on too, since the provider's own overflow
-    error is what the client understands. ``window`` overrides the model table."""
+    """The activity; a request that is over its budget with nothing left to prune goes on too,
+    since the provider's own overflow error is what the client understands."""
 
     def __init__(
         self,
         exchanges: Exchanges,
         requests: RequestStore,
+        past: PastReader,
+        decider: Decider,
         metrics: Metrics,
         unrewritten: Unrewritten,
-        window: int | None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
+        self._past = past
+        self._decider = decider
         self._metrics = metrics
         self._unrewritten = unrewritten
-        self._window = window
-        self._counting = ThreadPoolExecutor(_COUNTING_THREADS, thread_name_prefix="counting")
 
     @activity.defn(name=REWRITE_CONTEXT)
     async def run(self, rewrite: RewriteContextInput) -> RewriteContextResult:
         started = time.perf_counter()
         try:
             view = await request_view(rewrite.request_id, self._exchanges, self._requests)
+            headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
+            past = await self._past.of(view, rewrite.known)
+            decided = await self._decider.decide(view, headers, rewrite, past)
         except PalimpsestError as error:
             raise failure(error) from error
-        limits = budget(lookup(view.model), view.max_tokens, window_override=self._window)
-        counted = await self._count(view, rewrite.plan_deadline)
-        self._remember(view)
-        took_ms = (time.perf_counter() - started) * 1000
-        return _plan(view, rewrite, limits, counted, took_ms)
+        exchange = self._exchanges.get(rewrite.request_id)
+        if exchange:
+            await _hand_over(exchange, decided)
+        if decided.epoch is None:
+            self._remember(view)
+        self._count(decided)
+        return _result(decided, (time.perf_counter() - started) * 1000)
 
     def _remember(self, view: RequestView) -> None:
-        if len(view.body) <= _INLINE_BYTES:
+        if len(view.body) <= INLINE_BYTES:
             self._unrewritten.passed(view)
         else:
-            # For the next turn: nothing of this one waits for it.
-            self._counting.submit(self._unrewritten.passed, view)
+            self._decider.later(lambda: self._unrewritten.passed(view))
 
-    async def _count(self, view: RequestView, deadline: float) -> int | None:
-        """The tokens by our own count, or None when the deadline passed; the count goes on in its
-        thread and is there for the next turn."""
-        if len(view.body) <= _INLINE_BYTES:
-            return estimate(view).total
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(deadline):
-                return (await loop.run_in_executor(self._counting, estimate, view)).total
-        except TimeoutError:
+    def _count(self, decided: Decided) -> None:
+        sent = decided.sent
+        if sent is None:
             self._metrics.degraded.labels("rewrite").inc()
-            return None
+        elif decided.epoch:
+            self._metrics.pruned.inc(max(0, sent.tokens_before - sent.tokens))
 
 
-def _plan(
-    view: RequestView,
-    rewrite: RewriteContextInput,
-    limits: Budget,
-    counted: int | None,
-    took_ms: float,
-) -> RewriteContextResult:
-    if counted is None:
-        return RewriteContextResult(
-            None,
-            None,
-            limits.limit,
-            fits=True,
-            took_ms=took_ms,
-            degraded="rewrite: deadline passed",
-        )
-    tokens = round(counted * (rewrite.token_ratio or lookup(view.model).ratio))
+async def _hand_over(exchange: Exchange, decided: Decided) -> None:
+    """To the call, if this process makes it; any other renders it again from the ledger."""
+    epoch, sent = decided.epoch, decided.sent
+    if epoch is None:
+        exchange.rendered = None
+        return
+    messages = sent.messages if sent else None
+    exchange.rendered = await beside(exchange.view, lambda: render(exchange.view, epoch, messages))
+
+
+def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
+    sent, observed = decided.sent, decided.observed
     return RewriteContextResult(
-        counted, tokens, limits.limit, fits=tokens <= limits.limit, took_ms=took_ms
+        counted_tokens=sent.counted if sent else None,
+        input_tokens=sent.tokens if sent else None,
+        budget_tokens=decided.budget.limit,
+        fits=sent is None or sent.tokens <= decided.budget.limit,
+        took_ms=took_ms,
+        degraded=None if sent else "rewrite: deadline passed",
+        mode=decided.mode,
+        epoch=decided.epoch.chain.hex() if decided.epoch else None,
+        observed=observed.epoch.chain.hex() if observed and observed.epoch else None,
+        original_tokens=sent.tokens_before if sent else None,
+        summary=_summary(decided),
     )
+
+
+def _summary(decided: Decided) -> str:
+    """What the client is told, as the value of a header."""
+    if decided.epoch:
+        name, outcome = f"rewritten;epoch={decided.epoch.number}", decided.sent
+    elif decided.observed and decided.observed.epoch:
+        name, outcome = "observed", decided.observed
+    else:
+        return "unchanged"
+    if outcome is None:
+        return name
+    return f"{name};tokens={outcome.tokens};saved={outcome.tokens_before - outcome.tokens}"

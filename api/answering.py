@@ -13,7 +13,7 @@ from context.sse import SseParser
 from errors import PalimpsestError, StreamBroken
 from providers.answer import AnswerHead
 from providers.decoding import Decoder
-from providers.exchange import Exchange
+from providers.exchange import Exchange, told
 from providers.headers import value_of
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -88,9 +88,7 @@ class AnswerResponse(Response):
 
     async def _serve_as_it_comes(self, head: AnswerHead, send: Send) -> None:
         """Status, headers and body are the provider's."""
-        headers = list(head.headers)
-        if self._exchange.degraded:
-            headers.append((b"x-palimpsest-degraded", self._exchange.degraded.encode("latin-1")))
+        headers = [*head.headers, *told(self._exchange)]
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         pings = _is_plain_stream(head)
         async for chunk in self._answer.read(self._ping_after if pings else None):

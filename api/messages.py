@@ -19,6 +19,7 @@ from api.watching import look
 from context.view import RequestView, parse
 from errors import DatabaseUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
+from providers.treatment import check_treatment
 
 router = APIRouter()
 _INLINE_BYTES = 1024 * 1024
@@ -30,12 +31,14 @@ async def create_message(request: Request) -> Response:
     proxy = proxy_of(request)
     proxy.admission.check_open()
     check_encoding(request)
+    headers = tuple(request.scope["headers"])
+    check_treatment(headers)
     body = await proxy.admission.body(request)
     exchange = Exchange(
         request_id=request_id_of(request.scope),
         view=await _view(body),
         target=target_of(request.scope),
-        headers=tuple(request.scope["headers"]),
+        headers=headers,
     )
     try:
         carried = await _carry(proxy, exchange)

@@ -108,8 +108,12 @@ class Attempt:
         self._times.dialled = time.perf_counter()
         self._wire.metrics.wire_calls.inc()
         exchange = self._exchange
+        seen = exchange.rendered
         response = await self._wire.upstream.send(
-            "POST", exchange.target, exchange.headers, exchange.view.body
+            "POST",
+            exchange.target,
+            seen.headers(exchange.headers) if seen else exchange.headers,
+            seen.body if seen else exchange.view.body,
         )
         try:
             self._head = AnswerHead(response.status_code, response_headers(response))

@@ -12,6 +12,7 @@ from context.view import RequestView
 from errors import PalimpsestError
 from providers.answer import Answer
 from providers.headers import RawHeaders
+from providers.rendered import Rendered
 from workflows.contracts import ForwardUpstreamResult
 
 
@@ -25,6 +26,8 @@ class Exchange:
     ``stopped``: the call was cut on purpose; ``handed_over``: because this process stops, and
     another one is to call again.
     ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
+    ``rendered`` goes to the provider instead of the view's body, unless it is None; ``context`` is
+    what the client is told of that.
     """
 
     request_id: str
@@ -36,6 +39,8 @@ class Exchange:
     answer: Answer = field(default_factory=Answer)
     call: asyncio.Task[ForwardUpstreamResult] | None = None
     degraded: str | None = None
+    rendered: Rendered | None = field(default=None, repr=False)
+    context: str | None = None
     finishing: bool = False
     stopped: bool = False
     gave_up: bool = False
@@ -68,6 +73,15 @@ class Exchange:
         """Cut the upstream call, for another process to make it anew."""
         self.handed_over = True
         self.stop()
+
+
+def told(exchange: Exchange) -> RawHeaders:
+    """Our own headers of its answer."""
+    said = (
+        (b"x-palimpsest-context", exchange.context),
+        (b"x-palimpsest-degraded", exchange.degraded),
+    )
+    return tuple((name, value.encode("latin-1")) for name, value in said if value)
 
 
 class Exchanges:

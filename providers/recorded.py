@@ -1,5 +1,7 @@
 """A recorded answer, given again byte for byte."""
 
+from collections.abc import Iterable
+
 from providers.answer import Answer, AnswerHead
 from providers.headers import RawHeaders
 from store.database import Row
@@ -16,9 +18,14 @@ def replay(answer: Answer, row: Row, content: bytes) -> None:
 
 
 def recorded_headers(row: Row) -> RawHeaders:
-    """The headers as they were recorded: a secret among them was taken out and is left out."""
+    """The answer's headers as they were recorded."""
+    return recorded_pairs(row["response_headers"] or ())
+
+
+def recorded_pairs(pairs: Iterable[tuple[str, str]]) -> RawHeaders:
+    """Headers from their record: a secret among them was taken out and is left out."""
     return tuple(
         (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in row["response_headers"] or ()
+        for name, value in pairs
         if value != "[redacted]"
     )

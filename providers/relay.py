@@ -11,7 +11,7 @@ import structlog
 from errors import RedisUnavailable
 from providers.answer import AnswerHead
 from providers.entries import Entry, error_entry, head_entry, key_of, to_fields
-from providers.exchange import Exchange
+from providers.exchange import Exchange, told
 from store.streams import Streams
 
 _LIVE_SECONDS = 3600
@@ -120,8 +120,4 @@ class _Mirror:
 
     def _head(self, head: AnswerHead) -> AnswerHead:
         """With what the edge would have added, had it called itself."""
-        degraded = self._exchange.degraded
-        if degraded is None:
-            return head
-        added = (b"x-palimpsest-degraded", degraded.encode("latin-1"))
-        return AnswerHead(head.status, (*head.headers, added))
+        return AnswerHead(head.status, (*head.headers, *told(self._exchange)))

@@ -10,6 +10,7 @@ from providers.headers import RawHeaders, end_to_end
 
 _KEEPALIVE_SECONDS = 30.0
 _OWN = (b"host", b"content-length")
+_FOR_US = b"x-palimpsest-"
 
 
 class Upstream:
@@ -50,7 +51,7 @@ class Upstream:
             self._base_url,
             # As it came: a URL would be normalised.
             extensions={"target": self._prefix + target},
-            headers=[pair for pair in end_to_end(headers) if pair[0].lower() not in own],
+            headers=[pair for pair in end_to_end(headers) if _travels(pair[0].lower(), own)],
             content=content,
         )
         try:
@@ -63,6 +64,10 @@ class Upstream:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _travels(name: bytes, own: tuple[bytes, ...]) -> bool:
+    return name not in own and not name.startswith(_FOR_US)
 
 
 def response_headers(response: httpx.Response) -> RawHeaders:

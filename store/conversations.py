@@ -1,46 +1,91 @@
-"""Conversations: found by lineage, the longest known chain names them."""
+"""Conversations: found by lineage, the longest known chain names them.
+
+What was sent for a head goes on to be sent: the epoch of the deepest known head applies, and only
+one that was begun after it takes its place.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from store.database import Database
+from store.database import Database, Row
 
 # The next turn of a conversation nearly always extends a head that is a few messages back.
-_RECENT = 24
+_RECENT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The point up to which a conversation is known."""
+class Place:
+    """Where a request stands in what is known, as far as it is known.
 
-    conversation_id: str
-    turn: int
-    depth: int
-    token_ratio: float | None
+    ``turn`` is the last one's; ``idle`` seconds since the conversation's last answer was settled;
+    ``applied`` names the epoch by which its history was sent, ``observed`` the one by which it
+    would have been, by their chain hashes.
+    """
+
+    conversation_id: str | None = None
+    turn: int = 0
+    token_ratio: float | None = None
+    idle: float | None = None
+    applied: bytes | None = None
+    observed: bytes | None = None
 
 
 class ConversationStore:
     """Reads what earlier requests left; they write it when they settle."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tenant: str) -> None:
         self._database = database
+        self._tenant = tenant
 
-    async def longest(self, chain: Sequence[bytes]) -> Head | None:
-        """The longest known prefix of a chain; looks at the newest positions first."""
-        return await self._among(chain[-_RECENT:]) or await self._among(chain[:-_RECENT])
+    async def place(self, chain: Sequence[bytes]) -> Place:
+        """The place of a history; looks at the newest positions first, and at all others only
+        when no head is among those."""
+        newest = await self._among(chain[-_RECENT:])
+        if newest["conversation_id"] is not None or len(chain) <= _RECENT:
+            return _place(newest)
+        older = _place(await self._among(chain[:-_RECENT]))
+        return Place(
+            older.conversation_id,
+            older.turn,
+            older.token_ratio,
+            older.idle,
+            newest["begun"] or older.applied,
+            newest["begun_observed"] or older.observed,
+        )
 
-    async def _among(self, chain: Sequence[bytes]) -> Head | None:
-        if not chain:
-            return None
-        rows = await self._database.run(_LONGEST, {"chain": list(chain)})
-        return Head(**rows[0]) if rows else None
+    async def _among(self, chain: Sequence[bytes]) -> Row:
+        [row] = await self._database.run(_PLACE, {"chain": list(chain), "tenant": self._tenant})
+        return row
 
 
-_LONGEST = text("""
-SELECT h.conversation_id, h.turn, h.depth, c.token_ratio
-FROM heads h JOIN conversations c ON c.id = h.conversation_id
-WHERE h.chain = ANY(CAST(:chain AS bytea[]))
-ORDER BY h.depth DESC LIMIT 1
+def _place(row: Row) -> Place:
+    return Place(
+        row["conversation_id"],
+        row["turn"] or 0,
+        row["token_ratio"],
+        row["idle"],
+        row["begun"] or row["applied_epoch"],
+        row["begun_observed"] or row["observed_epoch"],
+    )
+
+
+_PLACE = text("""
+WITH head AS (
+    SELECT h.conversation_id, h.turn, h.depth, h.applied_epoch, h.observed_epoch, c.token_ratio,
+           CAST(EXTRACT(epoch FROM now() - c.updated_at) AS float) AS idle
+    FROM heads h JOIN conversations c ON c.id = h.conversation_id
+    WHERE h.chain = ANY(CAST(:chain AS bytea[]))
+    ORDER BY h.depth DESC LIMIT 1
+), begun AS (
+    SELECT chain, mode, depth FROM epochs
+    WHERE tenant = :tenant AND chain = ANY(CAST(:chain AS bytea[]))
+        AND depth > COALESCE((SELECT depth FROM head), 0)
+)
+SELECT head.*,
+       (SELECT chain FROM begun WHERE mode = 'on' ORDER BY depth DESC LIMIT 1) AS begun,
+       (SELECT chain FROM begun WHERE mode = 'observe' ORDER BY depth DESC LIMIT 1)
+           AS begun_observed
+FROM (VALUES (1)) AS one LEFT JOIN head ON true
 """)

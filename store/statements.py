@@ -45,7 +45,11 @@ WITH live AS (
     UPDATE requests SET state = 'forwarding', owner = :owner, epoch = epoch + 1,
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
         accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
-        rewrite_ms = CAST(:rewrite_ms AS float)
+        rewrite_ms = CAST(:rewrite_ms AS float), context_mode = CAST(:context_mode AS text),
+        applied_epoch = CAST(:applied_epoch AS bytea),
+        observed_epoch = CAST(:observed_epoch AS bytea),
+        original_tokens = CAST(:original_tokens AS int),
+        context_tokens = CAST(:context_tokens AS int)
     WHERE id = :id AND state <> 'ended' AND (owner IS NULL OR owner = :owner OR NOT EXISTS (
         SELECT FROM processes WHERE processes.owner = requests.owner
             AND (beat_at > now() - interval '3 seconds' OR NOT :trusts_silence)))
@@ -97,7 +101,8 @@ WITH ended AS (
         first_byte_ms = CAST(:first_byte_ms AS float), total_ms = CAST(:total_ms AS float),
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
         usage_estimated = :usage_estimated
-    WHERE id = :id AND state <> 'ended' AND epoch = :epoch RETURNING id
+    WHERE id = :id AND state <> 'ended' AND epoch = :epoch
+    RETURNING id, applied_epoch, observed_epoch
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
         status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
@@ -114,10 +119,13 @@ WITH ended AS (
     SELECT :blob_hash, CAST(:blob_codec AS smallint), CAST(:blob_size AS int), :blob_data FROM ended
     ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 ), head AS (
-    INSERT INTO heads (chain, conversation_id, request_id, turn, depth)
-    SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int)
+    INSERT INTO heads (chain, conversation_id, request_id, turn, depth, applied_epoch,
+                       observed_epoch)
+    SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int),
+           applied_epoch, observed_epoch
     FROM ended WHERE CAST(:chain AS bytea) IS NOT NULL AND :outcome = 'answered'
-    ON CONFLICT (chain) DO NOTHING
+    ON CONFLICT (chain) DO UPDATE SET request_id = excluded.request_id,
+        applied_epoch = excluded.applied_epoch, observed_epoch = excluded.observed_epoch
 ), conversation AS (
     INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
     SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),

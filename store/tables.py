@@ -1,7 +1,8 @@
 """The tables. A *blob* is content under its hash; a *node* is one message of one raw history.
 
 A history is a chain of nodes, so a conversation of n turns stores each message once. A *head* is
-the lineage hash a request ended at: the next turn finds its conversation by it.
+the lineage hash a request ended at: the next turn finds its conversation by it. An *epoch* is a set
+of decisions about a history (context/ledger.py), under the lineage hash it ends at.
 """
 
 from sqlalchemy import (
@@ -70,6 +71,26 @@ heads = Table(
     Column("request_id", Text, nullable=False),
     Column("turn", Integer, nullable=False),
     Column("depth", Integer, nullable=False),
+    Column("applied_epoch", LargeBinary, comment="of what was sent; null: as it came"),
+    Column("observed_epoch", LargeBinary, comment="of what would have been sent"),
+    _now("created_at"),
+    Index(None, "conversation_id"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("chain", LargeBinary, primary_key=True, comment="lineage through the last message"),
+    Column("mode", Text, primary_key=True, comment="on, or observe: never applied"),
+    Column("conversation_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("cause", Text, nullable=False, comment="pressure, cold"),
+    Column("tokens_before", Integer, nullable=False),
+    Column("tokens_after", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False, comment="the decisions, zstd"),
     _now("created_at"),
     Index(None, "conversation_id"),
 )
@@ -102,6 +123,12 @@ requests = Table(
     Column("skeleton", LargeBinary, nullable=False, comment="the body without parts and messages"),
     Column("parts", ARRAY(LargeBinary), nullable=False, comment="blobs: system blocks, tools"),
     Column("node", LargeBinary, nullable=False, comment="the newest message's node"),
+    # what the model saw of it
+    Column("context_mode", Text, comment="off, observe, on"),
+    Column("applied_epoch", LargeBinary, comment="chain; null: sent as it came"),
+    Column("observed_epoch", LargeBinary, comment="chain of one that was not applied"),
+    Column("original_tokens", Integer, comment="prompt as it came, estimated"),
+    Column("context_tokens", Integer, comment="prompt as it was sent, estimated"),
     # what went out
     Column("status", Integer),
     Column("response_headers", JSONB),

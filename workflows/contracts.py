@@ -53,6 +53,8 @@ class QueryIntelligenceResult:
 
     ``chain`` is the hex hash of the lineage through the newest message; ``token_ratio`` is real
     tokens over counted tokens, None while unmeasured; ``degraded`` says why nothing is known.
+    ``idle`` is seconds since the conversation's last answer; ``epoch`` names what its history is
+    rewritten by and ``observed`` what it would be, by chain hashes in hex.
     """
 
     conversation_id: str | None
@@ -61,19 +63,30 @@ class QueryIntelligenceResult:
     token_ratio: float | None
     took_ms: float
     degraded: str | None = None
+    idle: float | None = None
+    epoch: str | None = None
+    observed: str | None = None
 
 
 @dataclass(frozen=True)
 class RewriteContextInput:
+    """``plan_deadline``: seconds that new decisions may take; past it only recorded ones are
+    carried out. ``known`` is None when the first phase told nothing."""
+
     request_id: str
     token_ratio: float | None
     plan_deadline: float
-    """Seconds the planning may take; past it the request goes on as it came."""
+    known: QueryIntelligenceResult | None = None
 
 
 @dataclass(frozen=True)
 class RewriteContextResult:
-    """What the model will see. ``counted_tokens`` is before, ``input_tokens`` after the ratio."""
+    """What the model will see. ``counted_tokens`` is before, ``input_tokens`` after the ratio;
+    both are of what is sent, ``original_tokens`` is the client's own prompt after the ratio.
+
+    ``epoch`` names the recorded decisions that what is sent is rendered by, None: as it came;
+    ``observed`` those that were only recorded. ``summary`` is what the client is told of it.
+    """
 
     counted_tokens: int | None
     input_tokens: int | None
@@ -81,6 +94,11 @@ class RewriteContextResult:
     fits: bool
     took_ms: float
     degraded: str | None = None
+    mode: str | None = None
+    epoch: str | None = None
+    observed: str | None = None
+    original_tokens: int | None = None
+    summary: str | None = None
 
 
 @dataclass(frozen=True)

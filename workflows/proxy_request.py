@@ -101,7 +101,12 @@ class ProxyRequest:
     ) -> RewriteContextResult:
         return await workflow.execute_local_activity(
             REWRITE_CONTEXT,
-            RewriteContextInput(request.request_id, known.token_ratio, request.deadlines.plan),
+            RewriteContextInput(
+                request.request_id,
+                known.token_ratio,
+                request.deadlines.plan,
+                known=None if known.degraded else known,
+            ),
             result_type=RewriteContextResult,
             schedule_to_close_timeout=timedelta(seconds=request.deadlines.rewrite),
             retry_policy=_LOCAL_RETRY,

@@ -12,6 +12,7 @@ from providers.attempt import Wire
 from providers.exchange import Exchanges
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
+from store.ledger import LedgerStore
 from store.processes import Heart
 from store.spill import Spill
 from tests.running import Parts, RunningProxy, running_proxy
@@ -42,7 +43,9 @@ async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstre
     )
     exchanges = Exchanges()
     recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    activity = ForwardUpstream(exchanges, recovery, wire, Heart(proxy.database, "another"))
+    heart = Heart(proxy.database, "another")
+    ledger = LedgerStore(proxy.database, "default")
+    activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=ledger)
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
     return await ActivityEnvironment().run(activity.run, forward)
 

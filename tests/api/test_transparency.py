@@ -102,6 +102,7 @@ async def test_headers_pass_but_for_the_connections_own(
         (b"accept", b"application/json"),
         (b"content-type", b"application/json"),
     ]
+    own = [(b"X-Palimpsest-Context", b"on"), (b"x-palimpsest-context-cap", b"1000")]
     hop = [
         (b"connection", b"keep-alive, x-mine"),
         (b"x-mine", b"1"),
@@ -131,13 +132,14 @@ async def test_headers_pass_but_for_the_connections_own(
         httpx.AsyncClient(base_url=running.url, timeout=30) as client,
     ):
         client.headers.clear()
-        got = await client.post(path, content=message(), headers=[*sent, *hop])
+        got = await client.post(path, content=message(), headers=[*sent, *own, *hop])
     [received] = provider.requests
     assert beyond(received, got.request) == sent
     assert [(k.lower(), v) for k, v in received.headers if k.lower() == b"host"] == [
         (b"host", provider.url.removeprefix("http://").encode())
     ]
     arrived = [(k.decode(), v.decode()) for k, v in got.headers.raw]
+    ours = [("x-palimpsest-context", "unchanged")] if path == "/v1/messages" else []
     assert arrived[:-1] == [
         ("content-type", "application/json"),
         ("set-cookie", "a=1; Path=/"),
@@ -146,6 +148,7 @@ async def test_headers_pass_but_for_the_connections_own(
         ("request-id", "req_upstream"),
         ("date", "Sat, 21 Nov 2026 10:00:00 GMT"),
         ("content-length", "2"),
+        *ours,
     ]
     assert arrived[-1][0] == ID
     assert arrived[-1][1].startswith("req_")

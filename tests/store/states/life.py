@@ -10,7 +10,18 @@ from tests.asking import message
 
 HEADERS = ((b"x-api-key", b"sk-test"), (b"x-claude-code-session-id", b"s"))
 SHOWN: dict[str, Any] = dict.fromkeys(
-    ("conversation_id", "turn", "accept_ms", "query_ms", "rewrite_ms")
+    (
+        "conversation_id",
+        "turn",
+        "accept_ms",
+        "query_ms",
+        "rewrite_ms",
+        "context_mode",
+        "applied_epoch",
+        "observed_epoch",
+        "original_tokens",
+        "context_tokens",
+    )
 )
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "input_total")
 TIMES = (

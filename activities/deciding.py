@@ -1,0 +1,143 @@
+"""Deciding what the model will see of a request, and recording what was decided anew."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from activities.past import INLINE_BYTES, Past
+from context.budget import Budget, budget
+from context.ledger import Epoch
+from context.markers import cache_ttl
+from context.models import lookup
+from context.planner import Policy
+from context.rewriting import Outcome, Situation, replay, rewrite
+from context.thinking import asks_to_drop, can_ask_to_drop
+from context.view import RequestView
+from metrics import Metrics
+from providers.headers import RawHeaders, value_of
+from providers.treatment import Mode, Treatment, treatment
+from store.ledger import Kind, LedgerStore
+from workflows.contracts import RewriteContextInput
+
+# A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
+# no other work waiting, and one that has not begun by its deadline is dropped.
+_THREADS = 2
+_LONG_CONTEXT = "context-1m"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRules:
+    """``usual`` is what headers may overrule; ``window`` overrides the model table; ``escape``:
+    thinking that is bound to what was changed is left to the API."""
+
+    usual: Treatment
+    policy: Policy
+    window: int | None = None
+    escape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """``epoch`` is what the request is sent by, None: as it came. ``sent`` is the outcome of that,
+    None when its size was not known in time; ``observed`` the outcome of what was not applied."""
+
+    mode: Mode
+    budget: Budget
+    epoch: Epoch | None
+    sent: Outcome | None
+    observed: Outcome | None = None
+
+
+class Decider:
+    """Decides in threads of its own."""
+
+    def __init__(self, rules: ContextRules, ledger: LedgerStore, metrics: Metrics) -> None:
+        self._rules = rules
+        self._ledger = ledger
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
+
+    async def decide(
+        self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
+    ) -> Decided:
+        """New decisions only where the conversation is known, and never observed ones about what
+        is rewritten already. Raises DatabaseUnavailable when they cannot be recorded."""
+        asked = treatment(headers, self._rules.usual)
+        limits, now = self._situation(view, headers, rewrite, asked)
+        known = rewrite.known is not None and past.certain
+        observing = asked.mode == "observe" and past.applied is None
+        if known and asked.mode == "on":
+            sent = await self._new(view, past, past.applied, "on", now, rewrite)
+            return Decided(asked.mode, limits, sent.epoch if sent else past.applied, sent)
+        observed = None
+        if known and observing:
+            observed = await self._new(view, past, past.observed, "observe", now, rewrite)
+        sent = await self._in_time(
+            view, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
+        )
+        return Decided(asked.mode, limits, past.applied, sent, observed)
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something that nothing of this request waits for."""
+        self._threads.submit(work)
+
+    def _situation(
+        self,
+        view: RequestView,
+        headers: RawHeaders,
+        rewrite: RewriteContextInput,
+        asked: Treatment,
+    ) -> tuple[Budget, Situation]:
+        betas = value_of(headers, b"anthropic-beta") or ""
+        info = lookup(view.model, long_context=_LONG_CONTEXT in betas)
+        limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=asked.cap)
+        wanted = self._rules.escape and can_ask_to_drop(view)
+        return limits, Situation(
+            info=info,
+            limit=limits.limit,
+            ratio=rewrite.token_ratio or info.ratio,
+            idle=rewrite.known.idle if rewrite.known else None,
+            ttl=cache_ttl(view),
+            escape=wanted or asks_to_drop(view),
+        )
+
+    async def _new(
+        self,
+        view: RequestView,
+        past: Past,
+        recorded: Epoch | None,
+        kind: Kind,
+        now: Situation,
+        asked: RewriteContextInput,
+    ) -> Outcome | None:
+        """The outcome with a new epoch if one is due, recorded; None when it came too late."""
+        outcome = await self._in_time(
+            view,
+            asked.plan_deadline,
+            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
+        )
+        if outcome is None or not outcome.is_new or outcome.epoch is None:
+            return outcome
+        conversation = asked.known.conversation_id if asked.known else None
+        epoch = await self._ledger.record(outcome.epoch, kind, conversation or "", asked.request_id)
+        if epoch != outcome.epoch:
+            # Another request of this history was first.
+            return await asyncio.to_thread(replay, view, epoch, now.ratio)
+        if kind == "on":
+            self._metrics.epochs.labels(epoch.cause.value).inc()
+        return outcome
+
+    async def _in_time(self, view: RequestView, deadline: float, work: Callable[[], T]) -> T | None:
+        """None when the deadline passed; the work goes on in its thread, and what it learned is
+        there for the next turn."""
+        if len(view.body) <= INLINE_BYTES:
+            return work()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(deadline):
+                return await loop.run_in_executor(self._threads, work)
+        except TimeoutError:
+            return None

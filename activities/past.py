@@ -1,0 +1,87 @@
+"""What was decided about a request's history before: from the ledger, or nothing by proof."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from context.ledger import Epoch
+from context.lineage import Hash, chain, root
+from context.view import RequestView
+from errors import DatabaseUnavailable
+from providers.settlement import TENANT
+from providers.unrewritten import Unrewritten
+from store.conversations import ConversationStore, Place
+from store.ledger import Kind, LedgerStore
+from workflows.contracts import QueryIntelligenceResult
+
+INLINE_BYTES = 4 * 1024
+T = TypeVar("T")
+
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """``chain`` is the lineage of the request's messages; ``applied`` is what its history is sent
+    by, ``observed`` what it would have been sent by. ``certain``: the ledger was read."""
+
+    chain: tuple[Hash, ...]
+    applied: Epoch | None = None
+    observed: Epoch | None = None
+    certain: bool = True
+
+
+class PastReader:
+    """Reads it; raises DatabaseUnavailable when nobody can tell what was decided."""
+
+    def __init__(
+        self, conversations: ConversationStore, ledger: LedgerStore, unrewritten: Unrewritten
+    ) -> None:
+        self._conversations = conversations
+        self._ledger = ledger
+        self._unrewritten = unrewritten
+
+    async def of(self, view: RequestView, known: QueryIntelligenceResult | None) -> Past:
+        """``known`` spares the look for the conversation; without it, what this process knows to
+        have passed as it came needs no ledger."""
+        hashes = await beside(view, lambda: chain(root(TENANT), view.messages))
+        if known is None and self._unrewritten.proves(view):
+            return Past(hashes, certain=False)
+        try:
+            place = _place(known) if known else await self._conversations.place(hashes)
+            return Past(
+                hashes,
+                await self._epoch(place.applied, "on"),
+                await self._epoch(place.observed, "observe"),
+            )
+        except DatabaseUnavailable:
+            if not self._unrewritten.proves(view):
+                raise
+            return Past(hashes, certain=False)
+
+    async def _epoch(self, name: bytes | None, kind: Kind) -> Epoch | None:
+        if name is None:
+            return None
+        epoch = await self._ledger.get(name, kind)
+        if epoch is None:
+            # Gone for good, and the conversation must go on: the provider refuses thinking that
+            # was bound to the rewritten history, and clients then send it without.
+            _log.warning("an epoch is not in the ledger any more", chain=name.hex())
+        return epoch
+
+
+async def beside(view: RequestView, work: Callable[[], T]) -> T:
+    """The result of work on a request: on a thread, where its size would hold up the loop."""
+    if len(view.body) <= INLINE_BYTES:
+        return work()
+    return await asyncio.to_thread(work)
+
+
+def _place(known: QueryIntelligenceResult) -> Place:
+    return Place(
+        applied=bytes.fromhex(known.epoch) if known.epoch else None,
+        observed=bytes.fromhex(known.observed) if known.observed else None,
+    )
