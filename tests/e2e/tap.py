@@ -34,10 +34,13 @@ class Message:
 class _Reader:
     """What `httptools` calls while it parses one direction of a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, newest_only: bool) -> None:
+        self._newest_only = newest_only
         self.messages: list[Message] = []
 
     def on_message_begin(self) -> None:
+        if self._newest_only and self.messages:
+            self.messages[-1].body.clear()
         self.messages.append(Message())
 
     def on_url(self, url: bytes) -> None:
@@ -56,16 +59,17 @@ class _Reader:
 class Tap:
     """The relay at ``url``."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, *, newest_only: bool = False) -> None:
+        self._port, self._newest_only = port, newest_only
         self._connections: list[tuple[_Reader, _Reader]] = []
         self.url = ""
 
     @classmethod
     @asynccontextmanager
-    async def before(cls, port: int) -> AsyncGenerator[Self]:
-        """A relay to ``port`` of this machine, until the block ends."""
-        tap = cls(port)
+    async def before(cls, port: int, *, newest_only: bool = False) -> AsyncGenerator[Self]:
+        """A relay to ``port`` of this machine, until the block ends; with ``newest_only`` it keeps
+        only the newest bodies of each connection."""
+        tap = cls(port, newest_only=newest_only)
         server = await asyncio.start_server(tap._relay, "127.0.0.1", 0)
         tap.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
@@ -83,7 +87,7 @@ class Tap:
         ]
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked, answered = _Reader(), _Reader()
+        asked, answered = (_Reader(newest_only=self._newest_only) for _ in range(2))
         self._connections.append((asked, answered))
         requests, answers = (
             httptools.HttpRequestParser(asked),

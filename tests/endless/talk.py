@@ -1,0 +1,102 @@
+"""What the model of an endless conversation says, and what its tools and its user answer."""
+
+import random
+from collections.abc import Callable
+
+from tests.upstream import View
+from tests.upstream.content import text, thinking, tool
+from tests.upstream.shape import Obj
+
+TURN = 25
+"""Steps of the model from one human message to the next."""
+
+_PARALLEL, _AGAIN = 0.05, 0.05
+_MEDIAN, _SPREAD, _MOST = 3_000, 1.0, 40_000
+"""Characters of a tool's output."""
+
+_WORDS = [
+    "queue", "worker", "lease", "socket", "header", "ledger", "prefix", "window", "budget",
+    "anchor", "cursor", "vector", "kernel", "stream", "marker", "vessel", "harbor", "copper",
+    "violet", "meadow", "lantern", "granite", "willow", "ember",
+]  # fmt: skip
+
+
+class Talk:
+    """Everything follows from ``seed``. ``model`` is a simulator's generator."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._files = [f"/srv/app/{a}/{b}.py" for a in _WORDS[:12] for b in _WORDS[12:]]
+        self._outputs: list[str] = []
+        self._steps = 0
+
+    def system(self) -> str:
+        return "\n".join(self._sentence(40) for _ in range(80))
+
+    def tools(self) -> list[Obj]:
+        """As many tokens as Claude Code's, about."""
+        schema = {"type": "object", "properties": {"path": {"type": "string"}}}
+        return [
+            {"name": name, "description": self._sentence(300), "input_schema": schema}
+            for name in ("Read", "Bash", "Edit", "Grep", "Glob", "Write", "Agent", "Skill")
+        ]
+
+    def human(self, number: int) -> Obj:
+        return text(f"Request {number}: {self._sentence(30)}")
+
+    def reminder(self) -> Obj:
+        return text(f"Reminder: {self._sentence(60)}")
+
+    def model(self, _view: View) -> list[Obj]:
+        """One step: thinking, words now and then, one call or some at once; or the turn's end."""
+        self._steps += 1
+        thought = thinking(self._sentence(self._random.randrange(5, 60)))
+        if self._steps % TURN == 0:
+            return [thought, text(f"Done: {self._sentence(40)}")]
+        said = [text(self._sentence(20))] if self._random.random() < 0.3 else []
+        calls = self._random.randrange(2, 4) if self._random.random() < _PARALLEL else 1
+        return [thought, *said, *(self._call() for _ in range(calls))]
+
+    def result(self, call: Obj) -> Obj:
+        """The answer of a tool; now and then the very same as an earlier one."""
+        if self._outputs and self._random.random() < _AGAIN:
+            output = self._random.choice(self._outputs)
+        else:
+            size = min(_MOST, int(self._random.lognormvariate(0, _SPREAD) * _MEDIAN))
+            output = self._random.choice((self._code, self._log))(max(40, size))
+            self._outputs = [*self._outputs[-50:], output]
+        return {"type": "tool_result", "tool_use_id": call["id"], "content": output}
+
+    def _call(self) -> Obj:
+        path = self._random.choice(self._files)
+        kinds: tuple[Callable[[], Obj], ...] = (
+            lambda: tool("Read", file_path=path),
+            lambda: tool("Bash", command=f"pytest {path} -k {self._random.choice(_WORDS)}"),
+            lambda: tool("Grep", pattern=self._random.choice(_WORDS), path=path),
+            lambda: tool("Edit", file_path=path, old_string=self._code(120), new_string="pass"),
+        )
+        return self._random.choice(kinds)()
+
+    def _sentence(self, words: int) -> str:
+        return " ".join(self._random.choices(_WORDS, k=words)).capitalize() + "."
+
+    def _code(self, size: int) -> str:
+        return self._lines(size, self._statement)
+
+    def _log(self, size: int) -> str:
+        return self._lines(size, self._event)
+
+    def _lines(self, size: int, line: Callable[[int], str]) -> str:
+        lines: list[str] = []
+        while size > 0:
+            lines.append(line(len(lines)))
+            size -= len(lines[-1])
+        return "".join(lines)
+
+    def _statement(self, _number: int) -> str:
+        (one, other), key = self._random.choices(_WORDS, k=2), self._random.getrandbits(16)
+        return f"    {one}_{key} = self.{other}({key}, {one!r})  # {other}\n"
+
+    def _event(self, number: int) -> str:
+        word, job = self._random.choice(_WORDS), self._random.getrandbits(32)
+        return f"12:00:{number % 60:02} {word} job={job:08x} took {job % 9973} ms\n"
