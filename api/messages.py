@@ -17,7 +17,7 @@ from api.request_id import request_id_of, show_request_id
 from api.target import target_of
 from api.watching import look
 from context.view import RequestView, parse
-from errors import DatabaseUnavailable, PalimpsestError, Unavailable
+from errors import DatabaseUnavailable, EngineUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
 from providers.treatment import check_treatment
 
@@ -78,7 +78,7 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
         if carried is exchange:
             if proxy.following:
                 proxy.following.follow(exchange.request_id, exchange.answer)
-            await proxy.starter.start(exchange.request_id, exchange.view.model)
+            await _start(proxy, exchange)
     except PalimpsestError as error:
         known = explained(error, proxy.settings.data_dir)
         exchange.answer.fail(known)
@@ -89,6 +89,18 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
         proxy.exchanges.forget(exchange.request_id)
         carried.clients += 1
     return carried
+
+
+async def _start(proxy: Proxy, exchange: Exchange) -> None:
+    """Start its workflow. A start whose answer is lost may have been taken all the same: a call
+    that has begun is not cut, and one that has not is not made any more."""
+    request_id = exchange.request_id
+    try:
+        await proxy.starter.start(request_id, exchange.view.model)
+    except EngineUnavailable as error:
+        if await proxy.requests.fail(request_id, "failed", error.status, str(error), epoch=0):
+            raise
+        _log.info("the engine has taken it", reason=str(error))
 
 
 async def _refuse(proxy: Proxy, request_id: str, error: PalimpsestError) -> None:

@@ -2,24 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
+from errors import EngineUnavailable
 from stack.postgres import EmbeddedPostgres
 from stack.temporal_dev import TemporalDev
 from tests.api.test_streaming import held
 from tests.asking import ID, client_of, ended, eventually, is_error, message, newest, short_stream
-from tests.canned import Canned
+from tests.canned import Canned, Received
 from tests.locking import locked
 from tests.relay import Relay
 from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Simulator
 
 STREAM = message(stream=True)
+PIECES = short_stream()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,60 @@ async def test_database_away_is_503_and_it_comes_back(
         got = await client.post("/v1/messages", content=STREAM)
         assert got.status_code == 200
         assert (await ended(running, got.headers[ID]))["outcome"] == "answered"
+
+
+async def test_a_call_that_began_is_not_cut_for_a_start_whose_answer_is_lost(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+    script = held(*PIECES)
+
+    async def telling(received: Received) -> AsyncIterator[bytes]:
+        begun.set()
+        async for piece in script(received):
+            yield piece
+
+    async with (
+        Canned.serve(telling) as provider,
+        running_proxy(parts, tmp_path, provider.url) as running,
+        client_of(running) as client,
+    ):
+        start = running.proxy.starter.start
+
+        async def lost(request_id: str, model: str) -> bool:
+            await start(request_id, model)
+            await begun.wait()
+            raise EngineUnavailable("no answer in time")
+
+        monkeypatch.setattr(running.proxy.starter, "start", lost)
+        got = await client.post("/v1/messages", content=message(str(tmp_path), stream=True))
+        state = await ended(running, got.headers[ID])
+    assert (got.status_code, got.content) == (200, b"".join(PIECES))
+    assert (state["outcome"], len(state["attempts"])) == ("answered", 1)
+    assert len(provider.requests) == 1
+
+
+async def test_a_start_that_is_taken_after_the_refusal_calls_nobody(
+    parts: Parts, upstream: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        running_proxy(parts, tmp_path, upstream.url) as running,
+        client_of(running) as client,
+    ):
+        start = running.proxy.starter.start
+
+        async def late(_request_id: str, _model: str) -> bool:
+            raise EngineUnavailable("no answer in time")
+
+        monkeypatch.setattr(running.proxy.starter, "start", late)
+        got = await client.post("/v1/messages", content=message(str(tmp_path), stream=True))
+        refused(got)
+        await start(got.headers[ID], "claude-sonnet-4-6")
+        engine = await Client.connect(parts.temporal_address)
+        with pytest.raises(WorkflowFailureError):
+            await engine.get_workflow_handle(got.headers[ID]).result()
+        assert (await ended(running, got.headers[ID]))["outcome"] == "failed"
+    assert not len(upstream.log)
 
 
 async def test_postgres_stopped_in_mid_stream_keeps_nothing_from_the_client(
