@@ -1,6 +1,6 @@
 """Prometheus metrics, in the words of OpenTelemetry's GenAI conventions where those exist."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -10,6 +10,9 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5,
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
 _MOST_MODELS = 100
+_MISMATCHES = frozenset(
+    f"{bound}_binding_mismatch" for bound in ("prefix", "model", "organization", "end_user")
+)
 
 TARGETS = {
     "query": (2.0, 5.0),
@@ -88,8 +91,12 @@ class Metrics:
         )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 
-    def settled(self, end: Settlement, asked_model: str) -> None:
-        """Observe a request that has ended."""
+    def settled(self, end: Settlement, asked_model: str, dropped: Iterable[str]) -> None:
+        """Observe a request that has ended; ``dropped`` are the reasons for which the provider
+        left out thinking blocks."""
+        for reason in dropped:
+            known = reason if reason in _MISMATCHES else "other"
+            self.thinking_dropped.labels(known).inc()
         model = self._model(asked_model)
         self.outcomes.labels(end.outcome).inc()
         for phase, seconds in phases(end.times).items():

@@ -3,8 +3,10 @@
 Bytes in, facts out: an SSE stream or a JSON body. Content deltas are never decoded.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, cast
 
 import msgspec
 
@@ -65,6 +67,7 @@ class _Message(msgspec.Struct):
     stop_reason: str | None = None
     usage: _Usage | None = None
     error: _Error | None = None
+    input_transformations: Any = None
 
 
 class _Event(msgspec.Struct):
@@ -73,6 +76,7 @@ class _Event(msgspec.Struct):
     delta: _Message | None = None
     usage: _Usage | None = None
     error: _Error | None = None
+    input_transformations: Any = None
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -83,7 +87,8 @@ class AnswerReader:
     """Follows one answer: ``headers``, then ``feed`` each chunk, then ``close`` at its end.
 
     ``complete`` is True only for an answer that came whole: ``message_stop`` was seen, or the JSON
-    body parsed. ``error`` is the type of an error event or body.
+    body parsed. ``error`` is the type of an error event or body; ``dropped`` holds the reason for
+    each thinking block of the prompt that the provider left out.
     """
 
     def __init__(self) -> None:
@@ -92,6 +97,7 @@ class AnswerReader:
         self.usage: Usage | None = None
         self.stop_reason: str | None = None
         self.error: str | None = None
+        self.dropped: tuple[str, ...] = ()
         self.complete = False
         self.content_started = False
         self.stop_offset: int | None = None
@@ -171,6 +177,7 @@ class AnswerReader:
         elif name == "message_delta":
             self._read(decoded.delta)
             self._count(decoded.usage)
+            self._lost(decoded.input_transformations)
         elif name == "message_stop":
             self.complete = True
             self.stop_offset = event.start
@@ -191,6 +198,12 @@ class AnswerReader:
         self.model = message.model or self.model
         self.stop_reason = message.stop_reason or self.stop_reason
         self._count(message.usage)
+        self._lost(message.input_transformations)
+
+    def _lost(self, transformations: Any) -> None:
+        """Told at the start; told again, it is another model's, and takes the first's place."""
+        if isinstance(transformations, list):
+            self.dropped = tuple(_dropped(cast("list[Any]", transformations)))
 
     def _count(self, usage: _Usage | None) -> None:
         """Later counts replace earlier ones: the API's are cumulative."""
@@ -220,6 +233,14 @@ def _writes(usage: _Usage, known: Usage) -> tuple[int, int]:
     if total is None or total == known.cache_write_5m + known.cache_write_1h:
         return known.cache_write_5m, known.cache_write_1h
     return total, 0
+
+
+def _dropped(transformations: list[Any]) -> Iterator[str]:
+    for made in transformations:
+        if isinstance(made, dict):
+            fields = cast("dict[str, Any]", made)
+            if fields.get("type") == "thinking_dropped":
+                yield str(fields.get("reason") or "unknown")
 
 
 def _newer(value: int | None, known: int) -> int:

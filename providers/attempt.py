@@ -257,5 +257,5 @@ class Attempt:
             journalled=self._journal.wrote or self._lease.epoch > 1,
         )
         await self._ending.commit(end, self._journal.close(), release)
-        self._wire.metrics.settled(end, self._exchange.view.model)
+        self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
         return end

@@ -1,7 +1,8 @@
 """Captured content does not stay for ever: an age, a size, and a sweep of what nobody refers to.
 
 Whatever a request of the last hour referred to is spared, so that a process may take it as stored
-(`store/known.py`).
+(`store/known.py`). Epochs are decisions, not captured content: room is never made at their cost,
+and they stay until the conversations that were sent by them have not been used for ``days``.
 """
 
 import asyncio
@@ -47,6 +48,7 @@ class Retention:
         """One pass; each statement is a transaction, and any of them may be the last."""
         await self._run(_EXPIRE, {"days": self._days})
         await self._run(_VAULT)
+        await self._run(_EPOCHS, {"days": self._days})
         await self._collect()
         while await self.stored_bytes() > self._max_bytes:
             if not await self._run(_EVICT, {"batch": self._batch}):
@@ -119,12 +121,32 @@ DELETE FROM blobs WHERE touched_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT FROM requests WHERE requests.response = blobs.hash)
     AND hash NOT IN (SELECT unnest(parts) FROM requests)
 """)
+_EPOCHS = text("""
+WITH age AS (
+    SELECT greatest(make_interval(days => 1) * CAST(:days AS float), interval '1 hour') AS most
+), used AS (
+    SELECT unnest(ARRAY[h.applied_epoch, h.observed_epoch]) AS chain
+    FROM age, heads h JOIN conversations c ON c.id = h.conversation_id
+    WHERE c.updated_at > now() - age.most
+    UNION
+    SELECT unnest(ARRAY[applied_epoch, observed_epoch]) FROM requests
+)
+DELETE FROM epochs USING age WHERE created_at < now() - age.most
+    AND NOT EXISTS (SELECT FROM used WHERE used.chain = epochs.chain)
+    AND NOT EXISTS (
+        SELECT FROM conversations c
+        WHERE c.id = epochs.conversation_id AND c.updated_at > now() - age.most
+    )
+""")
 _HEADS = text("""
 DELETE FROM heads WHERE created_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT FROM requests WHERE requests.id = heads.request_id)
     AND NOT EXISTS (
         SELECT FROM requests WHERE requests.conversation_id = heads.conversation_id
     )
+    AND NOT EXISTS (SELECT FROM epochs WHERE epochs.conversation_id = heads.conversation_id)
+    AND NOT EXISTS (SELECT FROM epochs WHERE epochs.chain = heads.applied_epoch)
+    AND NOT EXISTS (SELECT FROM epochs WHERE epochs.chain = heads.observed_epoch)
 """)
 _CONVERSATIONS = text("""
 DELETE FROM conversations WHERE updated_at < now() - interval '1 hour'

@@ -1,6 +1,7 @@
 """The rewrite ledger"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +11,7 @@ down_revision: str | None = "0002"
 branch_labels: Sequence[str] | None = None
 depends_on: Sequence[str] | None = None
 
-_OF_A_REQUEST: Sequence[tuple[str, type[sa.types.TypeEngine[object]], str]] = (
+_OF_A_REQUEST: Sequence[tuple[str, type[sa.types.TypeEngine[Any]], str]] = (
     ("context_mode", sa.Text, "off, observe, on"),
     ("applied_epoch", sa.LargeBinary, "chain; null: sent as it came"),
     ("observed_epoch", sa.LargeBinary, "chain of one that was not applied"),

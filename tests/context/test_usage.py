@@ -183,3 +183,35 @@ def test_it_is_quick() -> None:
         best = min(best, perf_counter() - begun)
     assert reader.complete
     assert best / reader.events < 10e-6
+
+
+DROPPED = [
+    {
+        "type": "thinking_dropped",
+        "path": "messages.1.content.0",
+        "reason": "prefix_binding_mismatch",
+    },
+    {"type": "thinking_mismatch_allowed", "path": "messages.3.content.0", "reason": "x"},
+    {"type": "something new"},
+    {"type": "thinking_dropped"},
+]
+
+
+def test_dropped_thinking_is_read_where_it_is_told() -> None:
+    told = {"model": "claude-x", "usage": AT_START, "input_transformations": DROPPED}
+    start = event("message_start", message=told)
+    assert read(start).dropped == ("prefix_binding_mismatch", "unknown")
+    again = event("message_delta", delta={}, usage={}, input_transformations=DROPPED[-1:])
+    assert read(start, END).dropped == ("prefix_binding_mismatch", "unknown")
+    assert read(start, again).dropped == ("unknown",)
+    whole = read(encode({"type": "message", **told}), content_type="application/json")
+    whole.close()
+    assert whole.dropped == ("prefix_binding_mismatch", "unknown")
+
+
+@pytest.mark.parametrize("odd", [None, "x", {"type": "thinking_dropped"}, [1, None, "x"]])
+def test_a_report_of_an_odd_shape_costs_nothing_else(odd: Any) -> None:
+    told = {"model": "claude-x", "usage": AT_START, "input_transformations": odd}
+    reader = read(event("message_start", message=told))
+    assert (reader.dropped, reader.model) == ((), "claude-x")
+    assert reader.usage is not None
