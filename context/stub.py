@@ -1,0 +1,89 @@
+"""What stands in the place of a tool's output that was left out."""
+
+import re
+from posixpath import basename
+
+from context.exchanges import Call
+from context.ledger import Reason
+from context.quoting import argument, clipped, harmless, one_line
+from context.salience import salient
+from context.tokens import text_tokens
+
+# Their output only says that they did what the call says.
+_ACKNOWLEDGED = ("TodoWrite", "TaskUpdate", "TaskCreate")
+_READS = re.compile(
+    r"(?:Read|Grep|Glob|LS|LSP|NotebookRead|WebFetch|WebSearch|TaskList|TaskGet|TaskOutput"
+    r"|BashOutput|ListMcpResources\w*|ReadMcpResource\w*"
+    r"|mcp__\w+__(?:get|list|read|search|find|query|fetch|resolve|show|describe)[\w-]*)\Z"
+)
+_READ_COMMAND = re.compile(
+    r"\s*(?:cd \S+ && )?(?:git (?:-C \S+ )?(?:status|log|diff|show|branch|blame|grep|ls-files)"
+    r"|ls|cat|head|tail|sed -n|grep|rg|fd|wc|pwd|which|tree|stat|file|jq|gh \w+ (?:view|list|diff))"
+    r"(?=\s|\Z)[^>]*\Z"
+)
+_ARGUMENT_TOKENS = 16
+_ERROR_TOKENS = 20
+_LEAST = 10
+_LONGEST = 2_000
+
+
+def stub(call: Call, *, reason: Reason, tokens: int, address: str) -> str:
+    """One remark of at most ``tokens`` tokens (but for its first words): what was there, how the
+    call ended, how to see it again, and its salient lines.
+
+    ``address`` names the place in the archive; for a duplicate, where the same output stands.
+    """
+    if reason is Reason.DUPLICATE:
+        return _fitted(f"[palimpsest: the same output as in {address}, left out here]", tokens)
+    if call.name in _ACKNOWLEDGED and not call.is_error:
+        return _fitted(f"[palimpsest: {_title(call)} succeeded; output in {address}]", tokens)
+    return _with_lines(_head(call, address), call.output, tokens)
+
+
+def _head(call: Call, address: str) -> str:
+    ended = f"failed: {_first_line(call.output)}" if call.is_error else "succeeded"
+    again = "call it again or see" if _only_reads(call) else "see"
+    return f"[palimpsest: {_title(call)} {ended}; {_size(call)} left out, {again} {address}"
+
+
+def _first_line(output: str) -> str:
+    line = next((line for line in output.splitlines() if line.strip()), "without a word")
+    return clipped(one_line(line[:_LONGEST]), _ERROR_TOKENS)
+
+
+def _title(call: Call) -> str:
+    about = argument(call)
+    if "/" in about and " " not in about:
+        about = basename(about.rstrip("/"))
+    name = one_line(call.name)[:64] or "a tool"
+    return f"{name}({clipped(about, _ARGUMENT_TOKENS)})"
+
+
+def _size(call: Call) -> str:
+    lines = call.output.count("\n") + 1
+    parts = [f"{lines} lines"] if lines > 1 else []
+    if lines == 1 and (call.output or not call.media):
+        parts.append(f"{len(call.output)} characters")
+    if call.media:
+        parts.append("1 image or file" if call.media == 1 else f"{call.media} images or files")
+    return " and ".join(parts)
+
+
+def _only_reads(call: Call) -> bool:
+    if call.name == "Bash":
+        return _READ_COMMAND.match(str(call.input.get("command", ""))) is not None
+    return _READS.match(call.name) is not None
+
+
+def _with_lines(head: str, output: str, tokens: int) -> str:
+    left = tokens - text_tokens(f"{head}. From it:\n]")
+    kept = salient(output, left) if left >= _LEAST else []
+    whole = f"{head}. From it:\n" + harmless("\n".join(kept)) + "]"
+    while kept and text_tokens(whole) > tokens:
+        kept.pop()
+        whole = f"{head}. From it:\n" + harmless("\n".join(kept)) + "]"
+    return whole if kept else _fitted(f"{head}]", tokens)
+
+
+def _fitted(remark: str, tokens: int) -> str:
+    return remark if text_tokens(remark) <= tokens else clipped(remark, max(tokens, _LEAST))
