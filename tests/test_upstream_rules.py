@@ -140,10 +140,6 @@ BAD: dict[str, tuple[Obj, str]] = {
         request(assistant("hi"), user("x")),
         'messages: first message must use the "user" role',
     ),
-    "system first": (
-        request(system("x"), user("hi")),
-        'messages: first message must use the "user" role',
-    ),
     "unknown role": (request({"role": "tool", "content": "x"}), 'Unexpected role "tool"'),
     "system role for an old model": (
         request(user("hi"), system("x"), model="claude-sonnet-4-5"),
@@ -279,6 +275,35 @@ def test_the_message_field_of_claude_code_is_accepted_with_its_beta() -> None:
     assert judged(body, "per-turn-control-2026-07-01").dropped == []
     body = request(user("hi"), {"role": "system", "content": [], **effort}, user("on"))
     assert judged(body, "per-turn-control-2026-07-01").dropped == []
+
+
+FOLLOW = "role 'system' must follow a 'user' message or an 'assistant' message ending in a server"
+PRECEDE = "role 'system' must precede an 'assistant' message or end the array"
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        ([system("x"), user("hi")], "messages.0: use the top-level 'system' parameter"),
+        ([user("hi"), assistant("a"), system("x"), user("b")], f"messages.2: {FOLLOW}"),
+        ([user("hi"), system("x"), user("b")], f"messages.1: {PRECEDE}"),
+        ([user("hi"), system("x"), system("y"), user("b")], f"messages.2: {PRECEDE}"),
+        (
+            [user("hi"), system({"type": "document", "source": {}}), assistant("a")],
+            "messages.1: role 'system' supports text, tool_addition, and tool_removal blocks only",
+        ),
+    ],
+)
+def test_a_system_message_has_its_places(messages: list[Obj], text: str) -> None:
+    assert refused(request(*messages, user("end"))).startswith(text)
+
+
+def test_system_messages_in_a_row_are_one_section() -> None:
+    section = [system("x"), system("y")]
+    searched = assistant(*web_search("rust", "a"))
+    for before in ([], [assistant("a"), user("b")], [searched]):
+        body = request(user("hi"), *before, *section, assistant("c"), user("end"), *section)
+        assert judged(body).dropped == []
 
 
 def test_clearing_thinking_needs_thinking() -> None:

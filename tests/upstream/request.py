@@ -7,6 +7,7 @@ from tests.upstream import (
     rules_cache,
     rules_fields,
     rules_messages,
+    rules_system,
     rules_thinking,
     rules_tools,
     rules_window,
@@ -80,6 +81,7 @@ def _model(asked: View) -> models.Model:
 def _check_messages(asked: View, model: models.Model) -> None:
     rules_messages.check(asked.body, model, asked.betas)
     rules_tools.check(asked.messages)
+    rules_system.check(asked.messages)
     rules_cache.check(asked.body)
 
 

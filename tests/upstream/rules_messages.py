@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.upstream.models import Model
 from tests.upstream.problem import invalid
+from tests.upstream.rules_system import is_directive
 from tests.upstream.shape import Obj, arr, blocks, obj
 
 MARK = "cache_control"
@@ -61,7 +62,7 @@ def _check_role(i: int, message: Obj, model: Model) -> None:
         raise invalid(
             f'messages: Unexpected role "{role}". Allowed roles are "user" or "assistant"'
         )
-    if i == 0 and role != "user":
+    if i == 0 and role == "assistant":
         raise invalid('messages: first message must use the "user" role')
 
 
@@ -80,8 +81,8 @@ def _check_content(i: int, message: Obj, *, last: bool) -> None:
     content = message["content"]
     if not isinstance(content, str | list):
         raise invalid(f"messages.{i}.content: Input should be a valid list")
-    effort_only = message["role"] == "system" and "output_config" in message
-    if not content and not effort_only and not (last and message["role"] == "assistant"):
+    optional = is_directive(message) or (last and message["role"] == "assistant")
+    if not content and not optional:
         raise invalid(
             f"messages.{i}: all messages must have non-empty content except for the optional final"
             " assistant message"
