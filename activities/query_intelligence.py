@@ -1,6 +1,5 @@
 """What do we know of this request's conversation?"""
 
-import asyncio
 import time
 
 from temporalio import activity
@@ -12,14 +11,13 @@ from errors import PalimpsestError
 from providers.exchange import Exchanges
 from providers.settlement import TENANT
 from store.conversations import ConversationStore
+from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
     QUERY_INTELLIGENCE,
     QueryIntelligenceInput,
     QueryIntelligenceResult,
 )
-
-_INLINE_BYTES = 1024 * 1024
 
 
 class QueryIntelligence:
@@ -37,10 +35,7 @@ class QueryIntelligence:
         started = time.perf_counter()
         try:
             view = await request_view(query.request_id, self._exchanges, self._requests)
-            if len(view.body) > _INLINE_BYTES:
-                hashes = await asyncio.to_thread(chain, root(TENANT), view.messages)
-            else:
-                hashes = chain(root(TENANT), view.messages)
+            hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
             place = await self._conversations.place(hashes)
         except PalimpsestError as error:
             raise failure(error) from error

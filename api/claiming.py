@@ -1,6 +1,5 @@
 """Committing a request, or finding the one that it is a re-send of."""
 
-import asyncio
 import dataclasses
 import time
 
@@ -14,15 +13,15 @@ from providers.recorded import replay
 from providers.settlement import TENANT
 from stack.owner import is_gone
 from store.identity import Identity, identify
+from store.offload import off_the_loop
 from store.records import Accepted
 from store.vault import Sealed
-
-_INLINE_BYTES = 1024 * 1024
 
 
 async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
     """The exchange to answer from: this one, now committed, or that of the request it repeats."""
-    identity = await _identity(exchange)
+    body = exchange.view.body
+    identity = await off_the_loop(len(body), identify, exchange.target, exchange.headers, body)
     if identity.named and await _repeats(proxy, identity, identity.named):
         return await _attached(proxy, identity.named, exchange)
     started = time.perf_counter()
@@ -34,13 +33,6 @@ async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
         record = dataclasses.replace(record, seize_from=holder)
     exchange.accept_ms = (time.perf_counter() - started) * 1000
     return exchange
-
-
-async def _identity(exchange: Exchange) -> Identity:
-    body = exchange.view.body
-    if len(body) > _INLINE_BYTES:
-        return await asyncio.to_thread(identify, exchange.target, exchange.headers, body)
-    return identify(exchange.target, exchange.headers, body)
 
 
 def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> Accepted:

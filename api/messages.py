@@ -1,7 +1,5 @@
 """`POST /v1/messages`: commit the request, start its workflow, hand on the answer."""
 
-import asyncio
-
 import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -16,13 +14,13 @@ from api.proxy import Proxy, proxy_of
 from api.request_id import request_id_of, show_request_id
 from api.target import target_of
 from api.watching import look
-from context.view import RequestView, parse
+from context.view import parse
 from errors import DatabaseUnavailable, EngineUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
 from providers.treatment import check_treatment
+from store.offload import off_the_loop
 
 router = APIRouter()
-_INLINE_BYTES = 1024 * 1024
 _log = structlog.stdlib.get_logger()
 
 
@@ -36,7 +34,7 @@ async def create_message(request: Request) -> Response:
     body = await proxy.admission.body(request)
     exchange = Exchange(
         request_id=request_id_of(request.scope),
-        view=await _view(body),
+        view=await off_the_loop(len(body), parse, body),
         target=target_of(request.scope),
         headers=headers,
     )
@@ -59,12 +57,6 @@ async def create_message(request: Request) -> Response:
 # A plain route: what FastAPI adds to one (parameters, models, dependencies) has its price, and
 # this is the one that every request takes.
 router.add_route("/v1/messages", create_message, methods=["POST"])
-
-
-async def _view(body: bytes) -> RequestView:
-    if len(body) > _INLINE_BYTES:
-        return await asyncio.to_thread(parse, body)
-    return parse(body)
 
 
 async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:

@@ -21,9 +21,11 @@ BILLING = "x-anthropic-billing-header"
 _THINKING = ("thinking", "redacted_thinking")
 _NODES = blake3(b"palimpsest node 1").digest()
 
-_messages: Memo[Hash, Hash] = Memo(65_536)
-_contexts: Memo[Hash, Hash] = Memo(4_096)
-_links: Memo[Hash, tuple[Hash, ...]] = Memo(4_096)
+# A prompt of a million tokens has some 3,000 messages: 47 segments, a raw and a canonical link for
+# each. The single messages are those of segments that are not full yet.
+_messages: Memo[Hash, Hash] = Memo(4_096)
+_contexts: Memo[Hash, Hash] = Memo(1_024)
+_links: Memo[Hash, tuple[Hash, ...]] = Memo(2_048)
 
 
 def root(tenant: str) -> Hash:

@@ -10,7 +10,7 @@ from context.lineage import chain, root
 from context.lru import Memo
 from context.view import RequestView
 
-_REMEMBERED = 16_384
+_REMEMBERED = 4_096
 
 
 class _Role(msgspec.Struct):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 TTL_SECONDS = 1800.0
 """Well under the hour for which retention spares whatever a request referred to."""
-_CAPACITY = 200_000
+CAPACITY = 4_096
 
 
 class Known:
-    """Hashes of blobs and nodes whose insertion was committed less than `TTL_SECONDS` ago."""
+    """Hashes of blobs and nodes that a request referred to which was committed less than
+    `TTL_SECONDS` ago; a node stands for its whole history, so a turn adds one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._since: OrderedDict[bytes, float] = OrderedDict()
@@ -26,5 +27,5 @@ class Known:
         for key in keys:
             self._since[key] = now
             self._since.move_to_end(key)
-        while len(self._since) > _CAPACITY:
+        while len(self._since) > CAPACITY:
             self._since.popitem(last=False)

@@ -11,10 +11,8 @@ from store.blobs import Blob, unpack
 from store.capture import CapturedBody, capture
 from store.database import Database, Row
 from store.known import Known
+from store.offload import off_the_loop
 from store.records import Accepted, AttemptEnd, Held, Kept, Lease, Settlement
-
-# Larger bodies are split and compressed on a thread, so that the event loop stays free.
-_INLINE_BYTES = 512 * 1024
 
 VAULT_SECONDS = 7200
 """Longest life of credentials in the vault: longer than a request may take."""
@@ -30,15 +28,13 @@ class RequestStore:
     async def accept(self, request: Accepted) -> str:
         """Commit a request with everything new in its body, and return its id; when another one
         holds its claim, return that one's id and write nothing."""
-        if len(request.view.body) > _INLINE_BYTES:
-            body = await asyncio.to_thread(capture, request.view, self._known)
-        else:
-            body = capture(request.view, self._known)
+        size = len(request.view.body)
+        body = await off_the_loop(size, capture, request.view, self._known)
         rows = await self._database.run(statements.ACCEPT, _accept_values(request, body))
         holder = str(rows[0]["request_id"]) if rows else request.id
         if holder == request.id:
-            self._known.add([blob.hash for blob in body.blobs])
-            self._known.add([node.hash for node in body.nodes])
+            # Its newest node stands for all before it; what it refers to is spared with it.
+            self._known.add((body.node, *body.parts))
         return holder
 
     async def begin_attempt(
@@ -60,10 +56,7 @@ class RequestStore:
     async def settle(self, end: Settlement) -> bool:
         """Outcome, usage, answer and the closing of the attempt, in one transaction; False when
         the request had ended or the lease is lost, and nothing was written."""
-        if len(end.response) > _INLINE_BYTES:
-            blob = await asyncio.to_thread(Blob.of, end.response)
-        else:
-            blob = Blob.of(end.response)
+        blob = await off_the_loop(len(end.response), Blob.of, end.response)
         values = _settle_values(end, blob)
         if await self._database.run(statements.SETTLE, values):
             return True

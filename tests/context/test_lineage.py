@@ -2,12 +2,14 @@
 
 from random import Random
 from time import perf_counter
+from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 
+from context import lineage, tokens
 from context.lineage import (
     canonical_hash,
     chain,
@@ -18,6 +20,7 @@ from context.lineage import (
     tools_hash,
 )
 from context.lru import Memo
+from context.tokens import messages_tokens
 from tests.context.odd_json import OBJECTS, RANDOMS, write
 from tests.context.sessions import as_sent, encode, load, without_thinking
 
@@ -163,3 +166,31 @@ def test_a_memo_is_bounded_and_forgets_the_oldest() -> None:
     assert memo.get(0) == 0
     memo.put(3, 3)
     assert (memo.get(0), memo.get(1), memo.get(3), len(memo)) == (0, None, 3, 3)
+
+
+def test_eight_conversations_of_a_million_tokens_stay_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Turn by turn, only what is new is decoded, hashed and counted."""
+    talks = [[user(f"talk {talk} message {index}") for index in range(3000)] for talk in range(8)]
+    decoded: list[bytes] = []
+
+    def watch(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
+
+        def counting(raw: bytes, *rest: Any) -> Any:
+            decoded.append(raw)
+            return real(raw, *rest)
+
+        monkeypatch.setattr(module, name, counting)
+
+    watch(lineage, "_hash_of")
+    watch(tokens, "_raw_tokens")
+    for turn in range(3):
+        decoded.clear()
+        for talk in talks:
+            talk.append(user(f"turn {turn} of {talk[0]!r}"))
+            chain(ROOT, talk)
+            node_hashes(talk)
+            messages_tokens(talk, 1600)
+    assert len(decoded) == 2 * len(talks)
