@@ -10,7 +10,7 @@ from tests.upstream.shape import Obj
 TURN = 25
 """Steps of the model from one human message to the next."""
 
-_PARALLEL, _AGAIN = 0.05, 0.05
+_PARALLEL, _AGAIN, _REMINDED, _INTERRUPTED = 0.05, 0.05, 0.04, 0.02
 _MEDIAN, _SPREAD, _MOST = 3_000, 1.0, 40_000
 """Characters of a tool's output."""
 
@@ -24,11 +24,11 @@ _WORDS = [
 class Talk:
     """Everything follows from ``seed``. ``model`` is a simulator's generator."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)
         self._files = [f"/srv/app/{a}/{b}.py" for a in _WORDS[:12] for b in _WORDS[12:]]
         self._outputs: list[str] = []
-        self._steps = 0
+        self._steps = self._requests = 0
 
     def system(self) -> str:
         return "\n".join(self._sentence(40) for _ in range(80))
@@ -41,8 +41,13 @@ class Talk:
             for name in ("Read", "Bash", "Edit", "Grep", "Glob", "Write", "Agent", "Skill")
         ]
 
-    def human(self, number: int) -> Obj:
-        return text(f"Request {number}: {self._sentence(30)}")
+    def human(self) -> Obj:
+        self._requests += 1
+        return text(f"Request {self._requests}: {self._sentence(30)}")
+
+    def reminds(self) -> bool:
+        """Whether the client has something to say as the system in the midst of a tool loop."""
+        return self._random.random() < _REMINDED
 
     def reminder(self) -> Obj:
         return text(f"Reminder: {self._sentence(60)}")
@@ -57,8 +62,16 @@ class Talk:
         calls = self._random.randrange(2, 4) if self._random.random() < _PARALLEL else 1
         return [thought, *said, *(self._call() for _ in range(calls))]
 
-    def result(self, call: Obj) -> Obj:
-        """The answer of a tool; now and then the very same as an earlier one."""
+    def results(self, content: list[Obj]) -> list[Obj]:
+        """The answers to all calls; now and then, and more often to a turn's first, with the words
+        of a human who interrupts."""
+        found = [self._result(block) for block in content if block["type"] == "tool_use"]
+        often = 10 if self._steps % TURN == 1 else 1
+        interrupted = self._random.random() < _INTERRUPTED * often
+        return [*found, self.human()] if found and interrupted else found
+
+    def _result(self, call: Obj) -> Obj:
+        """Now and then the very same as an earlier one."""
         if self._outputs and self._random.random() < _AGAIN:
             output = self._random.choice(self._outputs)
         else:

@@ -67,22 +67,20 @@ class Refused(Exception):
     """The provider or the proxy did not answer with a message; carries what it said."""
 
 
-async def walk(
-    url: str, upstream: Simulator, name: str, tokens: int, seed: int = 1
-) -> AsyncGenerator[Turn]:
+async def walk(url: str, upstream: Simulator, name: str, tokens: int) -> AsyncGenerator[Turn]:
     """The turns of a conversation that grows to ``tokens``; raises `Refused`."""
     model = models.find(name)
     assert model is not None
-    talk = Talk(seed)
+    talk = Talk(name)
     upstream.script.generator = talk.model
     client = Client(model, talk.system(), talk.tools(), secrets.token_hex(16))
     before: list[bytes] = []
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as http:
         for step in count():
             if step % TURN == 0:
-                client.say(talk.human(step // TURN))
-                if model.system_role:
-                    client.say(talk.reminder(), role="system")
+                client.say(talk.human())
+            if model.system_role and (step % TURN == 0 or talk.reminds()):
+                client.say(talk.reminder(), role="system")
             size = client.tokens
             upstream.log.reset()
             answer = await http.post(
@@ -96,7 +94,7 @@ async def walk(
             before = now
             content = msgspec.json.decode(answer.content)["content"]
             client.hear(content)
-            if results := [talk.result(block) for block in content if block["type"] == "tool_use"]:
+            if results := talk.results(content):
                 client.say(*results)
             if size >= tokens:
                 return
