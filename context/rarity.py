@@ -55,6 +55,16 @@ def rarities(lines: Sequence[Sequence[str]]) -> dict[str, float]:
     return worths
 
 
+@lru_cache(32_768)
+def worth(word: str) -> float:
+    """The worth of a word by itself, however often it occurs."""
+    if word.isalpha():
+        return sum([_worth(part) for part in _parts(word)])
+    if "." in word or len(_parts(word)) > _MIXED:
+        return _number(word) + _CODE_BONUS
+    return sum([_worth(part) for part in _parts(word)]) + _CODE_BONUS
+
+
 def _code(word: str, parts: Counter[str]) -> float:
     """The worth of a word with digits or underscores; versions and hashes are one number."""
     if "." in word or len(_parts(word)) > _MIXED:

@@ -1,26 +1,16 @@
 """What stands in the place of a tool's output that was left out."""
 
-import re
 from posixpath import basename
 
 from context.exchanges import Call
 from context.ledger import Reason
 from context.quoting import argument, clipped, harmless, one_line
+from context.readonly import only_reads
 from context.salience import salient
 from context.tokens import text_tokens
 
 # Their output only says that they did what the call says.
 _ACKNOWLEDGED = ("TodoWrite", "TaskUpdate", "TaskCreate")
-_READS = re.compile(
-    r"(?:Read|Grep|Glob|LS|LSP|NotebookRead|WebFetch|WebSearch|TaskList|TaskGet|TaskOutput"
-    r"|BashOutput|ListMcpResources\w*|ReadMcpResource\w*"
-    r"|mcp__\w+__(?:get|list|read|search|find|query|fetch|resolve|show|describe)[\w-]*)\Z"
-)
-_READ_COMMAND = re.compile(
-    r"\s*(?:cd \S+ && )?(?:git (?:-C \S+ )?(?:status|log|diff|show|branch|blame|grep|ls-files)"
-    r"|ls|cat|head|tail|sed -n|grep|rg|fd|wc|pwd|which|tree|stat|file|jq|gh \w+ (?:view|list|diff))"
-    r"(?=\s|\Z)[^>]*\Z"
-)
 _ARGUMENT_TOKENS = 16
 _ERROR_TOKENS = 20
 _LEAST = 10
@@ -42,7 +32,7 @@ def stub(call: Call, *, reason: Reason, tokens: int, address: str) -> str:
 
 def _head(call: Call, address: str) -> str:
     ended = f"failed: {_first_line(call.output)}" if call.is_error else "succeeded"
-    again = "call it again or see" if _only_reads(call) else "see"
+    again = "call it again or see" if only_reads(call) else "see"
     return f"[palimpsest: {_title(call)} {ended}; {_size(call)} left out, {again} {address}"
 
 
@@ -67,12 +57,6 @@ def _size(call: Call) -> str:
     if call.media:
         parts.append("1 image or file" if call.media == 1 else f"{call.media} images or files")
     return " and ".join(parts)
-
-
-def _only_reads(call: Call) -> bool:
-    if call.name == "Bash":
-        return _READ_COMMAND.match(str(call.input.get("command", ""))) is not None
-    return _READS.match(call.name) is not None
 
 
 def _with_lines(head: str, output: str, tokens: int) -> str:

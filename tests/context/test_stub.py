@@ -35,7 +35,9 @@ def test_a_read_says_what_it_was_and_that_it_can_be_read_again() -> None:
     [
         ("Bash", {"command": "git -C /srv log --oneline"}, True),
         ("Bash", {"command": "cd /srv && rg -n token"}, True),
+        ("Bash", {"command": "ls src 2>/dev/null | head -3"}, True),
         ("Bash", {"command": "git push"}, False),
+        ("Bash", {"command": "ls; rm -r src"}, False),
         ("Bash", {"command": "cat a > b"}, False),
         ("Bash", {"command": "make deploy"}, False),
         ("Grep", {"pattern": "token"}, True),

@@ -1,0 +1,88 @@
+"""The facts in outputs that are gone: the most telling fragments of all of them together.
+
+Fragments compete across outputs: a word that stands in the fragments of many of them is common,
+though it may be rare in each.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from posixpath import basename
+
+from context.exchanges import Call
+from context.quoting import argument, clipped, one_line
+from context.rarity import words, worth
+from context.salience import fragments
+from context.tokens import text_tokens
+from context.window import window
+
+_READ_TOKENS = 60
+_ROOM = 12
+_TELLING_WORDS = 4
+_SOURCE_TOKENS = 6
+_LEAST = 8
+# Below this there are only the words that any text has.
+_LEAST_WORTH = 5.0
+_BETWEEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fragment of the output of the ``call``-th call."""
+
+    call: int
+    text: str
+
+
+def facts(calls: Sequence[Call], tokens: int) -> tuple[list[str], int]:
+    """Lines of at most ``tokens`` tokens, newest first, each with its source; and how many
+    outputs they tell nothing of."""
+    chosen: dict[int, list[str]] = {}
+    for fact, _ in _ranked(calls):
+        source = _source(calls[fact.call])
+        cost = text_tokens(fact.text) + _BETWEEN
+        if fact.call not in chosen:
+            cost += text_tokens(source) + _BETWEEN
+        if cost <= tokens:
+            chosen.setdefault(fact.call, [source]).append(fact.text)
+            tokens -= cost
+        if tokens < _LEAST:
+            break
+    lines = [
+        f"{chosen[number][0]}: {' | '.join(chosen[number][1:])}"
+        for number in sorted(chosen, reverse=True)
+    ]
+    outputs = sum(bool(call.output.strip()) for call in calls)
+    return lines, outputs - len(lines)
+
+
+def _ranked(calls: Sequence[Call]) -> list[tuple[Fact, float]]:
+    found = [fragments(call.output, _READ_TOKENS) for call in calls]
+    spread = Counter[str]()
+    for of_one in found:
+        spread.update({word for fragment in of_one for word in words(fragment.text)})
+    ranked: list[tuple[Fact, float]] = []
+    told = set[str]()
+    for number in range(len(calls) - 1, -1, -1):
+        for fragment in found[number]:
+            worths = {word: worth(word) / spread[word] for word in words(fragment.text)}
+            text = _shortened(fragment.text, worths)
+            if text and text not in told:
+                told.add(text)
+                most = sum(sorted(worths.values(), reverse=True)[:_TELLING_WORDS])
+                if most >= _LEAST_WORTH:
+                    ranked.append((Fact(number, text), most))
+    ranked.sort(key=lambda pair: (-pair[1], -pair[0].call, pair[0].text))
+    return ranked
+
+
+def _shortened(text: str, worths: dict[str, float]) -> str:
+    start, end = window(text, worths, _ROOM)
+    return one_line(text[start:end])
+
+
+def _source(call: Call) -> str:
+    """`#12 rows.py`, or the tool's name."""
+    about = argument(call)
+    named = basename(about) if "/" in about and " " not in about else ""
+    return f"#{call.result_position} {clipped(named or one_line(call.name), _SOURCE_TOKENS)}"
