@@ -17,6 +17,7 @@ from errors import (
     from_status,
 )
 from providers.attempt import Attempt, Wire
+from providers.crashed import estimate_crashed
 from providers.exchange import Exchange, Exchanges
 from providers.recovery import Recovery
 from providers.relay import Relay
@@ -162,6 +163,9 @@ class ForwardUpstream:
         )
         if lease is None:
             raise AlreadyEnded("the request has ended or another process carries it")
+        if lease.number > 1:
+            planned = forward.plan.input_tokens
+            await estimate_crashed(self._wire.store, self._wire.journal, exchange, lease, planned)
         if known.degraded and lease.number == 1:
             self._wire.metrics.degraded.labels("query").inc()
         exchange.degraded = known.degraded or plan.degraded

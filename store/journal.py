@@ -23,9 +23,9 @@ class Journal:
         values = {"id": request_id, "epoch": epoch, "position": position, "data": data}
         return bool(await self._database.run(_APPEND, values))
 
-    async def content(self, request_id: str) -> bytes:
-        """What the newest attempt has received so far."""
-        rows = await self._database.run(_READ, {"id": request_id})
+    async def content(self, request_id: str, *, epoch: int | None = None) -> bytes:
+        """What the attempt of that epoch has received so far; by default the newest."""
+        rows = await self._database.run(_READ, {"id": request_id, "epoch": epoch})
         return b"".join(row["data"] for row in rows)
 
 
@@ -100,6 +100,6 @@ RETURNING position
 """)
 _READ = text("""
 SELECT data FROM journal WHERE request_id = :id
-    AND epoch = (SELECT epoch FROM requests WHERE id = :id)
+    AND epoch = COALESCE(CAST(:epoch AS int), (SELECT epoch FROM requests WHERE id = :id))
 ORDER BY position
 """)

@@ -53,6 +53,15 @@ class RequestStore:
             statements.CLOSE_ATTEMPT, {"id": request_id, **_attempt_values(end)}
         )
 
+    async def is_unknown(self, request_id: str, number: int) -> bool:
+        """Whether nobody has told how that attempt ended, nor what it cost."""
+        return bool(await self._database.run(statements.UNKNOWN, _attempt(request_id, number)))
+
+    async def estimate(self, request_id: str, number: int, usage: str) -> None:
+        """What such an attempt may have cost, as JSON."""
+        values = {**_attempt(request_id, number), "usage": usage}
+        await self._database.run(statements.ESTIMATE, values)
+
     async def settle(self, end: Settlement) -> bool:
         """Outcome, usage, answer and the closing of the attempt, in one transaction; False when
         the request had ended or the lease is lost, and nothing was written."""
@@ -182,6 +191,10 @@ def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
         "node_message": [node.message for node in body.nodes],
         "node_depth": [node.depth for node in body.nodes],
     }
+
+
+def _attempt(request_id: str, number: int) -> dict[str, Any]:
+    return {"id": request_id, "number": number}
 
 
 def _attempt_values(end: AttemptEnd) -> dict[str, Any]:

@@ -65,6 +65,16 @@ FROM live
 RETURNING number, (SELECT epoch FROM live) AS epoch
 """)
 
+UNKNOWN = text("""
+SELECT number FROM attempts
+WHERE request_id = :id AND number = :number AND outcome = 'unknown' AND usage IS NULL
+""")
+
+ESTIMATE = text("""
+UPDATE attempts SET usage = CAST(:usage AS jsonb)
+WHERE request_id = :id AND number = :number AND outcome = 'unknown' AND usage IS NULL
+""")
+
 CLOSE_ATTEMPT = text("""
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),

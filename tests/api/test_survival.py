@@ -85,6 +85,9 @@ async def test_kill_9_in_mid_stream_is_carried_on(parts: Parts, tmp_path: Path) 
     assert (got.content, got.headers[ID]) == (WHOLE, killed)
     assert state["outcome"] == "answered"
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["unknown", "answered"]
+    cut_off, whole = (attempt["usage"] for attempt in state["attempts"])
+    assert (cut_off["estimated"], whole["estimated"]) == (True, False)
+    assert cut_off["input_tokens"] > 0
     one, two = provider.requests
     assert one.body == two.body == content
     assert dict(two.headers)[b"x-api-key"] == HEADERS["x-api-key"].encode()
