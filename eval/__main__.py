@@ -1,0 +1,60 @@
+"""``make eval``: replays the sessions, prints one table, writes ``eval/results/latest.json``."""
+
+import argparse
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from bench.results import machine
+from eval.measuring import PROCESSES, measure_all
+from eval.results import LATEST, Results, estimates, prune_rows, rows, write
+from eval.sessions import DATA, load, paths
+from eval.table import render
+from eval.timing import SIZES, timed
+
+_QUICK, _LARGEST = 6, 20
+
+
+def run(files: list[Path], sizes: tuple[int, ...], processes: int, details: Path | None) -> Results:
+    """Everything that is measured; ``details`` gets a line for each session."""
+    begun = perf_counter()
+    measured = sorted(measure_all(files, processes), key=lambda one: one.session)
+    times = [timed([load(path) for path in files[:_LARGEST]], size) for size in sizes]
+    if details:
+        details.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in measured))
+    calls = sum(one.replays[0].calls for one in measured)
+    return Results(
+        machine(),
+        len(measured),
+        calls,
+        round(perf_counter() - begun, 1),
+        rows(measured),
+        prune_rows(measured),
+        estimates(measured),
+        times,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m eval", description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA, help="laid out like ../shared/data")
+    parser.add_argument("--output", type=Path, default=LATEST)
+    parser.add_argument("--details", type=Path, help="one JSON line for each session")
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--quick", action="store_true", help="a few short sessions: does it work?")
+    chosen = parser.parse_args()
+    files = paths(chosen.data)
+    if not files:
+        sys.exit(f"eval: no agent_sessions/*.json.gz in {chosen.data}")
+    if chosen.quick:
+        files = files[-_QUICK:]
+    sizes = SIZES[:1] if chosen.quick else SIZES
+    results = run(files, sizes, chosen.processes, chosen.details)
+    write(results, chosen.output)
+    print(f"{render(results)}\n\nwritten to {chosen.output}")
+
+
+if __name__ == "__main__":
+    main()

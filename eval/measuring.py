@@ -1,0 +1,48 @@
+"""All measures of one session, and of all of them in two processes."""
+
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from eval.estimates import errors
+from eval.needles import planted
+from eval.profiles import PROFILES
+from eval.pruned import Pruned, prunes
+from eval.replay import STRATEGIES, Replayed, replay
+from eval.sessions import Half, load
+
+PROCESSES = 2
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one session gave; ``errors`` of the estimate of its prompts."""
+
+    session: str
+    half: Half
+    replays: list[Replayed]
+    prunes: list[Pruned]
+    errors: list[float]
+
+
+def measure(path: Path) -> Measured:
+    """One session under each profile and strategy."""
+    session = load(path)
+    sown, needles = planted(session)
+    return Measured(
+        session.id,
+        session.half,
+        [replay(sown, needles, profile, name) for profile in PROFILES for name in STRATEGIES],
+        [found for profile in PROFILES for found in prunes(sown, needles, profile)],
+        errors(session),
+    )
+
+
+def measure_all(paths: Sequence[Path], processes: int = PROCESSES) -> Iterator[Measured]:
+    """Every session, in no particular order."""
+    if processes == 1:
+        yield from map(measure, paths)
+        return
+    with get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap_unordered(measure, paths)

@@ -1,0 +1,41 @@
+"""Palimpsest's ledger: context.rewriting over epochs kept in a dict."""
+
+from context.ledger import Epoch
+from context.lineage import Hash, chain, root
+from context.markers import cache_ttl
+from context.planner import Policy
+from context.rewriting import Outcome, Situation, rewrite
+from context.view import RequestView, parse
+from eval.strategies import Asked, Sent, Setting
+
+Book = dict[Hash, Epoch]
+
+_ROOT = root("eval")
+
+
+class Ledger:
+    """``book`` holds the epochs by the chain hash that they are recorded under."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._policy = Policy()
+        self.book: Book = {}
+
+    def send(self, asked: Asked) -> Sent:
+        view = parse(asked.body(asked.messages))
+        outcome = step(view, self.book, self._situation(view, asked.idle), self._policy)
+        return Sent(outcome.messages, epoch=outcome.is_new)
+
+    def _situation(self, view: RequestView, idle: float | None) -> Situation:
+        info = self._setting.info
+        return Situation(info, self._setting.limit, info.ratio, idle, cache_ttl(view))
+
+
+def step(view: RequestView, book: Book, situation: Situation, policy: Policy) -> Outcome:
+    """One request: the deepest epoch of its chain applies, a new one is recorded."""
+    hashes = chain(_ROOT, view.messages)
+    recorded = next((book[name] for name in reversed(hashes) if name in book), None)
+    outcome = rewrite(view, hashes, recorded, situation, policy)
+    if outcome.is_new and outcome.epoch:
+        book.setdefault(outcome.epoch.chain, outcome.epoch)
+    return outcome
