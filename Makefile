@@ -56,6 +56,11 @@ test: $(VENV)/.dev ## Run the whole test suite
 bench: $(VENV)/.dev ## Measure direct, bare workflow, Palimpsest and LiteLLM side by side
 	@$(BIN)/python -m bench
 
+.PHONY: eval
+eval: DATA = ../shared/data
+eval: $(VENV)/.dev ## Replay the sessions in DATA=../shared/data and compare ways of keeping them short
+	@$(BIN)/python -m eval --data "$(DATA)"
+
 .PHONY: chaos
 chaos: SECONDS = 60
 chaos: SEED = 1
