@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from activities.close_request import CloseRequest
 from activities.deciding import ContextRules, Decider
 from activities.forward_upstream import ForwardUpstream
-from activities.past import PastReader
 from activities.query_intelligence import QueryIntelligence
 from activities.rewrite_context import RewriteContext
 from api.admission import Admission
@@ -26,6 +25,7 @@ from metrics import Metrics
 from providers.attempt import Wire
 from providers.exchange import Exchanges
 from providers.link import link
+from providers.past import PastReader
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.settlement import TENANT
@@ -170,6 +170,9 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             vault=vault,
             owner=owner,
             unrewritten=unrewritten,
+            past=past,
+            conversations=conversations,
+            ledger=ledger,
             following=linked.following if linked else None,
         )
         strays = Strays(requests, exchanges, starter, spill, heart)

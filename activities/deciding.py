@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from activities.past import INLINE_BYTES, Past
 from context.budget import Budget, budget
 from context.ledger import Epoch
 from context.markers import cache_ttl
@@ -17,6 +16,7 @@ from context.thinking import asks_to_drop, can_ask_to_drop
 from context.view import RequestView
 from metrics import Metrics
 from providers.headers import RawHeaders, value_of
+from providers.past import Past
 from providers.treatment import Mode, Treatment, treatment
 from store.ledger import Kind, LedgerStore
 from workflows.contracts import RewriteContextInput
@@ -24,6 +24,8 @@ from workflows.contracts import RewriteContextInput
 # A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
 # no other work waiting, and one that has not begun by its deadline is dropped.
 _THREADS = 2
+INLINE_BYTES = 4 * 1024
+"""What is counted on the event loop: a few milliseconds of work."""
 _LONG_CONTEXT = "context-1m"
 T = TypeVar("T")
 

@@ -4,16 +4,17 @@ import time
 
 from temporalio import activity
 
-from activities.deciding import Decided, Decider
+from activities.deciding import INLINE_BYTES, Decided, Decider
 from activities.failures import failure
-from activities.past import INLINE_BYTES, PastReader, beside
 from activities.request_view import request_headers, request_view
 from context.view import RequestView
 from errors import PalimpsestError
 from metrics import Metrics
 from providers.exchange import Exchange, Exchanges
+from providers.past import PastReader
 from providers.rendered import render
 from providers.unrewritten import Unrewritten
+from providers.work import beside
 from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
@@ -77,7 +78,8 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
         exchange.rendered = None
         return
     messages = sent.messages if sent else None
-    exchange.rendered = await beside(exchange.view, lambda: render(exchange.view, epoch, messages))
+    view = exchange.view
+    exchange.rendered = await beside(len(view.body), lambda: render(view, epoch, messages))
 
 
 def _result(decided: Decided, took_ms: float) -> RewriteContextResult:

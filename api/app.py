@@ -7,11 +7,31 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import health, messages, passthrough, requests, stats, stream
+from api import (
+    conversations,
+    count_tokens,
+    health,
+    messages,
+    passthrough,
+    requests,
+    stats,
+    stream,
+)
 from api.errors import error_response
 from api.proxy import Proxy
 from api.request_id import RequestIds, request_id_of
 from errors import BadRequest, Forbidden, PalimpsestError
+
+_ROUTES = (
+    messages,
+    count_tokens,
+    stream,
+    requests,
+    conversations,
+    stats,
+    health,
+    passthrough,
+)
 
 _log = structlog.stdlib.get_logger()
 
@@ -20,7 +40,7 @@ def build_app(proxy: Proxy) -> ASGIApp:
     """The application of one proxy process."""
     app = FastAPI(title="Palimpsest", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.proxy = proxy
-    for module in (messages, stream, requests, stats, health, passthrough):
+    for module in _ROUTES:
         app.include_router(module.router)
     app.mount("/", request_response(passthrough.pass_through))
 

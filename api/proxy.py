@@ -13,11 +13,14 @@ from engine.starter import Starter
 from metrics import Metrics
 from providers.exchange import Exchanges
 from providers.following import Following
+from providers.past import PastReader
 from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
+from store.conversations import ConversationStore
 from store.database import Database
 from store.journal import Journal
+from store.ledger import LedgerStore
 from store.requests import RequestStore
 from store.stats import StatsStore
 from store.vault import Vault
@@ -43,6 +46,9 @@ class Proxy:
     vault: Vault
     owner: str
     unrewritten: Unrewritten
+    past: PastReader
+    conversations: ConversationStore
+    ledger: LedgerStore
     following: Following | None = None
 
 

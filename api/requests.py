@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from api.proxy import proxy_of
+from api.shown import plain, shown_context
 from store.database import Row
 
 router = APIRouter(prefix="/v1/requests/{request_id}")
@@ -18,7 +19,7 @@ async def show(request: Request, request_id: str) -> Response:
     proxy = proxy_of(request)
     row = await proxy.requests.row(request_id)
     attempts = await proxy.requests.attempts(request_id)
-    return JSONResponse(_plain(_summary(row, attempts)))
+    return JSONResponse(plain({**_summary(row, attempts), "context": shown_context(row)}))
 
 
 @router.get("/request")
@@ -75,14 +76,3 @@ def _summary(row: Row, attempts: list[dict[str, Any]]) -> dict[str, Any]:
 def _past(time: datetime | None) -> datetime | None:
     """One that lies ahead says until when a delivery is in doubt."""
     return time if time and time <= datetime.now(UTC) else None
-
-
-def _plain(value: Any) -> Any:
-    """Times as ISO 8601, in everything that is nested."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value

@@ -1,9 +1,6 @@
 """What was decided about a request's history before: from the ledger, or nothing by proof."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 
@@ -13,12 +10,10 @@ from context.view import RequestView
 from errors import DatabaseUnavailable
 from providers.settlement import TENANT
 from providers.unrewritten import Unrewritten
+from providers.work import beside
 from store.conversations import ConversationStore, Place
 from store.ledger import Kind, LedgerStore
 from workflows.contracts import QueryIntelligenceResult
-
-INLINE_BYTES = 4 * 1024
-T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger()
 
@@ -47,7 +42,7 @@ class PastReader:
     async def of(self, view: RequestView, known: QueryIntelligenceResult | None) -> Past:
         """``known`` spares the look for the conversation; without it, what this process knows to
         have passed as it came needs no ledger."""
-        hashes = await beside(view, lambda: chain(root(TENANT), view.messages))
+        hashes = await beside(len(view.body), lambda: chain(root(TENANT), view.messages))
         if known is None and self._unrewritten.proves(view):
             return Past(hashes, certain=False)
         try:
@@ -71,13 +66,6 @@ class PastReader:
             # was bound to the rewritten history, and clients then send it without.
             _log.warning("an epoch is not in the ledger any more", chain=name.hex())
         return epoch
-
-
-async def beside(view: RequestView, work: Callable[[], T]) -> T:
-    """The result of work on a request: on a thread, where its size would hold up the loop."""
-    if len(view.body) <= INLINE_BYTES:
-        return work()
-    return await asyncio.to_thread(work)
 
 
 def _place(known: QueryIntelligenceResult) -> Place:

@@ -55,6 +55,15 @@ class ConversationStore:
             newest["begun_observed"] or older.observed,
         )
 
+    async def row(self, conversation: str) -> Row | None:
+        """None also for one whose first answer is still to come."""
+        rows = await self._database.run(_ROW, {"id": conversation})
+        return rows[0] if rows else None
+
+    async def turns(self, conversation: str) -> Sequence[Row]:
+        """Its requests, oldest first, without their content."""
+        return await self._database.run(_TURNS, {"id": conversation})
+
     async def _among(self, chain: Sequence[bytes]) -> Row:
         [row] = await self._database.run(_PLACE, {"chain": list(chain), "tenant": self._tenant})
         return row
@@ -88,4 +97,11 @@ SELECT head.*,
        (SELECT chain FROM begun WHERE mode = 'observe' ORDER BY depth DESC LIMIT 1)
            AS begun_observed
 FROM (VALUES (1)) AS one LEFT JOIN head ON true
+""")
+_ROW = text("SELECT * FROM conversations WHERE id = :id")
+_TURNS = text("""
+SELECT id, turn, state, outcome, model, accepted_at, message_count, context_mode, applied_epoch,
+       observed_epoch, original_tokens, context_tokens, input_tokens, output_tokens,
+       cache_read_tokens, cache_write_tokens
+FROM requests WHERE conversation_id = :id ORDER BY accepted_at, id
 """)

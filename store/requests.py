@@ -134,6 +134,17 @@ class RequestStore:
             [unpack(message["codec"], message["data"]) for message in messages],
         )
 
+    async def message(self, request_id: str, position: int) -> bytes:
+        """One message of the body, as it came; positions count from 0."""
+        row = await self.row(request_id)
+        if position >= row["message_count"]:
+            raise NotFound(f"{request_id} has no message {position}")
+        values = {"id": request_id, "depth": position + 1}
+        rows = await self._database.run(statements.MESSAGE, values)
+        if not rows:
+            raise Expired(f"message {position} was kept no longer: its retention is over")
+        return unpack(rows[0]["codec"], rows[0]["data"])
+
     async def response(self, request_id: str) -> tuple[Row, bytes]:
         """The row and the answer's bytes as they came from the provider."""
         row = await self.row(request_id)

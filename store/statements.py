@@ -237,3 +237,13 @@ WITH RECURSIVE history AS (
 )
 SELECT b.codec, b.data FROM history h JOIN blobs b ON b.hash = h.message ORDER BY h.depth
 """)
+MESSAGE = text("""
+WITH RECURSIVE history AS (
+    SELECT n.parent, n.message, n.depth
+    FROM nodes n JOIN requests r ON n.hash = r.node WHERE r.id = :id
+    UNION ALL
+    SELECT n.parent, n.message, n.depth
+    FROM nodes n JOIN history h ON n.hash = h.parent WHERE n.depth >= :depth
+)
+SELECT b.codec, b.data FROM history h JOIN blobs b ON b.hash = h.message WHERE h.depth = :depth
+""")

@@ -1,0 +1,68 @@
+"""Rows and decisions as JSON that everybody here may read: no content."""
+
+from datetime import datetime
+from typing import Any
+
+from context.ledger import Decision, Epoch, Reason
+from store.database import Row
+
+_NAME_BYTES = 8
+
+
+def plain(value: Any) -> Any:
+    """Times as ISO 8601, in everything that is nested."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def epoch_name(chain: bytes | None) -> str | None:
+    """What an epoch is called where it is shown."""
+    return chain[:_NAME_BYTES].hex() if chain else None
+
+
+def shown_context(row: Row) -> dict[str, Any]:
+    """What the model saw of a request, from its row."""
+    return {
+        "mode": row["context_mode"],
+        "epoch": epoch_name(row["applied_epoch"]),
+        "observed": epoch_name(row["observed_epoch"]),
+        "tokens": {"original": row["original_tokens"], "sent": row["context_tokens"]},
+    }
+
+
+def shown_epoch(row: Row, epoch: Epoch) -> dict[str, Any]:
+    """An epoch with its decisions."""
+    return {
+        "id": epoch_name(epoch.chain),
+        "number": epoch.number,
+        "mode": row["mode"],
+        "cause": epoch.cause.value,
+        "begun_by": row["request_id"],
+        "begun_at": row["created_at"],
+        "depth": epoch.depth,
+        "escape": epoch.escape,
+        "tokens": {"before": epoch.tokens_before, "after": epoch.tokens_after},
+        "decisions": [_shown_decision(decision) for decision in epoch.decisions],
+    }
+
+
+def reasons(decision: Decision) -> list[str]:
+    """Why a message is not sent as it came, each reason once."""
+    found = [decision.drop, decision.thinking, *(edit.reason for edit in decision.edits)]
+    if decision.append:
+        found.append(Reason.MANIFEST)
+    return list(dict.fromkeys(reason.value for reason in found if reason))
+
+
+def _shown_decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "position": decision.position,
+        "change": "dropped" if decision.drop else "edited",
+        "reasons": reasons(decision),
+        "tokens": {"before": decision.tokens_before, "after": decision.tokens_after},
+    }
