@@ -8,6 +8,8 @@ from context.lineage import node_hashes
 from context.view import RequestView
 from store.blobs import Blob, blob_hash
 
+_LATEST = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -22,11 +24,13 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class CapturedBody:
     """``blobs`` and ``nodes`` are the new ones only, ordered by hash so that writers never lock
-    each other out; ``parts`` and ``node`` name all that rebuilds the body."""
+    each other out; ``parts`` and ``node`` name all that rebuilds the body. ``latest`` are its newest
+    nodes: the next turn goes on from one of them, as clients change where they put the markers."""
 
     skeleton: bytes
     parts: tuple[bytes, ...]
     node: bytes
+    latest: tuple[bytes, ...]
     blobs: tuple[Blob, ...]
     nodes: tuple[Node, ...]
 
@@ -54,6 +58,7 @@ def capture(view: RequestView, known: Container[bytes]) -> CapturedBody:
         skeleton=frame.skeleton,
         parts=parts,
         node=hashes[-1],
+        latest=hashes[-_LATEST:],
         blobs=tuple(sorted(blobs.values(), key=lambda blob: blob.hash)),
         nodes=tuple(sorted(nodes, key=lambda node: node.hash)),
     )

@@ -11,7 +11,7 @@ CAPACITY = 4_096
 
 class Known:
     """Hashes of blobs and nodes that a request referred to which was committed less than
-    `TTL_SECONDS` ago; a node stands for its whole history, so a turn adds one."""
+    `TTL_SECONDS` ago; a node stands for its whole history, so a turn adds its newest ones."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._since: OrderedDict[bytes, float] = OrderedDict()

@@ -33,8 +33,8 @@ class RequestStore:
         rows = await self._database.run(statements.ACCEPT, _accept_values(request, body))
         holder = str(rows[0]["request_id"]) if rows else request.id
         if holder == request.id:
-            # Its newest node stands for all before it; what it refers to is spared with it.
-            self._known.add((body.node, *body.parts))
+            # A node stands for all before it; whatever the request refers to is spared with it.
+            self._known.add((*body.latest, *body.parts))
         return holder
 
     async def begin_attempt(
