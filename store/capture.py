@@ -24,7 +24,7 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class CapturedBody:
     """``blobs`` and ``nodes`` are the new ones only, ordered by hash so that writers never lock
-    each other out; ``parts`` and ``node`` name all that rebuilds the body. ``latest`` are its newest
+    each other out; ``parts`` and ``node`` name all that rebuilds it. ``latest`` are its newest
     nodes: the next turn goes on from one of them, as clients change where they put the markers."""
 
     skeleton: bytes
