@@ -10,8 +10,8 @@ from context.lineage import chain, root
 from errors import PalimpsestError
 from providers.exchange import Exchanges
 from providers.settlement import TENANT
-from providers.work import beside
 from store.conversations import ConversationStore
+from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
     QUERY_INTELLIGENCE,
@@ -35,7 +35,7 @@ class QueryIntelligence:
         started = time.perf_counter()
         try:
             view = await request_view(query.request_id, self._exchanges, self._requests)
-            hashes = await beside(len(view.body), lambda: chain(root(TENANT), view.messages))
+            hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
             place = await self._conversations.place(hashes)
         except PalimpsestError as error:
             raise failure(error) from error

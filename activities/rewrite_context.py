@@ -14,7 +14,7 @@ from providers.exchange import Exchange, Exchanges
 from providers.past import PastReader
 from providers.rendered import render
 from providers.unrewritten import Unrewritten
-from providers.work import beside
+from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
@@ -79,7 +79,7 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
         return
     messages = sent.messages if sent else None
     view = exchange.view
-    exchange.rendered = await beside(len(view.body), lambda: render(view, epoch, messages))
+    exchange.rendered = await off_the_loop(len(view.body), render, view, epoch, messages)
 
 
 def _result(decided: Decided, took_ms: float) -> RewriteContextResult:

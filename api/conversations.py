@@ -13,8 +13,8 @@ from context.ledger import Epoch
 from context.render import applied
 from context.view import parse
 from errors import NotFound
-from providers.work import beside
 from store.database import Row
+from store.offload import off_the_loop
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}")
 
@@ -53,7 +53,7 @@ async def diff(request: Request, conversation_id: str, turn: Turn = None) -> Res
         name, kind = row["observed_epoch"], "observe"
     epoch = await proxy.ledger.get(name, "on" if kind == "on" else "observe") if name else None
     body = await proxy.requests.body(row["id"])
-    content = await beside(len(body), lambda: _diff(body, epoch, _shown_turn(row)))
+    content = await off_the_loop(len(body), _diff, body, epoch, _shown_turn(row))
     return Response(content, media_type="application/json")
 
 

@@ -16,7 +16,7 @@ from context.view import parse
 from errors import BadRequest, DatabaseUnavailable
 from providers.headers import RawHeaders
 from providers.rendered import render
-from providers.work import beside
+from store.offload import off_the_loop
 
 router = APIRouter()
 
@@ -48,10 +48,10 @@ router.add_route("/v1/messages/count_tokens", count_tokens, methods=["POST"])
 
 
 async def _as_sent(proxy: Proxy, headers: RawHeaders, body: bytes) -> tuple[RawHeaders, bytes]:
-    view = await beside(len(body), lambda: parse(body))
+    view = await off_the_loop(len(body), parse, body)
     past = await proxy.past.of(view, None)
     epoch = past.applied
     if epoch is None:
         return headers, body
-    rendered = await beside(len(body), lambda: render(view, epoch))
+    rendered = await off_the_loop(len(body), render, view, epoch)
     return rendered.headers(headers), rendered.body

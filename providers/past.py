@@ -10,9 +10,9 @@ from context.view import RequestView
 from errors import DatabaseUnavailable
 from providers.settlement import TENANT
 from providers.unrewritten import Unrewritten
-from providers.work import beside
 from store.conversations import ConversationStore, Place
 from store.ledger import Kind, LedgerStore
+from store.offload import off_the_loop
 from workflows.contracts import QueryIntelligenceResult
 
 _log = structlog.stdlib.get_logger()
@@ -42,7 +42,7 @@ class PastReader:
     async def of(self, view: RequestView, known: QueryIntelligenceResult | None) -> Past:
         """``known`` spares the look for the conversation; without it, what this process knows to
         have passed as it came needs no ledger."""
-        hashes = await beside(len(view.body), lambda: chain(root(TENANT), view.messages))
+        hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
         if known is None and self._unrewritten.proves(view):
             return Past(hashes, certain=False)
         try:
