@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from settings import Settings
 from stack.local_token import local_token, token_path
 from stack.services import Stack
 
@@ -28,3 +29,15 @@ def announcement(data_dir: Path, stack: Stack, context: str) -> str:
             "",
         ]
     )
+
+
+def context_line(settings: Settings) -> str:
+    """How much of a conversation a model gets to see."""
+    if settings.context == "off":
+        return "as the client sends it (PALIMPSEST_CONTEXT=off)"
+    if not settings.context_cap:
+        return "rewritten to fit the model's window (PALIMPSEST_CONTEXT_CAP=0)"
+    cap = f"{settings.context_cap:,} tokens"
+    if settings.context == "observe":
+        return f"as the client sends it; reports what a cap of {cap} would save"
+    return f"rewritten to fit {cap} (PALIMPSEST_CONTEXT_CAP; 0 lifts it)"

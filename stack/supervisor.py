@@ -7,7 +7,7 @@ their own, starts the dead again, and stops all in the order edge, Temporal, Pos
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from settings import EXIT_BAD_SETTING, Settings
 from stack import data_dir as directory
 from stack import edge as edge_child
 from stack import orphans, state
-from stack.announcement import announcement
+from stack.announcement import announcement, context_line
 from stack.edge import EdgeEnded
 from stack.lock import FileLock, try_lock
 from stack.ports import holder_of, is_free
@@ -39,7 +39,6 @@ def backoff(failures: int) -> float:
 async def up(
     settings: Settings,
     *,
-    context_line: Callable[[Settings], str] = lambda _: "",
     edge_command: Sequence[str] = edge_child.COMMAND,
     report: Say = say,
 ) -> int:
@@ -48,7 +47,7 @@ async def up(
         data_dir = directory.prepare(settings.data_dir)
         with _claim(data_dir):
             supervisor = Supervisor(settings, data_dir, edge_command, report)
-            return await supervisor.run(context_line)
+            return await supervisor.run()
     except EdgeEnded as error:
         if error.code in {EXIT_FAILED, EXIT_BAD_SETTING}:
             return error.code
@@ -74,16 +73,16 @@ class Supervisor:
         self._services: dict[str, Service] = {}
         self._was_ready = False
 
-    async def run(self, context_line: Callable[[Settings], str]) -> int:
+    async def run(self) -> int:
         with self._stopping.on_signals():
             try:
-                await self._stopping.unless(self._start(context_line))
+                await self._stopping.unless(self._start())
                 await self._stopping.unless(self._keep_all())
             finally:
                 await self._stop_all()
         return 0 if self._was_ready else EXIT_INTERRUPTED
 
-    async def _start(self, context_line: Callable[[Settings], str]) -> None:
+    async def _start(self) -> None:
         drain = self._settings.drain_timeout + 5
         await orphans.stop(self._data_dir, self._state.children, drain, self._say)
         self._state.children.clear()
@@ -95,7 +94,7 @@ class Supervisor:
                 await self._launch(role, service)
                 await service.ready()
         self._was_ready = True
-        self._announce(stack, context_line(self._settings))
+        self._announce(stack)
 
     async def _launch(self, role: str, service: Service) -> None:
         await service.launch()
@@ -143,9 +142,10 @@ class Supervisor:
         except OSError as error:
             self._say(f"palimpsest: {self._data_dir}: {error.strerror}")
 
-    def _announce(self, stack: Stack, context: str) -> None:
+    def _announce(self, stack: Stack) -> None:
         with suppress(OSError):
-            sys.stdout.write(announcement(self._data_dir, stack, context))
+            line = context_line(self._settings)
+            sys.stdout.write(announcement(self._data_dir, stack, line))
             sys.stdout.flush()
 
 

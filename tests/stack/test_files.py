@@ -6,11 +6,14 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from errors import StartupFailed
+from settings import Settings
 from stack import data_dir, ports, state
+from stack.announcement import context_line
 from stack.local_token import local_token
 from stack.lock import FileLock, exclusive, try_lock
 from stack.process import LOG_CAP, Child, Mark, open_log
@@ -86,3 +89,14 @@ async def test_a_cancelled_helper_is_killed(tmp_path: Path):
     with pytest.raises(asyncio.CancelledError):
         await helper
     assert mark.process() is None
+
+
+def test_the_context_line_says_what_the_model_sees():
+    def line(**changes: Any) -> str:
+        return context_line(Settings(**changes))
+
+    assert line() == "rewritten to fit 180,000 tokens (PALIMPSEST_CONTEXT_CAP; 0 lifts it)"
+    assert "90,000" in line(context_cap=90_000)
+    assert "window" in line(context_cap=0)
+    assert "PALIMPSEST_CONTEXT=off" in line(context="off")
+    assert "as the client sends it" in line(context="observe")
