@@ -17,8 +17,15 @@ def write_price(ttl: float) -> float:
     return WRITE_1H if ttl >= HOUR else WRITE_5M
 
 
-def pays(before: int, after: int) -> bool:
+def pays_cold(before: int, after: int) -> bool:
     """Whether to prune when the cache is cold anyway: both prompts would be written anew, so the
     smaller one is cheaper from the first call on; but what is cut may have to be fetched again, so
     that a small saving is none."""
     return after <= before * (1 - _LEAST_SAVING)
+
+
+def pays_warm(before: int, after: int, calls: int, ttl: float) -> bool:
+    """Whether to prune while the cache is warm: what is left is written once more instead of read,
+    and every later call reads less. ``calls``: how many are expected to come."""
+    once = after * (write_price(ttl) - READ)
+    return (before - after) * READ * calls > once

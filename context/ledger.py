@@ -29,10 +29,12 @@ class Reason(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an epoch began: the budget was about to be exceeded, or the cache was cold anyway."""
+    """Why an epoch began: the budget was about to be exceeded, the cache was cold anyway, or the
+    calls to come are cheaper for it."""
 
     PRESSURE = "pressure"
     COLD = "cold"
+    ECONOMY = "economy"
 
 
 class Edit(msgspec.Struct, frozen=True, array_like=True):

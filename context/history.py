@@ -1,0 +1,66 @@
+"""A history as the planner reads it: its messages taken apart, each with its size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from context.blocks import Message, take_apart
+from context.exchanges import Exchange, exchanges
+from context.ledger import Decision, Reason
+from context.render import edited
+from context.speech import Speech, speech
+from context.tokens import message_tokens
+
+_BARE = Decision(0, thinking=Reason.OLD_THINKING)
+
+
+@dataclass(frozen=True)
+class History:
+    """``raw`` are the messages as the client sent them; tokens are before the model's ratio."""
+
+    raw: Sequence[bytes]
+    image_cap: int
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        return [take_apart(raw) for raw in self.raw]
+
+    @cached_property
+    def tokens(self) -> list[int]:
+        return [self.size(raw) for raw in self.raw]
+
+    @cached_property
+    def exchanges(self) -> list[Exchange]:
+        return list(exchanges(self.messages))
+
+    def size(self, raw: bytes) -> int:
+        return message_tokens(raw, self.image_cap)
+
+    @cached_property
+    def thinking(self) -> dict[int, int]:
+        """Where thinking is, and how much; a message of thinking alone is not among them, since
+        nothing would be left of it."""
+        found: dict[int, int] = {}
+        for position, message in enumerate(self.messages):
+            kinds = {block.is_thinking for block in message.blocks}
+            if kinds == {True, False}:
+                bare = self.size(edited(self.raw[position], _BARE))
+                found[position] = max(0, self.tokens[position] - bare)
+        return found
+
+    @cached_property
+    def only_thinking(self) -> list[int]:
+        """Messages that are nothing but thinking."""
+        return [
+            position
+            for position, message in enumerate(self.messages)
+            if message.blocks and all(block.is_thinking for block in message.blocks)
+        ]
+
+    def spoken(self, position: int) -> list[tuple[int, str, Speech]]:
+        """Number, text and kind of each text block of a user's message."""
+        message = self.messages[position]
+        if message.role != "user":
+            return []
+        texts = ((number, block.text()) for number, block in message.numbered())
+        return [(number, text, speech(text)) for number, text in texts if text]

@@ -1,0 +1,135 @@
+"""Planning an epoch: what goes, so that a conversation has room again, and what is told of it."""
+
+from dataclasses import dataclass
+
+from context.blocks import text_block
+from context.draft import Draft
+from context.history import History
+from context.manifest import Account, Note, Request, manifest
+from context.protection import protected
+from context.speech import Speech
+from context.steps import LOSSLESS, LOSSY, Ground, Scorer, by_recency
+
+_LEAST_MANIFEST = 400
+_MOST_MANIFEST = 15_000
+_WORTH_FILLING = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How an epoch prunes. ``target`` is what it prunes to, in tokens; None: ``target_share`` of
+    what the limit leaves beside system and tools. ``manifest_share`` and ``whole_share``: parts of
+    the target for the account of the cut, and of the room for old exchanges for whole ones.
+    """
+
+    keep: int = 10
+    target: int | None = None
+    target_share: float = 0.2
+    manifest_share: float = 0.1
+    whole_share: float = 0.9
+    cold_share: float = 0.35
+    warm_share: float = 0.6
+    scorer: Scorer = by_recency
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Tokens, before the model's ratio, for all messages: ``limit`` is the most there may be,
+    ``target`` what an epoch aims at."""
+
+    limit: int
+    target: int
+
+
+def draft(history: History, room: Room, policy: Policy, *, bound: bool) -> Draft | None:
+    """The decisions that make room, or None when nothing can be taken. Where the newest exchanges
+    alone are too large, fewer of them are spared."""
+    best: Draft | None = None
+    for keep in _spared(policy.keep):
+        made = _filled(history, room, policy, keep, bound=bound)
+        if best is None or made.total < best.total:
+            best = made
+        if best.total <= (room.target + room.limit) // 2:
+            break
+    return best if best and best.changed and best.total < sum(history.tokens) else None
+
+
+def _filled(history: History, room: Room, policy: Policy, keep: int, *, bound: bool) -> Draft:
+    """How long the account of the cut gets is known when it is written: what it leaves of its
+    share goes to what is kept."""
+    made = _draft(history, room, policy, keep, bound=bound)
+    spare = room.target - made.total
+    if not made.changed or spare < _WORTH_FILLING * room.target:
+        return made
+    wider = Room(room.limit, room.target + spare)
+    fuller = _draft(history, wider, policy, keep, bound=bound)
+    return fuller if fuller.changed and fuller.total <= room.target else made
+
+
+def _spared(keep: int) -> list[int]:
+    """10, 5, 2, 1 for 10."""
+    found = [keep]
+    while found[-1] > 1:
+        found.append(found[-1] // 2)
+    return found
+
+
+def _draft(history: History, room: Room, policy: Policy, keep: int, *, bound: bool) -> Draft:
+    made = Draft(history, bound=bound)
+    ground = Ground(
+        guarded=frozenset(protected(history.exchanges, keep)),
+        newest=max(0, len(history.raw) - 2 * keep),
+        whole_share=policy.whole_share,
+        scorer=policy.scorer,
+    )
+    words = round(room.target * policy.manifest_share)
+    words = max(_LEAST_MANIFEST, min(words, _MOST_MANIFEST))
+    for steps, target in ((LOSSLESS, room.target), (LOSSY, room.target - words)):
+        for step in steps:
+            if made.total <= room.target:
+                return _told(made, words)
+            step(made, target, ground)
+    return _told(made, words)
+
+
+def _told(made: Draft, words: int) -> Draft:
+    """With the account of what was cut, where the newest of the cut was."""
+    account = _account(made)
+    place = _place(made) if account.calls or account.notes else None
+    if place is not None:
+        made.append(place, text_block(manifest(account, words)))
+    return made
+
+
+def _place(made: Draft) -> int | None:
+    """The user's last message that is left, up to the newest change."""
+    newest = max(made.changed)
+    messages = made.history.messages
+    return next(
+        (p for p in range(newest, -1, -1) if messages[p].role == "user" and not made.dropped(p)),
+        None,
+    )
+
+
+def _account(made: Draft) -> Account:
+    history = made.history
+    calls = tuple(
+        call
+        for exchange in history.exchanges
+        for call in exchange.calls
+        if made.dropped(exchange.position) or made.stubbed(call.result_position, call.result_block)
+    )
+    requests = tuple(
+        Request(position, text)
+        for position in range(len(history.raw))
+        for _, text, kind in history.spoken(position)
+        if kind is Speech.HUMAN
+    )
+    notes = tuple(
+        Note(position, block.text())
+        for position, message in enumerate(history.messages)
+        if message.role == "assistant" and made.dropped(position)
+        for block in message.blocks
+        if block.text()
+    )
+    return Account(calls=calls, requests=requests, notes=notes)

@@ -1,0 +1,156 @@
+"""What the model will see of a request: recorded decisions carried out, and new ones when due.
+
+Below pressure a request passes as it came. An *epoch* begins when the budget would be exceeded; or
+before that, when the provider's cache is cold anyway, or when a smaller prompt pays for itself over
+the calls that are to be expected.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from context.draft import Draft
+from context.economics import pays_cold, pays_warm
+from context.history import History
+from context.ledger import Cause, Epoch
+from context.lineage import Hash
+from context.models import ModelInfo
+from context.planner import Policy, Room, draft
+from context.render import applied
+from context.tokens import estimate
+from context.view import RequestView
+
+_LEAST_GAIN = 0.1
+_LEAST_ROOM = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """``limit`` in tokens; ``ratio``: the model's tokens per estimated one; ``idle``: seconds since
+    the conversation's last request, None when unknown; ``ttl``: seconds that the client's cache
+    markers hold; ``escape``: thinking that is bound to what was changed may be left to the API."""
+
+    info: ModelInfo
+    limit: int
+    ratio: float
+    idle: float | None = None
+    ttl: float = 300.0
+    escape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``messages`` are what is sent; ``tokens`` their prompt's size, ``tokens_before`` that of the
+    client's own, both as the model counts them, roughly; ``counted`` is before the ratio."""
+
+    epoch: Epoch | None
+    is_new: bool
+    messages: tuple[bytes, ...] = field(repr=False)
+    tokens_before: int
+    tokens: int
+    counted: int
+
+
+def replay(view: RequestView, epoch: Epoch | None, ratio: float) -> Outcome:
+    """The recorded decisions alone."""
+    messages = applied(view.messages, epoch)
+    before = estimate(view).total
+    counted = estimate(replace(view, messages=messages)).total if epoch else before
+    return Outcome(epoch, False, messages, round(before * ratio), round(counted * ratio), counted)
+
+
+def rewrite(
+    view: RequestView,
+    chain: Sequence[Hash],
+    recorded: Epoch | None,
+    situation: Situation,
+    policy: Policy,
+) -> Outcome:
+    """The recorded decisions, or a new epoch where one is due and possible. ``chain`` is the
+    lineage of the view's messages, ``recorded`` the deepest epoch along it."""
+    now = replay(view, recorded, situation.ratio)
+    cause = due(now, situation, policy)
+    if cause is None:
+        return now
+    epoch = plan(view, chain, now, cause, situation, policy)
+    if epoch is None:
+        return now
+    new = replay(view, epoch, situation.ratio)
+    return replace(new, is_new=True)
+
+
+def due(now: Outcome, situation: Situation, policy: Policy) -> Cause | None:
+    """Why an epoch should begin now, if it should."""
+    if now.tokens > situation.limit:
+        return Cause.PRESSURE
+    cold = situation.idle is not None and situation.idle > situation.ttl
+    if cold and now.tokens > policy.cold_share * situation.limit:
+        return Cause.COLD
+    return Cause.ECONOMY if now.tokens > policy.warm_share * situation.limit else None
+
+
+def plan(
+    view: RequestView,
+    chain: Sequence[Hash],
+    now: Outcome,
+    cause: Cause,
+    situation: Situation,
+    policy: Policy,
+) -> Epoch | None:
+    """A new epoch; None where it would not gain enough to be worth a rewrite."""
+    sizes = estimate(view)
+    fixed = sizes.system + sizes.tools
+    room = _room(fixed, situation, policy)
+    aim = round((room.target + fixed) * situation.ratio)
+    if not _pays(cause, view, now.tokens, aim, situation):
+        return None
+    bound = situation.info.preserved_thinking and not situation.escape
+    made = draft(History(view.messages, situation.info.image_tokens), room, policy, bound=bound)
+    if made is None:
+        return None
+    after = round((made.total + fixed) * situation.ratio)
+    gain = now.tokens - after
+    if gain < _LEAST_GAIN * situation.limit:
+        return None
+    if not _pays(cause, view, now.tokens, after, situation):
+        return None
+    return _epoch(chain, now, cause, made, after, situation)
+
+
+def _pays(cause: Cause, view: RequestView, before: int, after: int, situation: Situation) -> bool:
+    """Whether an epoch that need not be is cheaper than none. As many calls are expected to come
+    as there were: nothing better is known of how long a conversation lasts."""
+    if cause is Cause.PRESSURE:
+        return True
+    if cause is Cause.COLD:
+        return pays_cold(before, after)
+    return pays_warm(before, after, len(view.messages) // 2, situation.ttl)
+
+
+def _epoch(
+    chain: Sequence[Hash],
+    now: Outcome,
+    cause: Cause,
+    made: Draft,
+    after: int,
+    situation: Situation,
+) -> Epoch:
+    return Epoch(
+        chain=chain[-1],
+        depth=len(chain),
+        cause=cause,
+        number=now.epoch.number + 1 if now.epoch else 1,
+        tokens_before=now.tokens,
+        tokens_after=after,
+        escape=situation.escape and situation.info.preserved_thinking,
+        decisions=made.decisions(),
+    )
+
+
+def _room(fixed: int, situation: Situation, policy: Policy) -> Room:
+    limit = round(situation.limit / situation.ratio) - fixed
+    if policy.target is None:
+        target = round(limit * policy.target_share)
+    else:
+        target = round(policy.target / situation.ratio) - fixed
+    target = max(_LEAST_ROOM, min(target, limit))
+    return Room(max(limit, target), target)
