@@ -10,6 +10,9 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from activities.request_view import request_headers
+from providers.exchange import Exchanges
+from providers.treatment import Treatment, treatment
 from tests.agent import CAP, CONTEXT, SETTINGS, Agent, Step, post
 from tests.asking import ID, client_of, ended, eventually, is_error, message, state_of
 from tests.running import Parts, RunningProxy, running_proxy
@@ -178,6 +181,17 @@ async def test_headers_for_us_stay_here(running: RunningProxy, upstream: Simulat
     assert len(upstream.log) == 2
     names = [name for call in (upstream.log[0], upstream.log[1]) for name, _ in call.headers]
     assert not [name for name in names if name.lower().startswith(b"x-palimpsest")]
+
+
+async def test_what_the_headers_ask_for_holds_in_every_process(
+    running: RunningProxy, upstream: Simulator
+) -> None:
+    """Also in one that the request did not come to."""
+    step = await Agent(upstream).step(running.url, context="off", context_cap="7000")
+    request_id = step.answer.headers[ID]
+    headers = await request_headers(request_id, Exchanges(), running.proxy.requests)
+    assert treatment(headers, Treatment("on", None)) == Treatment("off", 7_000)
+    assert b"sk-ant-test" not in [value for _, value in headers]
 
 
 async def test_where_nothing_can_be_pruned_the_providers_own_error_is_the_answer(

@@ -1,18 +1,22 @@
-"""``python -m tests.histories``: run one request of each ending and keep its history here.
+"""``python -m tests.histories``: run one request of each ending and keep its history here; or of
+those that are named.
 
 Run it when the workflow was changed on purpose, together with what keeps older runs replaying.
 """
 
 import asyncio
+import sys
 import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from stack.postgres import EmbeddedPostgres
 from stack.temporal_dev import TemporalDev
+from tests.agent import SETTINGS, Agent
 from tests.asking import ID, client_of, eventually, message, newest
 from tests.canned import Canned, always
 from tests.locking import locked
@@ -58,6 +62,12 @@ class Recorder:
                 await self._simulator.log.until(lambda log: len(log) > before)
             return (await asking).headers[ID]
 
+    async def rewritten(self) -> str:
+        agent = Agent(self._simulator)
+        async with self._proxy(**SETTINGS) as running:
+            step = await agent.until_epoch(running.url)
+        return step.answer.headers[ID]
+
     async def abandoned(self) -> str:
         async with self._proxy(client_gone_grace=0) as running:
             return await self._read_some(running, lambda _: _nothing())
@@ -75,9 +85,7 @@ class Recorder:
             return await self._post(running, body)
 
     @asynccontextmanager
-    async def _proxy(
-        self, url: str | None = None, **changes: float
-    ) -> AsyncGenerator[RunningProxy]:
+    async def _proxy(self, url: str | None = None, **changes: Any) -> AsyncGenerator[RunningProxy]:
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         async with running_proxy(
             self._parts, folder, url or self._simulator.url, **changes
@@ -111,8 +119,8 @@ async def _nothing() -> None:
     """The client just leaves."""
 
 
-async def record(folder: Path) -> None:
-    """Write every history to ``folder``."""
+async def record(folder: Path, endings: Sequence[str]) -> None:
+    """Write these histories to ``folder``."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         async with (
@@ -123,7 +131,7 @@ async def record(folder: Path) -> None:
             parts = Parts(temporal.address, postgres.url)
             recorder = Recorder(parts, simulator, scratch)
             engine = await Client.connect(temporal.address)
-            for ending in ENDINGS:
+            for ending in endings:
                 request_id = await getattr(recorder, ending)()
                 history = await engine.get_workflow_handle(request_id).fetch_history()
                 (folder / f"{ending}.json").write_text(history.to_json() + "\n")
@@ -137,9 +145,10 @@ ENDINGS = (
     "upstream_error",
     "unreachable",
     "degraded",
+    "rewritten",
     "abandoned",
     "cancelled",
 )
 
 if __name__ == "__main__":
-    asyncio.run(record(HERE))
+    asyncio.run(record(HERE, sys.argv[1:] or ENDINGS))

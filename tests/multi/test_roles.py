@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from errors import StartupFailed
+from tests.agent import SETTINGS, Agent
 from tests.asking import ID, ended, events_of, eventually
 from tests.multi.clients import SESSION, body
 from tests.multi.roles import Roles
@@ -51,6 +52,17 @@ async def test_a_worker_carries_what_came_to_an_edge(roles: Roles, upstream: Sim
             await worker.exchanges.none_left()
             await edge.proxy.exchanges.none_left()
     assert answer.content == bytes(upstream.log.messages[0].answer)
+
+
+async def test_a_worker_sends_what_was_decided_elsewhere(roles: Roles, upstream: Simulator) -> None:
+    """It holds no rendering, and makes it from the ledger."""
+    agent = Agent(upstream)
+    async with roles.edge(**SETTINGS) as edge, roles.worker(**SETTINGS):
+        began = await agent.until_epoch(edge.url)
+        after = await agent.step(edge.url)
+    assert (began.epoch, after.epoch) == (1, 1)
+    assert len(after.forwarded) < len(after.sent)
+    assert not [call for call in upstream.log.messages if call.facts["dropped"]]
 
 
 async def test_a_request_waits_for_a_worker(roles: Roles) -> None:
