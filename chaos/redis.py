@@ -2,11 +2,11 @@
 
 import asyncio
 import shutil
-import signal
 from importlib.util import find_spec
 from pathlib import Path
 
 from errors import RedisUnavailable, StartupFailed
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.process import Child
 from store.streams import Streams
@@ -14,19 +14,14 @@ from store.streams import Streams
 _START_TIMEOUT = 10.0
 
 
-class Redis:
+class Redis(OneChild):
     """A server on a socket in ``data_dir``."""
 
     def __init__(self, data_dir: Path) -> None:
+        super().__init__(patience=5)
         self.ports: dict[str, int] = {}
         self.url = f"unix://{data_dir / 'redis.sock'}"
         self._data_dir = data_dir
-        self._child: Child | None = None
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         """Raises StartupFailed where there is no Redis."""
@@ -50,10 +45,6 @@ class Redis:
             raise StartupFailed(f"Redis does not answer: {self.child.last_words()}") from error
         finally:
             await streams.close()
-
-    async def stop(self) -> None:
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, 5)
 
 
 def program() -> str:

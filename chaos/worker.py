@@ -1,7 +1,6 @@
 """An egress worker as a part: `python -m worker`, its output in a file."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from chaos.edge import SETTINGS
 from chaos.weather import ROOT
 from errors import StartupFailed
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.process import Child, tail
 
@@ -17,21 +17,16 @@ _START_TIMEOUT = 60.0
 _STOP_PATIENCE = 12.0
 
 
-class Worker:
+class Worker(OneChild):
     """Ready when it says that it works."""
 
     def __init__(self, name: str, data_dir: Path, env: Mapping[str, str]) -> None:
+        super().__init__(_STOP_PATIENCE)
         self.ports: dict[str, int] = {}
         self.log = data_dir / "logs" / f"{name}.log"
         own = {"PALIMPSEST_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
         self._env = {**SETTINGS, **env, **own, **tag(data_dir, name)}
         self._said = 0
-        self._child: Child | None = None
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         self._said = self._words()
@@ -46,10 +41,6 @@ class Worker:
             if asyncio.get_running_loop().time() > deadline:
                 raise StartupFailed("the worker is not ready")
             await asyncio.sleep(0.05)
-
-    async def stop(self) -> None:
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, _STOP_PATIENCE)
 
     def _words(self) -> int:
         return tail(self.log, size=1 << 30).count('"event": "working"')

@@ -1,7 +1,6 @@
 """The edge as a child: ``palimpsest serve`` with the addresses of the stack it stands on."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from errors import StartupFailed
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.process import Child
 
@@ -26,7 +26,7 @@ class EdgeEnded(StartupFailed):
         self.code = code
 
 
-class Edge:
+class Edge(OneChild):
     """Ready is a 200 on ``/readyz``; SIGTERM drains it; its output goes to our terminal."""
 
     def __init__(
@@ -39,6 +39,7 @@ class Edge:
         command: Sequence[str] = COMMAND,
         drain: float = 30.0,
     ) -> None:
+        super().__init__(patience=drain + 5)
         self.url = f"http://{_reachable(host)}:{port}"
         self._command = command
         self._env = {
@@ -48,14 +49,7 @@ class Edge:
             "PALIMPSEST_PORT": str(port),
             **tag(data_dir, "edge"),
         }
-        self._patience = drain + 5
-        self._child: Child | None = None
         self.ports: dict[str, int] = {}
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         self._child = await Child.spawn(self._command, env=self._env)
@@ -71,11 +65,6 @@ class Edge:
                 if loop.time() > deadline:
                     raise StartupFailed(f"the proxy is not ready: {lacking}")
                 await asyncio.sleep(0.05)
-
-    async def stop(self, patience: float | None = None) -> None:
-        if self._child is not None:
-            wait = self._patience if patience is None else patience
-            await self._child.stop(signal.SIGTERM, wait)
 
     async def _lacking(self, client: httpx.AsyncClient) -> str | None:
         """None when ready, else what it says is missing."""

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from errors import StartupFailed
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.process import Child, Mark, tail
 from stack.unprivileged import Runner, runner_for
@@ -66,16 +67,19 @@ SETTINGS = {
 """For many small commits on two cores: durable as by default, few helper processes, little log."""
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(OneChild):
     """One cluster and, between ``launch`` and ``stop``, its server."""
 
+    STOP = signal.SIGINT
+    """Fast shutdown: open transactions are rolled back, committed ones are checkpointed."""
+
     def __init__(self, data_dir: Path) -> None:
+        super().__init__(patience=20.0)
         self.data_dir = data_dir.resolve()
         self.directory = self.data_dir / "postgres"
         self.log = self.data_dir / "logs" / "postgres.log"
         self.socket_dir = _socket_dir(self.directory)
         self.ports: dict[str, int] = {}
-        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -84,11 +88,6 @@ class EmbeddedPostgres:
 
     def url_of(self, database: str) -> str:
         return f"postgresql+asyncpg://{ROLE}@/{database}?host={quote(str(self.socket_dir))}"
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         """Create the cluster if there is none, start the server. Raises StartupFailed."""
@@ -124,10 +123,8 @@ class EmbeddedPostgres:
             await asyncio.sleep(0.02)
         await self.ensure_database(DATABASE)
 
-    async def stop(self, patience: float = 20.0) -> None:
-        """Fast shutdown: open transactions are rolled back, committed ones are checkpointed."""
-        if self._child is not None:
-            await self._child.stop(signal.SIGINT, patience)
+    async def stop(self) -> None:
+        await super().stop()
         if self.socket_dir != self.directory:
             with suppress(OSError):
                 self.socket_dir.rmdir()

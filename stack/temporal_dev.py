@@ -1,6 +1,5 @@
 """The embedded Temporal: the CLI's dev server, UI included, with a database file of ours."""
 
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Self
 import msgspec
 
 from stack import ports
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.process import Child
@@ -31,7 +31,7 @@ PRAGMAS = {
 A killed process loses nothing; a power cut may lose the last moments, never the file."""
 
 
-class TemporalDev:
+class TemporalDev(OneChild):
     """One dev server; ``ports`` (``PORTS``) stay the same over a restart."""
 
     def __init__(
@@ -43,6 +43,7 @@ class TemporalDev:
         cache: Path | None = None,
         report: Say = silent,
     ) -> None:
+        super().__init__(patience=10.0)
         self.data_dir = data_dir.resolve()
         self.directory = self.data_dir / "temporal"
         self.log = self.data_dir / "logs" / "temporal.log"
@@ -50,7 +51,6 @@ class TemporalDev:
         self.ports = ports.choose({name: (wanted or {}).get(name) for name in PORTS})
         self._cache = cache
         self._report = report
-        self._child: Child | None = None
 
     @property
     def address(self) -> str:
@@ -59,11 +59,6 @@ class TemporalDev:
     @property
     def ui_url(self) -> str:
         return f"http://{LOOPBACK}:{self.ports['ui']}"
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         """Get the program if need be and start the server. Raises StartupFailed."""
@@ -77,10 +72,6 @@ class TemporalDev:
     async def ready(self) -> None:
         """Return once a query succeeded. Raises StartupFailed, with the server's last words."""
         await until_ready(self.address, self.namespace, lambda: self.child)
-
-    async def stop(self, patience: float = 10.0) -> None:
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, patience)
 
     @classmethod
     @asynccontextmanager

@@ -4,7 +4,6 @@ Its visibility store is a SQLite file: the schema for Postgres needs the extensi
 which the wheel does not carry. What a request waits for is in Postgres all the same.
 """
 
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ import msgspec
 
 from errors import StartupFailed
 from stack import ports
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.postgres import ROLE, EmbeddedPostgres
@@ -54,7 +54,7 @@ VISIBILITY_ATTRIBUTES = {
 }
 
 
-class TemporalServer:
+class TemporalServer(OneChild):
     """One server; ``ports`` (``PORTS``) stay the same over a restart. It has no UI of its own."""
 
     def __init__(
@@ -68,6 +68,7 @@ class TemporalServer:
         cache: Path | None = None,
         report: Say = silent,
     ) -> None:
+        super().__init__(patience=15.0)
         self.data_dir = data_dir.resolve()
         self.directory = self.data_dir / "temporal-server"
         self.log = self.data_dir / "logs" / "temporal.log"
@@ -77,16 +78,10 @@ class TemporalServer:
         self.ports = ports.choose({name: (wanted or {}).get(name) for name in PORTS})
         self._cache = cache
         self._report = report
-        self._child: Child | None = None
 
     @property
     def address(self) -> str:
         return f"{LOOPBACK}:{self.ports['grpc']}"
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         """Bring the schema up to date and start the server. Raises StartupFailed."""
@@ -107,10 +102,6 @@ class TemporalServer:
     async def ready(self) -> None:
         """Register the namespace and query it. Raises StartupFailed, with the last words."""
         await until_ready(self.address, self.namespace, lambda: self.child, register=self.retention)
-
-    async def stop(self, patience: float = 15.0) -> None:
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, patience)
 
     @classmethod
     @asynccontextmanager

@@ -1,7 +1,6 @@
 """The web UI for the real server; the dev server brings its own."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 import httpx
@@ -9,6 +8,7 @@ import msgspec
 
 from errors import StartupFailed
 from stack import ports
+from stack.one_child import OneChild
 from stack.orphans import tag
 from stack.ports import LOOPBACK
 from stack.process import Child
@@ -18,7 +18,7 @@ from stack.temporal_binary import temporal_ui
 START_TIMEOUT = 20.0
 
 
-class TemporalUi:
+class TemporalUi(OneChild):
     """One UI server on one loopback port, for the Temporal server at ``address``."""
 
     def __init__(
@@ -31,6 +31,7 @@ class TemporalUi:
         cache: Path | None = None,
         report: Say = silent,
     ) -> None:
+        super().__init__(patience=5.0)
         self.data_dir = data_dir.resolve()
         self.directory = self.data_dir / "temporal-ui"
         self.log = self.data_dir / "logs" / "temporal-ui.log"
@@ -39,16 +40,10 @@ class TemporalUi:
         self.ports = ports.choose({"ui": (wanted or {}).get("ui")})
         self._cache = cache
         self._report = report
-        self._child: Child | None = None
 
     @property
     def ui_url(self) -> str:
         return f"http://{LOOPBACK}:{self.ports['ui']}"
-
-    @property
-    def child(self) -> Child:
-        assert self._child is not None, "not started"
-        return self._child
 
     async def launch(self) -> None:
         """Get the program if need be and start the server. Raises StartupFailed."""
@@ -70,10 +65,6 @@ class TemporalUi:
             log=self.log,
             cwd=self.directory,
         )
-
-    async def stop(self, patience: float = 5.0) -> None:
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, patience)
 
     async def ready(self) -> None:
         """Return once its front page was served. Raises StartupFailed."""

