@@ -1,5 +1,6 @@
 """What became of a request: its state for everybody here, its content for the token's holder."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from api.proxy import proxy_of
 from api.shown import plain, shown_context
+from context.ledger import Epoch
+from context.view import parse
+from errors import Expired
+from providers.rendered import Rendered, render
 from store.database import Row
 
 router = APIRouter(prefix="/v1/requests/{request_id}")
@@ -30,6 +35,21 @@ async def body(request: Request, request_id: str) -> Response:
     return Response(await proxy.requests.body(request_id), media_type="application/json")
 
 
+@router.get("/sent")
+async def sent(request: Request, request_id: str) -> Response:
+    """The body as it went to the provider, from the ledger. Needs the local token."""
+    proxy = proxy_of(request)
+    proxy.admission.check_token(request)
+    row = await proxy.requests.row(request_id)
+    content = await proxy.requests.body(request_id)
+    if row["applied_epoch"] is not None:
+        epoch = await proxy.ledger.get(row["applied_epoch"], "on")
+        if epoch is None:
+            raise Expired(f"what {request_id} was sent by was kept no longer")
+        content = (await asyncio.to_thread(_rendered, content, epoch)).body
+    return Response(content, media_type="application/json")
+
+
 @router.get("/response")
 async def answer(request: Request, request_id: str) -> Response:
     """The answer's bytes as the provider sent them. Needs the local token."""
@@ -39,6 +59,10 @@ async def answer(request: Request, request_id: str) -> Response:
     recorded = {name.lower(): value for name, value in row["response_headers"] or ()}
     kept = ("content-type", "content-encoding")
     return Response(content, headers={name: recorded[name] for name in kept if name in recorded})
+
+
+def _rendered(body: bytes, epoch: Epoch) -> Rendered:
+    return render(parse(body), epoch)
 
 
 def _summary(row: Row, attempts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def test_content_comes_back_byte_for_byte(
         assert response.headers.get(name) == got.headers.get(name)
 
 
-@pytest.mark.parametrize("kind", ["request", "response"])
+@pytest.mark.parametrize("kind", ["request", "sent", "response"])
 @pytest.mark.parametrize("token", [None, "Bearer", "Bearer wrong", "Bearer ünï"])
 async def test_content_needs_the_token(
     running: RunningProxy, client: httpx.AsyncClient, kind: str, token: str | None

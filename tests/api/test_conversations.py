@@ -93,6 +93,18 @@ async def test_the_diff_shows_what_was_sent_beside_what_was_seen(
     assert named.json()["turn"] == 1
 
 
+async def test_what_was_sent_is_rendered_again(
+    running: RunningProxy, client: httpx.AsyncClient, upstream: Simulator
+) -> None:
+    """Byte for byte, from the ledger."""
+    agent, _ = await talked(running, upstream)
+    for step in agent.steps:
+        got = await client.get(f"/v1/requests/{step.answer.headers[ID]}/sent")
+        assert (got.status_code, got.content) == (200, step.forwarded)
+        came = await client.get(f"/v1/requests/{step.answer.headers[ID]}/request")
+        assert came.content == step.sent
+
+
 async def test_every_cut_message_is_there(
     running: RunningProxy, client: httpx.AsyncClient, upstream: Simulator
 ) -> None:

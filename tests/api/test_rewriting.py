@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from activities.request_view import request_headers
+from context.thinking import BINDING_BETA
 from providers.exchange import Exchanges
 from providers.treatment import Treatment, treatment
 from tests.agent import CAP, CONTEXT, SETTINGS, Agent, Step, post
@@ -19,6 +20,9 @@ from tests.running import Parts, RunningProxy, running_proxy
 from tests.upstream import Simulator
 
 COUNT = text("SELECT count(*) AS n FROM epochs WHERE conversation_id = :id")
+HOUR_AGO = text("""
+UPDATE conversations SET updated_at = now() - interval '61 minutes' WHERE id = :id
+""")
 MODELS = ("claude-opus-5-5", "claude-sonnet-4-5")
 
 
@@ -237,6 +241,39 @@ async def test_the_ratio_is_that_of_what_was_sent(
     assert state["tokens"]["counted"] < used < state["tokens"]["counted"] * 1.5
     assert abs(state["context"]["tokens"]["sent"] - used) < 0.1 * used
     assert state["context"]["tokens"]["original"] > 1.5 * used
+
+
+async def test_a_cold_cache_is_the_time_for_an_epoch(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    """Not at once; an hour after the last answer, when all would be written anew anyway."""
+    agent = Agent(upstream)
+    async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
+        await agent.until_bytes(running.url, 30_000, context="off")
+        state = await ended(running, agent.steps[-1].answer.headers[ID])
+        await running.proxy.database.run(HOUR_AGO, {"id": state["conversation"]})
+        assert (await agent.step(running.url)).epoch == 1
+        async with client_of(running) as client:
+            shown = (await client.get(f"/v1/conversations/{state['conversation']}")).json()
+    assert [epoch["cause"] for epoch in shown["epochs"]] == ["cold"]
+
+
+async def test_bound_thinking_may_be_left_to_the_api(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    """It is sent where it stands, and the API says that it dropped it."""
+    agent = Agent(upstream)
+    settings = {**SETTINGS, "thinking_escape": True}
+    async with running_proxy(parts, tmp_path, upstream.url, **settings) as running:
+        await agent.until_epoch(running.url)
+        await agent.step(running.url)
+        metrics = running.proxy.metrics.render().decode()
+    asking = [call for call in upstream.log.messages if call.header("anthropic-beta")]
+    assert [call.header("anthropic-beta") for call in asking] == [BINDING_BETA] * 2
+    dropped = sum(len(call.facts["dropped"]) for call in asking)
+    assert dropped > 0
+    line = 'palimpsest_thinking_blocks_dropped_total{reason="prefix_binding_mismatch"}'
+    assert f"{line} {dropped}.0" in metrics
 
 
 async def count(running: RunningProxy, body: bytes, headers: dict[str, str]) -> httpx.Response:
