@@ -197,7 +197,11 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
 def _context_rules(settings: Settings) -> ContextRules:
     return ContextRules(
         Treatment(settings.context, capped(settings.context_cap)),
-        Policy(keep=settings.context_keep, target=settings.context_target),
+        Policy(
+            keep=settings.context_keep,
+            target=settings.context_target,
+            thrift=settings.context_thrift,
+        ),
         settings.context_window,
         settings.thinking_escape,
     )

@@ -20,15 +20,18 @@ class Policy:
     """How an epoch prunes. ``target`` is what it prunes to, in tokens; None: ``target_share`` of
     what the limit leaves beside system and tools. ``manifest_share`` and ``whole_share``: parts of
     the target for the account of the cut, and of the room for old exchanges for whole ones.
+    ``thrift``: also before the limit where that is cheaper, but not below ``cold_share`` of it with
+    a cold cache, and ``warm_share`` with a warm one. Shares: docs/adr/0021.
     """
 
     keep: int = 10
     target: int | None = None
-    target_share: float = 0.2
-    manifest_share: float = 0.1
+    target_share: float = 0.17
+    manifest_share: float = 0.15
     whole_share: float = 0.9
-    cold_share: float = 0.35
-    warm_share: float = 0.6
+    thrift: bool = True
+    cold_share: float = 0.25
+    warm_share: float = 0.5
     scorer: Scorer = by_recency
 
 

@@ -82,6 +82,8 @@ def due(now: Outcome, situation: Situation, policy: Policy) -> Cause | None:
     """Why an epoch should begin now, if it should."""
     if now.tokens > situation.limit:
         return Cause.PRESSURE
+    if not policy.thrift:
+        return None
     cold = situation.idle is not None and situation.idle > situation.ttl
     if cold and now.tokens > policy.cold_share * situation.limit:
         return Cause.COLD

@@ -117,6 +117,7 @@ def test_a_warm_cache_is_given_up_when_the_calls_to_come_pay_for_it() -> None:
     thrifty = replace(POLICY, warm_share=0.5)
     early = outcome(loop(40), 100_000, policy=thrifty)
     assert began(early).cause is Cause.ECONOMY
+    assert not outcome(loop(40), 100_000, policy=replace(thrifty, thrift=False)).is_new
     few = [user("go"), *exchange(1, "word " * 60_000), *loop(3, words=200)[1:]]
     assert outcome(few, 100_000).tokens > 50_000
     assert not outcome(few, 100_000, policy=thrifty).is_new
