@@ -57,7 +57,8 @@ class Database:
             raise
         except asyncpg.PostgresError as error:
             raise DatabaseUnavailable(_explain(error)) from error
-        except (asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            # The second is how a connection ends at times whose server is killed in mid-query.
             raise DatabaseUnavailable(f"the database cannot be reached: {error}") from error
         return [dict(row) for row in rows]
 
