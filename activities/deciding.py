@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from context.budget import Budget, budget
 from context.ledger import Epoch
+from context.lru import Memo
 from context.markers import cache_ttl
 from context.models import lookup
 from context.planner import Policy
@@ -26,6 +27,10 @@ from workflows.contracts import RewriteContextInput
 _THREADS = 2
 INLINE_BYTES = 4 * 1024
 """What is counted on the event loop: a few milliseconds of work."""
+_SECOND_CHANCE = 12
+"""So many times the deadline has a conversation whose last plan came too late, since without a new
+epoch it would come to the end of its window."""
+_REMEMBERED = 256
 _LONG_CONTEXT = "context-1m"
 T = TypeVar("T")
 
@@ -61,6 +66,7 @@ class Decider:
         self._ledger = ledger
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
+        self._late: Memo[str, bool] = Memo(_REMEMBERED)
 
     async def decide(
         self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
@@ -116,15 +122,17 @@ class Decider:
         asked: RewriteContextInput,
     ) -> Outcome | None:
         """The outcome with a new epoch if one is due, recorded; None when it came too late."""
+        conversation = (asked.known.conversation_id if asked.known else None) or ""
+        chance = _SECOND_CHANCE if self._late.get(conversation) else 1
         outcome = await self._in_time(
             view,
-            asked.plan_deadline,
+            asked.plan_deadline * chance,
             lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
         )
+        self._late.put(conversation, outcome is None)
         if outcome is None or not outcome.is_new or outcome.epoch is None:
             return outcome
-        conversation = asked.known.conversation_id if asked.known else None
-        epoch = await self._ledger.record(outcome.epoch, kind, conversation or "", asked.request_id)
+        epoch = await self._ledger.record(outcome.epoch, kind, conversation, asked.request_id)
         if epoch != outcome.epoch:
             # Another request of this history was first.
             return await asyncio.to_thread(replay, view, epoch, now.ratio)

@@ -1,13 +1,17 @@
 """Processes die and databases hang around a rewrite; what was decided is what is sent."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from activities.deciding import ContextRules, Decider
+from context.exchanges import Exchange
 from context.planner import Policy
+from context.steps import by_recency
 from context.view import parse
 from metrics import Metrics
 from providers.treatment import Treatment
@@ -143,6 +147,31 @@ async def test_without_the_first_phase_nothing_new_is_decided(
     assert past.applied.number == 1
     assert decided.epoch
     assert decided.epoch.number == 2
+
+
+async def test_a_conversation_whose_plan_was_late_gets_more_time(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    """Else one that is slow to plan would grow to the end of its window."""
+
+    def slow(found: Sequence[Exchange]) -> Sequence[float]:
+        threading.Event().wait(1)
+        return by_recency(found)
+
+    agent = Agent(upstream)
+    rules = ContextRules(Treatment("on", 12_000), Policy(keep=2, scorer=slow))
+    async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
+        await agent.until_bytes(running.url, 40_000, context="off")
+        decider = Decider(rules, running.proxy.ledger, Metrics(lambda: 0))
+        view = parse(agent.body())
+        known = QueryIntelligenceResult("conv", 1, None, None, 0)
+        past = await running.proxy.past.of(view, known)
+        rewrite = RewriteContextInput("req", None, 0.5, known)
+        late = await decider.decide(view, (), rewrite, past)
+        again = await decider.decide(view, (), rewrite, past)
+    assert (late.sent, late.epoch) == (None, None)
+    assert again.sent
+    assert again.epoch
 
 
 async def test_a_count_goes_on_without_the_ledger(
