@@ -1,16 +1,20 @@
 """What do we know of this request's conversation?"""
 
 import time
+from dataclasses import replace
 
 from temporalio import activity
 
 from activities.failures import failure
-from activities.request_view import request_view
+from activities.request_view import request_headers, request_view
+from context.compaction import is_compacted
 from context.lineage import chain, root
+from context.view import RequestView
 from errors import PalimpsestError
 from providers.exchange import Exchanges
+from providers.session import session_of
 from providers.settlement import TENANT
-from store.conversations import ConversationStore
+from store.conversations import ConversationStore, Place
 from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
@@ -37,6 +41,8 @@ class QueryIntelligence:
             view = await request_view(query.request_id, self._exchanges, self._requests)
             hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
             place = await self._conversations.place(hashes)
+            if place.conversation_id is None:
+                place = await self._compacted(query.request_id, view, place)
         except PalimpsestError as error:
             raise failure(error) from error
         return QueryIntelligenceResult(
@@ -49,6 +55,18 @@ class QueryIntelligence:
             epoch=place.applied.hex() if place.applied else None,
             observed=place.observed.hex() if place.observed else None,
         )
+
+    async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
+        """After the client's own compaction the history is another one, but not the conversation:
+        it goes on as a new branch, of which nothing was sent yet."""
+        if not is_compacted(view.messages):
+            return place
+        headers = await request_headers(request_id, self._exchanges, self._requests)
+        session = session_of(TENANT, view, headers)
+        if session is None:
+            return place
+        known = await self._conversations.of_session(session)
+        return replace(known, applied=place.applied, observed=place.observed)
 
 
 def _new_id(request_id: str) -> str:

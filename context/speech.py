@@ -74,7 +74,10 @@ def is_human_request(view: RequestView, *, agent: bool) -> bool:
     if agent or view.tools in (None, b"[]"):
         return False
     start, end = view.spans.get("output_config", (0, 0))
-    config: Any = msgspec.json.decode(view.body[start:end] or b"null")
+    try:
+        config: Any = msgspec.json.decode(view.body[start:end] or b"null")
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return True
     return not (isinstance(config, dict) and cast("dict[str, Any]", config).get("format"))
 
 

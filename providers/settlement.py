@@ -6,6 +6,7 @@ from context.usage import AnswerReader
 from providers.answer import AnswerHead
 from providers.exchange import Exchange
 from providers.headers import recordable
+from providers.session import session_of
 from store.database import Row
 from store.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
@@ -60,6 +61,7 @@ def settlement(
         chain=bytes.fromhex(known.chain) if known.chain else None,
         depth=len(exchange.view.messages),
         journalled=journalled,
+        session=session_of(TENANT, exchange.view, exchange.headers),
     )
 
 

@@ -55,6 +55,11 @@ class ConversationStore:
             newest["begun_observed"] or older.observed,
         )
 
+    async def of_session(self, session: bytes) -> Place:
+        """The place of the newest answer of a client's session."""
+        rows = await self._database.run(_OF_SESSION, {"session": session})
+        return Place(**rows[0]) if rows else Place()
+
     async def row(self, conversation: str) -> Row | None:
         """None also for one whose first answer is still to come."""
         rows = await self._database.run(_ROW, {"id": conversation})
@@ -97,6 +102,13 @@ SELECT head.*,
        (SELECT chain FROM begun WHERE mode = 'observe' ORDER BY depth DESC LIMIT 1)
            AS begun_observed
 FROM (VALUES (1)) AS one LEFT JOIN head ON true
+""")
+_OF_SESSION = text("""
+SELECT h.conversation_id, h.turn, c.token_ratio,
+       CAST(EXTRACT(epoch FROM now() - c.updated_at) AS float) AS idle
+FROM heads h JOIN conversations c ON c.id = h.conversation_id
+WHERE h.session = :session
+ORDER BY h.created_at DESC LIMIT 1
 """)
 _ROW = text("SELECT * FROM conversations WHERE id = :id")
 _TURNS = text("""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
-_SESSION = b"x-claude-code-session-id"
-_AGENT = b"x-claude-code-agent-id"
+SESSION = b"x-claude-code-session-id"
+AGENT = b"x-claude-code-agent-id"
 _KEY = b"idempotency-key"
 _NAMED = b"x-palimpsest-request-id"
 _RETRY_COUNT = b"x-stainless-retry-count"
@@ -32,11 +32,11 @@ def identify(target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes)
     values = {name.lower(): value for name, value in headers}
     credential = b"\0".join(values.get(name, b"") for name in _CREDENTIALS)
     identity = _hash(b"request", target, credential, body)
-    key, session = values.get(_KEY), values.get(_SESSION)
+    key, session = values.get(_KEY), values.get(SESSION)
     if key:
         fingerprint = _hash(b"key", credential, key)
     else:
-        fingerprint = _hash(b"claim", identity, session or b"", values.get(_AGENT, b""))
+        fingerprint = _hash(b"claim", identity, session or b"", values.get(AGENT, b""))
     named = values.get(_NAMED)
     return Identity(
         identity=identity,

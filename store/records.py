@@ -49,7 +49,8 @@ class AttemptEnd:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of a request: its last attempt, its answer and what it cost. Times in ms."""
+    """The end of a request: its last attempt, its answer and what it cost. Times in ms.
+    ``session``: hash of the client's session, if the request is of its main line."""
 
     request_id: str
     tenant: str
@@ -68,6 +69,7 @@ class Settlement:
     chain: bytes | None
     depth: int
     journalled: bool = False
+    session: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,4 +244,5 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "turn": end.turn,
         "chain": end.chain,
         "depth": end.depth,
+        "session": end.session,
     }

@@ -130,12 +130,13 @@ WITH ended AS (
     ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 ), head AS (
     INSERT INTO heads (chain, conversation_id, request_id, turn, depth, applied_epoch,
-                       observed_epoch)
+                       observed_epoch, session)
     SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int),
-           applied_epoch, observed_epoch
+           applied_epoch, observed_epoch, CAST(:session AS bytea)
     FROM ended WHERE CAST(:chain AS bytea) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (chain) DO UPDATE SET request_id = excluded.request_id,
-        applied_epoch = excluded.applied_epoch, observed_epoch = excluded.observed_epoch
+        applied_epoch = excluded.applied_epoch, observed_epoch = excluded.observed_epoch,
+        session = COALESCE(excluded.session, heads.session)
 ), conversation AS (
     INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
     SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),

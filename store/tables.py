@@ -73,8 +73,10 @@ heads = Table(
     Column("depth", Integer, nullable=False),
     Column("applied_epoch", LargeBinary, comment="of what was sent; null: as it came"),
     Column("observed_epoch", LargeBinary, comment="of what would have been sent"),
+    Column("session", LargeBinary, comment="hash of the client's session; null: a side line"),
     _now("created_at"),
     Index(None, "conversation_id"),
+    Index(None, "session", "created_at"),
 )
 
 epochs = Table(

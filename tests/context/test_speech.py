@@ -85,12 +85,13 @@ TOOLS = [{"name": "Read", "input_schema": {"type": "object"}}]
         ({"tools": TOOLS}, False, True),
         ({"tools": TOOLS, "output_config": {"effort": "high"}}, False, True),
         ({"tools": TOOLS, "output_config": None}, False, True),
+        ({"tools": TOOLS, "output_config": msgspec.Raw(b'{"format":1e999}')}, False, True),
         ({"tools": TOOLS}, True, False),
         ({"tools": []}, False, False),
         ({}, False, False),
         ({"tools": TOOLS, "output_config": {"format": {"type": "json_schema"}}}, False, False),
     ],
-    ids=["main", "effort", "null", "sub-agent", "no tools", "bare", "title"],
+    ids=["main", "effort", "null", "unreadable", "sub-agent", "no tools", "bare", "title"],
 )
 def test_side_calls_and_sub_agents_are_no_human_requests(
     fields: dict[str, object], agent: bool, human: bool

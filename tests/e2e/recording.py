@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from context.compaction import is_compacted
 from context.lineage import chain, root
 from context.view import parse
 from providers.settlement import TENANT
@@ -38,6 +39,11 @@ class Turn:
     def thoughts(self) -> int:
         """How many thinking blocks it carries."""
         return self.path.read_bytes().count(b'"type":"thinking"')
+
+    @property
+    def compacted(self) -> bool:
+        """Whether it begins with the client's summary of what was before."""
+        return is_compacted(parse(self.path.read_bytes()).messages)
 
     def extends(self, earlier: "Turn") -> bool:
         """Whether it begins with all that the earlier one said."""
