@@ -23,8 +23,8 @@ class Deadlines:
     """How long each phase may take, in seconds."""
 
     query: float = 2.0
-    rewrite: float = 10.0
-    plan: float = 0.5
+    rewrite: float = 20.0
+    plan: float = 2.0
     forward: float = 3600.0
     heartbeat: float = 4.0
     close: float = 30.0

@@ -189,13 +189,13 @@ async def test_a_query_that_fails_degrades(
 
 
 async def test_planning_that_is_late_degrades(parts: Parts, tmp_path: Path) -> None:
-    """Counting 6 MB of words of one letter takes longer than the planning may."""
+    """Counting 20 MB of words of one letter takes longer than the planning may."""
 
     async def script(received: Received) -> AsyncIterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
         yield b"".join(short_stream())
 
-    words = "".join(random.Random(3).choices("abcdefgh ÄÖÜ", k=6_000_000))
+    words = "".join(random.Random(3).choices("abcdefgh ÄÖÜ", k=2_000_000)) * 10
     async with (
         Canned.serve(script) as provider,
         running_proxy(parts, tmp_path, provider.url) as running,
