@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    generate_latest,
+)
 
 from store.records import Settlement
 
@@ -83,6 +90,11 @@ class Metrics:
         )
         self.pruned = self._counter(
             "palimpsest_pruned_tokens", "Tokens that prompts were sent without, estimated"
+        )
+        self.stable = Summary(
+            "palimpsest_prefix_stable_ratio",
+            "Share of the messages with which a prompt still begins after deciding, in bytes",
+            registry=self._registry,
         )
         self.thinking_dropped = self._counter(
             "palimpsest_thinking_blocks_dropped",

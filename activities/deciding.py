@@ -1,9 +1,10 @@
 """Deciding what the model will see of a request, and recording what was decided anew."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypeVar
 
 from context.budget import Budget, budget
@@ -12,6 +13,7 @@ from context.lru import Memo
 from context.markers import cache_ttl
 from context.models import lookup
 from context.planner import Policy
+from context.render import applied
 from context.rewriting import Outcome, Situation, replay, rewrite
 from context.thinking import asks_to_drop, can_ask_to_drop
 from context.view import RequestView
@@ -130,6 +132,8 @@ class Decider:
             lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
         )
         self._late.put(conversation, outcome is None)
+        if kind == "on" and outcome and not outcome.is_new:
+            self._metrics.stable.observe(1)
         if outcome is None or not outcome.is_new or outcome.epoch is None:
             return outcome
         epoch = await self._ledger.record(outcome.epoch, kind, conversation, asked.request_id)
@@ -138,6 +142,7 @@ class Decider:
             return await asyncio.to_thread(replay, view, epoch, now.ratio)
         if kind == "on":
             self._metrics.epochs.labels(epoch.cause.value).inc()
+            self._metrics.stable.observe(_kept(applied(view.messages, recorded), outcome.messages))
         return outcome
 
     async def _in_time(self, view: RequestView, deadline: float, work: Callable[[], T]) -> T | None:
@@ -151,3 +156,9 @@ class Decider:
                 return await loop.run_in_executor(self._threads, work)
         except TimeoutError:
             return None
+
+
+def _kept(before: Sequence[bytes], now: Sequence[bytes]) -> float:
+    """The share, in bytes, of what would have been sent that is the beginning of what is."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
+    return sum(len(message) for message, _ in same) / sum(map(len, before))

@@ -52,6 +52,10 @@ async def test_a_prompt_stays_under_its_cap(
         sum(map(int, re.findall(r"^palimpsest_epochs_total{.*} (\d+)", metrics, re.MULTILINE))) == 3
     )
     assert "palimpsest_pruned_tokens_total 0.0" not in metrics
+    [asked] = re.findall(r"^palimpsest_prefix_stable_ratio_count (\S+)", metrics, re.MULTILINE)
+    [stable] = re.findall(r"^palimpsest_prefix_stable_ratio_sum (\S+)", metrics, re.MULTILINE)
+    assert float(asked) == len(agent.steps)
+    assert float(asked) - 3 <= float(stable) < float(asked)
     context = state["context"]
     assert (context["mode"], context["observed"]) == ("on", None)
     assert context["epoch"]
