@@ -37,14 +37,14 @@ def run(files: list[Path], sizes: tuple[int, ...], processes: int, details: Path
     )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m eval", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="laid out like ../shared/data")
     parser.add_argument("--output", type=Path, default=LATEST)
     parser.add_argument("--details", type=Path, help="one JSON line for each session")
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--quick", action="store_true", help="a few short sessions: does it work?")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     files = paths(chosen.data)
     if not files:
         sys.exit(f"eval: no agent_sessions/*.json.gz in {chosen.data}")

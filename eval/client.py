@@ -25,10 +25,9 @@ def encode(value: Any) -> bytes:
 class Client:
     """Holds the history and gives the requests; what the upstream answered is told to it."""
 
-    def __init__(self, model: str, system: int) -> None:
-        """``system``: tokens of the system prompt and tools, before the model's ratio."""
-        self.frame = frame(model, system)
-        self._head = encode(self.frame)[:-1] + b',"messages":['
+    def __init__(self, frame: Message) -> None:
+        """``frame`` is the request without its messages."""
+        self._head = encode(frame)[:-1] + b',"messages":['
         self._plain: list[bytes] = []
         self._last: Message = {}
 
@@ -47,10 +46,13 @@ class Client:
         return self._head + b",".join(messages) + b"]}"
 
 
-def frame(model: str, system: int) -> Message:
-    """A request without its messages; words stand for the system prompt and the tools."""
+def frame(model: str, system: int = 0, thinking: str = "adaptive") -> Message:
+    """A request without its messages; so many words stand for the system prompt and the tools."""
     bare: Message = {"model": model, "max_tokens": MAX_TOKENS, "stream": True}
-    bare["thinking"] = {"type": "adaptive"}
+    bare["thinking"] = {
+        "type": thinking,
+        **({"budget_tokens": 16_000} if thinking == "enabled" else {}),
+    }
     if system > 0:
         text = _WORD * system
         bare["system"] = [{"type": "text", "text": text, "cache_control": MARK}]

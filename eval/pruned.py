@@ -14,7 +14,7 @@ from context.models import ModelInfo
 from context.planner import Policy
 from context.rewriting import Outcome, Situation
 from context.view import parse
-from eval.client import Client, encode, plain
+from eval.client import Client, encode, frame, plain
 from eval.messages import Message, is_spoken, results, without_thinking
 from eval.needles import Needle
 from eval.needs import Needs
@@ -90,7 +90,7 @@ def _size(message: Message, info: ModelInfo) -> float:
 
 
 def _rewritten(session: Session, position: int, target: int, info: ModelInfo) -> Outcome:
-    client = Client(info.name, 0)
+    client = Client(frame(info.name))
     for turn in session.turns[:position]:
         client.hears(turn.message)
     view = parse(client.body(client.messages()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from eval.client import Client, system_tokens
+from eval.client import Client, frame, system_tokens
 from eval.compaction import Compaction
 from eval.judge import Judge
 from eval.meter import Meter
@@ -73,9 +73,10 @@ def replay(session: Session, needles: list[Needle], profile: Profile, name: str)
     """Every call of the session through the strategy of that name."""
     info = profile.info(session.model)
     system = system_tokens(session)
-    signer, client = Signer(), Client(info.name, system)
-    meter = Meter(client.frame, info, system)
-    judge = Judge(client.frame, signer.seal, info.image_tokens)
+    request = frame(info.name, system)
+    signer, client = Signer(), Client(request)
+    meter = Meter(request, info, system)
+    judge = Judge(request, signer.seal, info.image_tokens)
     strategy = STRATEGIES[name](Setting(info, profile.limit(info), meter))
     window = profile.overflow(info)
     tally = _Tally()

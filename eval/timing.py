@@ -2,12 +2,13 @@
 
 The history is several sessions after each other, with ids of their own. *Rewrite*: what is done for
 one request once its body is split: lineage, recorded decisions, a new epoch where one is due, the
-body to send. *Epoch*: the same for a request that has to begin one, with nothing recorded yet.
+body to send. *Epoch*: the same for a request that has to begin one, with nothing recorded yet. All
+in CPU time, which is the time on a core of its own.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import msgspec
 
@@ -15,7 +16,7 @@ from context.planner import Policy
 from context.render import body
 from context.rewriting import Situation
 from context.view import RequestView, parse
-from eval.client import Client, encode
+from eval.client import Client, encode, frame
 from eval.means import percentile
 from eval.parts import part
 from eval.profiles import PRESERVED
@@ -28,8 +29,8 @@ _FORCED = 100_000
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds, for requests at that many tokens of client history; ``first``: the first time
-    that a process sees the history, an epoch begins with it."""
+    """Milliseconds of CPU, for requests at that many tokens of client history; ``first``: the first
+    time that a process sees the history, an epoch begins with it."""
 
     tokens: int
     messages: int
@@ -45,7 +46,7 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
     info = PRESERVED.info("")
     situation = Situation(info, PRESERVED.limit(info), info.ratio, idle=1.0)
     turns = endless(sessions, tokens / info.ratio, info.image_tokens)
-    client, book = Client(info.name, 0), Book()
+    client, book = Client(frame(info.name)), Book()
     usual: list[float] = []
     epochs: list[float] = []
     measured = [i for i, turn in enumerate(turns) if turn.is_reply and i][-_TURNS:]
@@ -70,10 +71,10 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
 
 
 def _milliseconds(view: RequestView, book: Book, situation: Situation) -> float:
-    begun = perf_counter()
+    begun = process_time()
     outcome = step(view, book, situation, Policy())
     body(view, outcome.messages)
-    return (perf_counter() - begun) * 1000
+    return (process_time() - begun) * 1000
 
 
 def endless(sessions: Sequence[Session], counted: float, image_cap: int) -> list[Turn]:
