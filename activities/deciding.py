@@ -29,9 +29,9 @@ from workflows.contracts import RewriteContextInput
 _THREADS = 2
 INLINE_BYTES = 4 * 1024
 """What is counted on the event loop: a few milliseconds of work."""
-_SECOND_CHANCE = 12
+_SECOND_CHANCE = 3
 """So many times the deadline has a conversation whose last plan came too late, since without a new
-epoch it would come to the end of its window."""
+epoch it would come to the end of its window; well within what the whole phase may take."""
 _REMEMBERED = 256
 _LONG_CONTEXT = "context-1m"
 T = TypeVar("T")

@@ -155,7 +155,7 @@ async def test_a_conversation_whose_plan_was_late_gets_more_time(
     """Else one that is slow to plan would grow to the end of its window."""
 
     def slow(found: Sequence[Exchange]) -> Sequence[float]:
-        threading.Event().wait(1)
+        threading.Event().wait(0.6)
         return by_recency(found)
 
     agent = Agent(upstream)
