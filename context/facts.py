@@ -5,19 +5,22 @@ though it may be rare in each.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from posixpath import basename
 
 from context.exchanges import Call
+from context.gist import gist
 from context.quoting import argument, clipped, one_line
 from context.rarity import words, worth
 from context.salience import fragments
 from context.tokens import text_tokens
-from context.window import window
 
 _READ_TOKENS = 60
-_ROOM = 12
+# Tokens of one fact with what is beside its rarest words, and the most for these; where there is
+# plenty of room, more.
+_ROOM, _MOST = 10, 18
+_AMPLE, _AMPLE_ROOM, _AMPLE_MOST = 40, 20, 26
 _TELLING_WORDS = 4
 _SOURCE_TOKENS = 6
 _LEAST = 8
@@ -34,11 +37,14 @@ class Fact:
     text: str
 
 
-def facts(calls: Sequence[Call], tokens: int) -> tuple[list[str], int]:
+def facts(
+    calls: Sequence[Call], tokens: int, told: Mapping[str, str] | None = None
+) -> tuple[list[str], int]:
     """Lines of at most ``tokens`` tokens, newest first, each with its source; and how many
-    outputs they tell nothing of."""
+    outputs they tell nothing of. ``told`` is what is said elsewhere of a call, by its id."""
+    ample = tokens >= _AMPLE * len(calls)
     chosen: dict[int, list[str]] = {}
-    for fact, _ in _ranked(calls):
+    for fact, _ in _ranked(calls, told or {}, ample=ample):
         source = _source(calls[fact.call])
         cost = text_tokens(fact.text) + _BETWEEN
         if fact.call not in chosen:
@@ -52,33 +58,34 @@ def facts(calls: Sequence[Call], tokens: int) -> tuple[list[str], int]:
         f"{chosen[number][0]}: {' | '.join(chosen[number][1:])}"
         for number in sorted(chosen, reverse=True)
     ]
-    outputs = sum(bool(call.output.strip()) for call in calls)
-    return lines, outputs - len(lines)
+    outputs = sum(bool(call.output.strip()) and call.id not in (told or {}) for call in calls)
+    return lines, max(0, outputs - len(lines))
 
 
-def _ranked(calls: Sequence[Call]) -> list[tuple[Fact, float]]:
+def _ranked(
+    calls: Sequence[Call], told: Mapping[str, str], *, ample: bool
+) -> list[tuple[Fact, float]]:
     found = [fragments(call.output, _READ_TOKENS) for call in calls]
     spread = Counter[str]()
     for of_one in found:
         spread.update({word for fragment in of_one for word in words(fragment.text)})
+    room, most_room = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
     ranked: list[tuple[Fact, float]] = []
-    told = set[str]()
+    seen = set[str]()
     for number in range(len(calls) - 1, -1, -1):
+        known = told.get(calls[number].id, "")
         for fragment in found[number]:
             worths = {word: worth(word) / spread[word] for word in words(fragment.text)}
-            text = _shortened(fragment.text, worths)
-            if text and text not in told:
-                told.add(text)
-                most = sum(sorted(worths.values(), reverse=True)[:_TELLING_WORDS])
-                if most >= _LEAST_WORTH:
-                    ranked.append((Fact(number, text), most))
+            most = sorted(worths, key=lambda word: -worths[word])[:_TELLING_WORDS]
+            value = sum(worths[word] for word in most)
+            if value < _LEAST_WORTH or most[0] in known:
+                continue
+            text = one_line(gist(fragment.text, worths, room, most_room)[0])
+            if text and text not in seen:
+                seen.add(text)
+                ranked.append((Fact(number, text), value))
     ranked.sort(key=lambda pair: (-pair[1], -pair[0].call, pair[0].text))
     return ranked
-
-
-def _shortened(text: str, worths: dict[str, float]) -> str:
-    start, end = window(text, worths, _ROOM)
-    return one_line(text[start:end])
 
 
 def _source(call: Call) -> str:

@@ -1,7 +1,7 @@
 """The account of what was cut from a conversation: one text that takes the cut's place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from context.exchanges import Call
 from context.facts import facts
@@ -38,14 +38,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What was cut, in order. ``calls`` were left out with their results, or are in ``told``: ids
-    of calls that stand in the prompt with a stub, which tells their facts. ``prefix`` and a
-    position are an address in the archive."""
+    """What was cut, in order. ``calls`` were left out with their results, but for those in
+    ``stubs``: of them only the output was, and the prompt has this in its place, by the call's id.
+    ``prefix`` and a position are an address in the archive."""
 
     calls: Sequence[Call]
     requests: Sequence[Request] = ()
     notes: Sequence[Note] = ()
-    told: frozenset[str] = frozenset()
+    stubs: Mapping[str, str] = field(default_factory=dict[str, str])
     prefix: str = "#"
 
 
@@ -68,8 +68,7 @@ def manifest(account: Account, tokens: int) -> str:
         if section:
             parts.append(section)
             left -= text_tokens("\n" + section)
-    known = [call for call in account.calls if call.id not in account.told]
-    parts.append(_facts(known, left))
+    parts.append(_facts(account, left))
     return _assembled(notice, [part for part in parts if part], max(tokens, _LEAST))
 
 
@@ -98,9 +97,10 @@ def _section(title: str, lines: Sequence[Line], tokens: int) -> str:
     return "\n".join((_title(title, len(lines) - len(chosen)), *shown))
 
 
-def _facts(calls: Sequence[Call], tokens: int) -> str:
+def _facts(account: Account, tokens: int) -> str:
     title = "Facts in outputs"
-    lines, silent = facts(calls, tokens - text_tokens(title) - _TITLE_TOKENS)
+    room = tokens - text_tokens(title) - _TITLE_TOKENS
+    lines, silent = facts(account.calls, room, account.stubs)
     return "\n".join((_title(title, silent), *lines)) if lines else ""
 
 

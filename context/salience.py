@@ -1,8 +1,8 @@
 """What of a tool's output one would miss most: the stretches of text least like the rest of it.
 
 A line's *peak* is its stretch of words with the highest sum of rarities, each word costing
-something; a line of a form that few others have counts for more. Lines are shown whole if they are
-short, else the window around their peak; the rest of such a line competes again.
+something; a line of a form that few others have counts for more. Of a line that is too long the
+gist is taken, and the rest of it competes again.
 """
 
 import re
@@ -13,10 +13,10 @@ from math import log2
 
 from blake3 import blake3
 
+from context.gist import gist
 from context.lru import Memo
 from context.rarity import rarities, words
 from context.tokens import text_tokens
-from context.window import window
 
 _LONGEST_TEXT = 200_000
 _LONG_LINE = 220
@@ -24,8 +24,10 @@ _CANDIDATES = 40
 _WORD_COST = 1.0
 _FORM_BONUS = 0.15
 _SAME_FORM = 0.6
-# Tokens a fragment may have: the first one, how each further one shrinks, and the least.
+# Tokens a fragment may have: the first one, at most a share of all, how each further one shrinks,
+# and the least.
 _ROOM = 16.0
+_FIRST_SHARE = 0.4
 _SHRINK = 0.7
 _LEAST_ROOM = 8.0
 _LEAST_LEFT = 6
@@ -159,22 +161,21 @@ def _peak(line_words: list[str], worths: dict[str, float]) -> float:
 def _chosen(candidates: list[_Candidate], worths: dict[str, float], tokens: int) -> list[Fragment]:
     chosen: list[Fragment] = []
     shown = Counter[str]()
-    room = _ROOM
+    room = min(_ROOM, tokens * _FIRST_SHARE)
     while candidates and tokens >= _LEAST_LEFT:
         values = [each.score * _SAME_FORM ** shown[each.form] for each in candidates]
         best = candidates.pop(values.index(max(values)))
-        start, end = window(best.text, worths, min(int(room), tokens - _BETWEEN))
-        if start == end:
+        limit = min(int(room), tokens - _BETWEEN)
+        fragment, rest = gist(best.text, worths, limit, limit)
+        if not fragment:
             continue
-        fragment = best.text[start:end]
         chosen.append(Fragment(fragment, best.score))
         shown[best.form] += 1
         tokens -= text_tokens(fragment) + _BETWEEN
         room = max(_LEAST_ROOM, room * _SHRINK)
-        for rest in (best.text[:start].strip(), best.text[end:].strip()):
-            peak = _peak(words(rest), worths)
-            if peak:
-                candidates.append(_Candidate(peak, rest, best.form))
+        peak = _peak(words(rest), worths)
+        if peak:
+            candidates.append(_Candidate(peak, rest, best.form))
     return chosen
 
 
@@ -182,5 +183,5 @@ def _last(lines: Sequence[str], tokens: int) -> list[Fragment]:
     """The last line, when no line stands out."""
     plain = [line.replace(_NUMBERED, "").strip() for line in lines]
     last = next((line for line in reversed(plain) if line), "")
-    start, end = window(last, {}, tokens - _BETWEEN) if last else (0, 0)
-    return [Fragment(last[start:end], 0.0)] if start < end else []
+    shown, _ = gist(last, {}, tokens - _BETWEEN, tokens - _BETWEEN)
+    return [Fragment(shown, 0.0)] if shown else []

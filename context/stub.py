@@ -11,7 +11,7 @@ from context.tokens import text_tokens
 
 # Their output only says that they did what the call says.
 _ACKNOWLEDGED = ("TodoWrite", "TaskUpdate", "TaskCreate")
-_ARGUMENT_TOKENS = 16
+_ARGUMENT_TOKENS = 10
 _ERROR_TOKENS = 20
 _LEAST = 10
 _LONGEST = 2_000
@@ -32,7 +32,7 @@ def stub(call: Call, *, reason: Reason, tokens: int, address: str) -> str:
 
 def _head(call: Call, address: str) -> str:
     ended = f"failed: {_first_line(call.output)}" if call.is_error else "succeeded"
-    again = "call it again or see" if only_reads(call) else "see"
+    again = "call again or see" if only_reads(call) else "see"
     return f"[palimpsest: {_title(call)} {ended}; {_size(call)} left out, {again} {address}"
 
 

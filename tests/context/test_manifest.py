@@ -135,9 +135,11 @@ def test_facts_of_many_outputs_compete_for_the_room() -> None:
 
 
 def test_what_a_stub_tells_is_not_told_again() -> None:
-    calls = [call("Bash", "the token is kestrel-4417", command="make token")]
-    assert "kestrel-4417" in told(calls)
-    assert "kestrel-4417" not in told(calls, told=frozenset([calls[0].id]))
+    made = call("Bash", "the token is kestrel-4417\nthe port is 49213", command="make token")
+    assert "kestrel-4417" in told([made])
+    text = told([made], stubs={made.id: "[palimpsest: Bash succeeded. From it: kestrel-4417]"})
+    assert "kestrel-4417" not in text
+    assert "49213" in text
 
 
 def test_quoted_text_cannot_close_or_open_a_tag() -> None:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from context.blocks import result_text, take_apart
-from context.salience import _found, fragments, salient
+from context.salience import fragments, salient
 from context.tokens import text_tokens
 from tests.context.planting import facts, planted
 from tests.context.sessions import encode, load
@@ -72,12 +72,10 @@ def test_a_rarer_line_has_the_higher_score() -> None:
 @example("\x01\x01 \n\x1b[0m", 8)
 @example("é-ß 漢字 " * 400, 30)
 @example("1:\n2-\n3→", 3)
-def test_the_budget_is_kept_and_the_choice_is_the_same_each_time(text: str, tokens: int) -> None:
+def test_the_budget_is_kept_whatever_the_text(text: str, tokens: int) -> None:
     kept = salient(text, tokens)
     assert sum(text_tokens(line) + 2 for line in kept) <= max(tokens, 0)
     assert all(line.strip() for line in kept)
-    if text.strip() and tokens > 0:
-        assert [fragment.text for fragment in _found(text, tokens)] == kept
 
 
 def _outputs() -> list[str]:

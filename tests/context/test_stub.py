@@ -25,7 +25,7 @@ def old(made: Call) -> str:
 def test_a_read_says_what_it_was_and_that_it_can_be_read_again() -> None:
     said = old(call("Read", LONG, file_path="/srv/app/store/rows.py"))
     assert said.startswith(
-        "[palimpsest: Read(rows.py) succeeded; 300 lines left out, call it again or see #12."
+        "[palimpsest: Read(rows.py) succeeded; 300 lines left out, call again or see #12."
     )
     assert said.endswith("]")
 
@@ -49,7 +49,7 @@ def test_a_read_says_what_it_was_and_that_it_can_be_read_again() -> None:
 def test_only_what_reads_is_to_be_called_again(
     name: str, arguments: dict[str, Any], again: bool
 ) -> None:
-    assert ("call it again" in old(call(name, LONG, **arguments))) is again
+    assert ("call again" in old(call(name, LONG, **arguments))) is again
 
 
 def test_a_failure_shows_the_head_of_its_error() -> None:
