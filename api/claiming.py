@@ -17,6 +17,8 @@ from store.offload import off_the_loop
 from store.records import Accepted
 from store.vault import Sealed
 
+_LAST_MOMENT_SECONDS = 2.0
+
 
 async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
     """The exchange to answer from: this one, now committed, or that of the request it repeats."""
@@ -51,16 +53,20 @@ def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> Accepted:
 
 
 async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
+    local = proxy.exchanges.get(holder)
+    if local is not None and local.gave_up:
+        # It may have been answered at the last moment. How it ended is on record in a moment.
+        await local.answer.over_within(_LAST_MOMENT_SECONDS)
     held = await proxy.requests.held(holder)
     if held is None:
         return False
-    local = proxy.exchanges.get(holder)
+    ended = held.state == "ended"
+    given_up = local is not None and local.gave_up
     lives = held.edge_lives and not is_gone(held.edge or "")
-    elsewhere = lives and held.state != "ended" and not held.client_gone
-    without_answer = held.state == "ended" and held.outcome != "answered"
+    elsewhere = lives and not ended and not held.client_gone
     known = Known(
         same_identity=held.identity == identity.identity,
-        ended_without_answer=without_answer or (local is not None and local.gave_up),
+        ended_without_answer=held.outcome != "answered" if ended else given_up,
         delivered=held.delivered or proxy.deliveries.delivered(holder),
         waiting=local.clients > 0 if local else elsewhere,
     )
@@ -104,5 +110,6 @@ async def _adopted(proxy: Proxy, adopted: Exchange) -> Exchange:
 
 
 def _broke_off(local: Exchange) -> bool:
-    """The process that called was lost in mid-answer; the request goes on with another answer."""
-    return local.call is None and local.answer.error is not None
+    """Nobody writes to its answer any more: the process that called was lost in mid-answer, or
+    its client was given up. The request goes on with another answer, or has one on record."""
+    return local.gave_up or (local.call is None and local.answer.error is not None)

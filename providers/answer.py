@@ -61,6 +61,10 @@ class Answer:
         """Wait for the end, whichever it is."""
         await self._wait(lambda: self.ended, None)
 
+    async def over_within(self, timeout: float) -> bool:
+        """The same; False after ``timeout`` seconds without one."""
+        return await self._wait(lambda: self.ended, timeout)
+
     async def read(self, silence: float | None) -> AsyncIterator[bytes | None]:
         """Every chunk from the start; None whenever nothing came for ``silence`` seconds."""
         position = 0
