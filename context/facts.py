@@ -16,7 +16,7 @@ from context.rarity import words, worth
 from context.salience import fragments
 from context.tokens import text_tokens
 
-_READ_TOKENS = 60
+_READ = 6
 # Tokens of one fact with what is beside its rarest words, and the most for these; where there is
 # plenty of room, more.
 _ROOM, _MOST = 10, 18
@@ -65,7 +65,7 @@ def facts(
 def _ranked(
     calls: Sequence[Call], told: Mapping[str, str], *, ample: bool
 ) -> list[tuple[Fact, float]]:
-    found = [fragments(call.output, _READ_TOKENS) for call in calls]
+    found = [fragments(call.output)[:_READ] for call in calls]
     spread = Counter[str]()
     for of_one in found:
         spread.update({word for fragment in of_one for word in words(fragment.text)})
@@ -80,7 +80,7 @@ def _ranked(
             value = sum(worths[word] for word in most)
             if value < _LEAST_WORTH or most[0] in known:
                 continue
-            text = one_line(gist(fragment.text, worths, room, most_room)[0])
+            text = one_line(gist(fragment.text, worths, room, most_room).text)
             if text and text not in seen:
                 seen.add(text)
                 ranked.append((Fact(number, text), value))

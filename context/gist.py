@@ -3,43 +3,69 @@ them as far as there is room."""
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from typing import NamedTuple
 
-from context.rarity import words
+from context.rarity import word_places, words
 from context.tokens import text_tokens
 
 _PIECE = re.compile(r"\S+")
-_LONGEST = 1_000
+# About one token each: quicker than to count them.
+_TOKENISH = re.compile(r"[^\W\d_]{1,5}|\d{1,3}|[^\w\s]{1,2}|_")
+_CHARS_PER_TOKEN = 7
 _GAP = " … "
 _GAP_TOKENS = 2
 # The pieces that count: worth at least this share of the rarest.
 _KEY = 0.5
 
 
-def gist(line: str, worths: Mapping[str, float], room: int, most: int) -> tuple[str, str]:
-    """What is kept of the line, and the rest of it. All of a line of at most ``room`` tokens; else
-    its rarest pieces within ``most``, and what is beside them within ``room``. Nothing if the
-    rarest does not fit."""
+class Gist(NamedTuple):
+    """What is kept of a line, the rest of it, and the tokens of what is kept."""
+
+    text: str
+    rest: str = ""
+    tokens: int = 0
+
+
+def gist(line: str, worths: Mapping[str, float], room: int, most: int) -> Gist:
+    """All of a line of at most ``room`` tokens; else its rarest pieces within ``most``, and what is
+    beside them within ``room``. Nothing if the rarest does not fit."""
+    if len(line) <= _CHARS_PER_TOKEN * room and (tokens := text_tokens(line)) <= room:
+        return Gist(line, "", tokens)
     spans = [match.span() for match in _PIECE.finditer(line)]
-    costs = [_cost(line[start:end]) for start, end in spans]
-    if sum(costs) <= room and text_tokens(line) <= room:
-        return line, ""
-    sums = [sum([worths.get(w, 0.0) for w in words(line[a:b])]) for a, b in spans]
+    if not spans:
+        return Gist("")
+    costs = [len(_TOKENISH.findall(line, start, end)) for start, end in spans]
+    sums = _sums(line, spans, worths)
     order = sorted(range(len(spans)), key=lambda at: -sums[at])
-    if not order or costs[order[0]] > most:
-        return (_inside(line[slice(*spans[order[0]])], worths, most) if order else ""), ""
+    if costs[order[0]] > most:
+        return _inside(line[slice(*spans[order[0]])], worths, most)
     chosen = _chosen(order, sums, costs, room, most)
     text = _joined(line, spans, chosen)
-    while text_tokens(text) > most and len(chosen) > 1:
+    while (tokens := text_tokens(text)) > most:
+        if len(chosen) == 1:
+            return _inside(text, worths, most)
         chosen.remove(min(chosen, key=lambda at: (sums[at], at)))
         text = _joined(line, spans, chosen)
-    if text_tokens(text) > most:
-        return "", ""
-    return text, " ".join(line[a:b] for at, (a, b) in enumerate(spans) if at not in chosen)
+    rest = " ".join(line[a:b] for at, (a, b) in enumerate(spans) if at not in chosen)
+    return Gist(text, rest, tokens)
+
+
+def _sums(line: str, spans: Sequence[tuple[int, int]], worths: Mapping[str, float]) -> list[float]:
+    sums = [0.0] * len(spans)
+    at = 0
+    for word, start in word_places(line):
+        while spans[at][1] <= start:
+            at += 1
+        sums[at] += worths.get(word, 0.0)
+    return sums
 
 
 def _chosen(
-    order: Sequence[int], sums: Sequence[float], costs: Sequence[int], room: int, most: int
+    order: Sequence[int],
+    sums: Sequence[float],
+    costs: Sequence[int],
+    room: int,
+    most: int,
 ) -> set[int]:
     chosen: set[int] = set()
     used = 0
@@ -72,17 +98,14 @@ def _joined(line: str, spans: Sequence[tuple[int, int]], chosen: set[int]) -> st
     return text
 
 
-def _inside(piece: str, worths: Mapping[str, float], room: int) -> str:
+def _inside(piece: str, worths: Mapping[str, float], most: int) -> Gist:
     """A part of one long piece without spaces, from a little before its rarest word on."""
     rarest = max(words(piece) or [piece], key=lambda word: worths.get(word, 0.0))
     at = piece.index(rarest)
-    start = max(0, at - room)
-    end = min(len(piece), start + 4 * room)
-    while end > start and text_tokens(piece[start:end]) > room:
+    start = max(0, at - most)
+    end = min(len(piece), start + 4 * most)
+    tokens = text_tokens(piece[start:end])
+    while end > start and tokens > most:
         end = start + (end - start) * 4 // 5
-    return piece[start:end] if end >= at + len(rarest) else ""
-
-
-@lru_cache(16_384)
-def _cost(piece: str) -> int:
-    return text_tokens(" " + piece[:_LONGEST])
+        tokens = text_tokens(piece[start:end])
+    return Gist(piece[start:end], "", tokens) if end >= at + len(rarest) else Gist("")

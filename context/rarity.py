@@ -6,7 +6,7 @@ low rank in the tokenizer's vocabulary, which is ordered by frequency.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from math import log2
@@ -32,6 +32,11 @@ _MOST = 11.0
 def words(line: str) -> list[str]:
     """The words of a line, underscores and digits included."""
     return _WORD.findall(line)
+
+
+def word_places(line: str) -> Iterator[tuple[str, int]]:
+    """The words of a line, with where each begins."""
+    return ((match[0], match.start()) for match in _WORD.finditer(line))
 
 
 def rarities(lines: Sequence[Sequence[str]]) -> dict[str, float]:

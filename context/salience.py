@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from context.gist import gist
 from context.lru import Memo
-from context.rarity import rarities, words
+from context.rarity import rarities, words, worth
 from context.tokens import text_tokens
 
 _LONGEST_TEXT = 200_000
@@ -28,6 +28,8 @@ _SAME_FORM = 0.6
 # and the least.
 _ROOM = 16.0
 _FIRST_SHARE = 0.4
+# Tokens of everything that is looked for in a text.
+_MOST = 100
 _SHRINK = 0.7
 _LEAST_ROOM = 8.0
 _LEAST_LEFT = 6
@@ -73,25 +75,43 @@ _known: Memo[bytes, tuple[Fragment, ...]] = Memo(8_192)
 
 
 def salient(text: str, tokens: int) -> list[str]:
-    """Lines of ``text``, or fragments of long ones, of at most ``tokens`` tokens together with two
+    """Lines of ``text``, or the gist of long ones, of at most ``tokens`` tokens together with two
     for what stands between them; the most telling first. All of a text that fits."""
-    return [fragment.text for fragment in fragments(text, tokens)]
+    found = fragments(text)
+    costs = [text_tokens(fragment.text) + _BETWEEN for fragment in found]
+    if sum(costs) <= tokens:
+        return [fragment.text for fragment in found]
+    order = sorted(range(len(found)), key=lambda at: -found[at].score)
+    chosen: list[str] = []
+    room = min(_ROOM, tokens * _FIRST_SHARE)
+    for at in order:
+        if tokens < _LEAST_LEFT:
+            break
+        limit = min(int(room), tokens - _BETWEEN)
+        text = found[at].text
+        part = gist(text, {word: worth(word) for word in words(text)}, limit, limit)
+        if part.text:
+            chosen.append(part.text)
+            tokens -= part.tokens + _BETWEEN
+            room = max(_LEAST_ROOM, room * _SHRINK)
+    return chosen
 
 
-def fragments(text: str, tokens: int) -> tuple[Fragment, ...]:
-    """The same with scores, which may be compared between texts. Memoised by content."""
-    key = blake3(b"%d " % tokens + text.encode("utf-8", "surrogatepass")).digest()
+def fragments(text: str) -> tuple[Fragment, ...]:
+    """What stands out of a text, of some 100 tokens; scores may be compared between texts. A short
+    text is there whole, in its order. Memoised by content."""
+    key = blake3(text.encode("utf-8", "surrogatepass")).digest()
     known = _known.get(key)
     if known is None:
-        known = tuple(_found(text, tokens)) if text.strip() and tokens > 0 else ()
+        known = tuple(_found(text)) if text.strip() else ()
         _known.put(key, known)
     return known
 
 
-def _found(text: str, tokens: int) -> list[Fragment]:
-    if len(text) <= 4 * tokens:
+def _found(text: str) -> list[Fragment]:
+    if len(text) <= 4 * _MOST:
         whole = [line.strip() for line in text.splitlines() if line.strip()]
-        if sum(text_tokens(line) + _BETWEEN for line in whole) <= tokens:
+        if sum(text_tokens(line) + _BETWEEN for line in whole) <= _MOST:
             found = [words(line) for line in whole]
             worths = rarities(found)
             pairs = zip(whole, found, strict=True)
@@ -99,8 +119,7 @@ def _found(text: str, tokens: int) -> list[Fragment]:
     lines = _lines(text[:_LONGEST_TEXT])
     found = [words(line) for line in lines]
     worths = rarities(found)
-    candidates = _candidates(lines, found, worths)
-    return _chosen(candidates, worths, tokens) or _last(lines, tokens)
+    return _chosen(_candidates(lines, found, worths), worths) or _last(lines)
 
 
 def _lines(text: str) -> list[str]:
@@ -158,30 +177,32 @@ def _peak(line_words: list[str], worths: dict[str, float]) -> float:
     return best
 
 
-def _chosen(candidates: list[_Candidate], worths: dict[str, float], tokens: int) -> list[Fragment]:
+def _chosen(candidates: list[_Candidate], worths: dict[str, float]) -> list[Fragment]:
     chosen: list[Fragment] = []
     shown = Counter[str]()
-    room = min(_ROOM, tokens * _FIRST_SHARE)
-    while candidates and tokens >= _LEAST_LEFT:
+    left, room = _MOST, _ROOM
+    last = 0.0
+    while candidates and left >= _LEAST_LEFT:
         values = [each.score * _SAME_FORM ** shown[each.form] for each in candidates]
         best = candidates.pop(values.index(max(values)))
-        limit = min(int(room), tokens - _BETWEEN)
-        fragment, rest = gist(best.text, worths, limit, limit)
-        if not fragment:
+        limit = min(int(room), left - _BETWEEN)
+        part = gist(best.text, worths, limit, limit)
+        if not part.text:
             continue
-        chosen.append(Fragment(fragment, best.score))
+        last = min(last, best.score) if chosen else best.score
+        chosen.append(Fragment(part.text, last))
         shown[best.form] += 1
-        tokens -= text_tokens(fragment) + _BETWEEN
+        left -= part.tokens + _BETWEEN
         room = max(_LEAST_ROOM, room * _SHRINK)
-        peak = _peak(words(rest), worths)
+        peak = _peak(words(part.rest), worths)
         if peak:
-            candidates.append(_Candidate(peak, rest, best.form))
+            candidates.append(_Candidate(peak, part.rest, best.form))
     return chosen
 
 
-def _last(lines: Sequence[str], tokens: int) -> list[Fragment]:
+def _last(lines: Sequence[str]) -> list[Fragment]:
     """The last line, when no line stands out."""
     plain = [line.replace(_NUMBERED, "").strip() for line in lines]
     last = next((line for line in reversed(plain) if line), "")
-    shown, _ = gist(last, {}, tokens - _BETWEEN, tokens - _BETWEEN)
+    shown = gist(last, {}, int(_ROOM), int(_ROOM)).text
     return [Fragment(shown, 0.0)] if shown else []

@@ -63,7 +63,7 @@ def test_what_the_client_puts_below_each_file_is_not_kept() -> None:
 
 
 def test_a_rarer_line_has_the_higher_score() -> None:
-    plain, rare = fragments("done\nthe token is kestrel-4417-QX", 50)
+    plain, rare = fragments("done\nthe token is kestrel-4417-QX")
     assert rare.score > plain.score
 
 
