@@ -14,7 +14,7 @@ from bench.palimpsest import Engine, palimpsest
 from bench.results import Cell, Results, Row, machine, row, write
 from bench.simulator import simulator
 from bench.table import render
-from bench.target import Measured, Target, measure
+from bench.target import Measured, Target, measure, open_conversations
 from errors import StartupFailed
 
 ENGINES: tuple[Engine, ...] = ("dev", "postgres")
@@ -68,9 +68,12 @@ async def measure_cell(options: Options, cell: Cell, targets: list[Target]) -> l
     return rows
 
 
-async def first_requests(targets: list[Target]) -> None:
+async def first_requests(options: Options, targets: list[Target]) -> None:
     """Let every target import, connect and cache what it does lazily, outside any row."""
+    sizes = {cell.body_kb for cell in options.cells}
     for target in targets:
+        for body_kb in sizes:
+            await open_conversations(target, body_kb, max(cell.clients for cell in options.cells))
         for stream in (True, False):
             job = Job(
                 url=target.url,
@@ -86,7 +89,7 @@ async def first_requests(targets: list[Target]) -> None:
 async def run(options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as directory:
         async with running(options, Path(directory)) as targets:
-            await first_requests(targets)
+            await first_requests(options, targets)
             rows: list[Row] = []
             for number, cell in enumerate(options.cells, 1):
                 rows += await measure_cell(options, cell, targets)

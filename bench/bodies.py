@@ -1,7 +1,8 @@
 """Messages API request bodies of a given size, in the shape Claude Code sends.
 
 A body is one conversation: its history stays the same bytes, its newest user message differs
-with every request, so that no two requests are identical.
+with every request, so that no two requests are identical. The *opening* is the turn before, which
+a proxy has to have seen, or each request would be the first of a long conversation it never saw.
 """
 
 import random
@@ -20,11 +21,12 @@ WORDS = (
 
 
 class Conversation(msgspec.Struct, frozen=True):
-    """A body cut open where the newest user message goes."""
+    """A body cut open where the newest user message goes; ``opening`` is a whole body."""
 
     before: bytes
     after: bytes
     padding: int
+    opening: bytes | None = None
 
     def body(self, text: str) -> bytes:
         """The request whose newest user message is ``text``, padded to the size asked for."""
@@ -41,7 +43,15 @@ def conversation(body_kb: int, client: int, *, stream: bool) -> Conversation:
     encoded = msgspec.json.encode({"model": MODEL, "messages": history})
     before = encoded.removesuffix(b"]}") + (b"," if history else b"")
     bare = Conversation(before, after, 0)
-    return Conversation(before, after, max(0, body_kb * 1000 - len(bare.body(""))))
+    padding = max(0, body_kb * 1000 - len(bare.body("")))
+    return Conversation(before, after, padding, _opening(history, after))
+
+
+def _opening(history: list[dict[str, Any]], after: bytes) -> bytes | None:
+    if not history:
+        return None
+    told = msgspec.json.encode({"model": MODEL, "messages": history[:-1]})
+    return told.removesuffix(b"]}") + after
 
 
 def _after(*, stream: bool, tools: bool) -> bytes:

@@ -13,7 +13,7 @@ from bench.job import Job
 from bench.palimpsest import palimpsest
 from bench.percentiles import percentiles
 from bench.simulator import simulator
-from bench.target import Target, measure
+from bench.target import Target, measure, open_conversations
 from errors import StartupFailed
 
 SIZES = (1, 400)
@@ -45,6 +45,8 @@ async def run(rounds: int, seconds: float) -> dict[tuple[str, int], Cost]:
             simulator(directory) as direct,
             palimpsest(directory, direct, "dev") as (proxy, _),
         ):
+            for target in (direct, proxy):
+                await open_conversations(target, max(SIZES), 1)
             for _ in range(rounds):
                 for target in (direct, proxy):
                     for size in SIZES:

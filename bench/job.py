@@ -1,5 +1,6 @@
 """What a load process is asked (a Job, on stdin) and what it tells (an Outcome, on stdout)."""
 
+import os
 import sys
 
 import msgspec
@@ -22,6 +23,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = "bench"
     max_requests: int | None = None
     """Stop after so many requests, whatever ``seconds`` says."""
+    opening: bool = False
+    """Measure nothing: send the openings of the clients' conversations, one after the other."""
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -44,4 +47,6 @@ def read_job() -> Job:
 
 
 def write_outcome(outcome: Outcome) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(outcome))
+    left = memoryview(msgspec.json.encode(outcome))
+    while left:
+        left = left[os.write(sys.stdout.fileno(), left) :]

@@ -97,7 +97,8 @@ class Load:
             self._conversations[client] = conversation(
                 self._job.body_kb, client, stream=self._job.stream
             )
-        outcome = await Window(self._job, self._once).run()
+        opening = self._open() if self._job.opening else Window(self._job, self._once).run()
+        outcome = await opening
         for connection in self._connections.values():
             connection.close()
         return outcome
@@ -110,6 +111,16 @@ class Load:
         timing = await connection.exchange(self._head(client, len(body)), body)
         check(connection.status, connection.body, stream=self._job.stream)
         return timing
+
+    async def _open(self) -> Outcome:
+        outcome = Outcome()
+        for client, talk in self._conversations.items():
+            if talk.opening:
+                connection = await self._connected(client)
+                await connection.exchange(self._head(client, len(talk.opening)), talk.opening)
+                check(connection.status, connection.body, stream=self._job.stream)
+                outcome.requests += 1
+        return outcome
 
     async def _connected(self, client: int) -> Connection:
         connection = self._connections.get(client)

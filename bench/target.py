@@ -61,6 +61,21 @@ async def measure(target: Target, job: Job) -> Measured:
     return Measured(outcome, used)
 
 
+async def open_conversations(target: Target, body_kb: int, clients: int) -> None:
+    """Let a proxy see the conversations that the jobs go on with. Raises StartupFailed."""
+    if target.module == HTTP_LOAD:
+        job = Job(
+            url=target.url,
+            clients=clients,
+            body_kb=body_kb,
+            stream=True,
+            seconds=0,
+            api_key=target.api_key,
+            opening=True,
+        )
+        await measure(target, job)
+
+
 def cpu_of(target: Target) -> Counter[str]:
     used: Counter[str] = Counter()
     for root, role in target.roots.items():

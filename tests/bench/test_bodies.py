@@ -37,6 +37,16 @@ def test_only_the_newest_message_differs_between_turns():
     assert one["messages"][-1] != two["messages"][-1]
 
 
+def test_the_opening_is_the_turn_before() -> None:
+    talk = conversation(400, 3, stream=True)
+    assert talk.opening
+    before = msgspec.json.decode(talk.opening)["messages"]
+    messages = msgspec.json.decode(talk.body("turn 1"))["messages"]
+    assert messages[:-2] == before
+    assert [message["role"] for message in messages[-3:]] == ["user", "assistant", "user"]
+    assert conversation(1, 3, stream=True).opening is None
+
+
 def test_clients_have_conversations_of_their_own():
     one, two = (conversation(400, client, stream=True).body("same") for client in (1, 2))
     assert one != two

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from bench.bodies import conversation
 from bench.job import Job, Outcome
 from bench.load import Load
 
@@ -84,6 +85,15 @@ async def test_whole_answers_are_measured():
     pairs = zip(outcome.ttfb_ms, outcome.total_ms, strict=True)
     assert all(0 < ttfb <= total for ttfb, total in pairs)
     assert len(set(server.bodies)) == len(server.bodies) == outcome.requests
+
+
+async def test_openings_come_before_and_are_not_measured() -> None:
+    async with serving(chunked(WHOLE)) as (url, server):
+        job = Job(url=url, clients=3, body_kb=40, stream=True, seconds=0, opening=True)
+        outcome = await Load(job).run()
+    talks = [conversation(40, client, stream=True) for client in range(3)]
+    assert server.bodies == [talk.opening for talk in talks]
+    assert (outcome.requests, outcome.total_ms) == (3, [])
 
 
 async def test_a_message_that_does_not_stream():
