@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from context.blocks import Message, take_apart
 from context.exchanges import Exchange, exchanges
@@ -32,6 +33,23 @@ class History:
     @cached_property
     def exchanges(self) -> list[Exchange]:
         return list(exchanges(self.messages))
+
+    @cached_property
+    def anchors(self) -> frozenset[int]:
+        """Messages that may not go, since system messages stand next to them: the API wants a
+        user's message before these and an assistant's after. One that only sets something, without
+        content, may stand anywhere."""
+        spoken = [
+            position
+            for position, message in enumerate(self.messages)
+            if message.role != "system" or message.blocks
+        ]
+        found: set[int] = set()
+        for one, other in pairwise(spoken):
+            roles = self.messages[one].role, self.messages[other].role
+            if roles.count("system") == 1:
+                found.add(other if roles[0] == "system" else one)
+        return frozenset(found)
 
     def size(self, raw: bytes) -> int:
         return message_tokens(raw, self.image_cap)

@@ -103,7 +103,7 @@ def plan(
     fixed = sizes.system + sizes.tools
     room = _room(fixed, situation, policy)
     aim = round((room.target + fixed) * situation.ratio)
-    if not _pays(cause, view, now.tokens, aim, situation):
+    if not _pays(cause, view, now, aim, situation):
         return None
     bound = situation.info.preserved_thinking and not situation.escape
     made = draft(History(view.messages, situation.info.image_tokens), room, policy, bound=bound)
@@ -113,19 +113,20 @@ def plan(
     gain = now.tokens - after
     if gain < _LEAST_GAIN * situation.limit:
         return None
-    if not _pays(cause, view, now.tokens, after, situation):
+    if not _pays(cause, view, now, after, situation):
         return None
     return _epoch(chain, now, cause, made, after, situation)
 
 
-def _pays(cause: Cause, view: RequestView, before: int, after: int, situation: Situation) -> bool:
+def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: Situation) -> bool:
     """Whether an epoch that need not be is cheaper than none. As many calls are expected to come
-    as there were: nothing better is known of how long a conversation lasts."""
+    as there were since the last one: nothing better is known of how long a conversation lasts."""
     if cause is Cause.PRESSURE:
         return True
     if cause is Cause.COLD:
-        return pays_cold(before, after)
-    return pays_warm(before, after, len(view.messages) // 2, situation.ttl)
+        return pays_cold(now.tokens, after)
+    since = len(view.messages) - (now.epoch.depth if now.epoch else 0)
+    return pays_warm(now.tokens, after, since // 2, situation.ttl)
 
 
 def _epoch(

@@ -90,12 +90,14 @@ def results(draft: Draft, room: int, ground: Ground) -> None:
             used += costs[exchange.position]
         else:
             rest.append(exchange)
+    anchors = draft.history.anchors
     for exchange in rest:
         least = draft.size(exchange.position) + STUB_TOKENS // 2 * len(exchange.calls)
-        if used + least <= space:
+        stays = not anchors.isdisjoint((exchange.position, exchange.result_position))
+        if stays or used + least <= space:
             reduce(draft, exchange)
             used += draft.size(exchange.position) + draft.size(exchange.result_position)
-            if used <= space:
+            if stays or used <= space:
                 continue
             used -= draft.size(exchange.position) + draft.size(exchange.result_position)
             draft.restore(exchange.result_position)
@@ -121,6 +123,8 @@ def old_text(draft: Draft, room: int, ground: Ground) -> None:
             return
         message = draft.history.messages[position]
         plain = all(block.is_thinking or block.kind == "text" for block in message.blocks)
+        if position in draft.history.anchors:
+            continue
         if message.role == "assistant" and message.blocks and plain and not draft.dropped(position):
             excess -= draft.size(position)
             draft.drop(position, Reason.OLD_TEXT)
