@@ -13,13 +13,13 @@ from context.exchanges import Call
 from context.gist import gist
 from context.quoting import argument, clipped, one_line
 from context.rarity import words, worth
-from context.salience import fragments
+from context.salience import Fragment, fragments
 from context.tokens import text_tokens
 
 _READ = 6
 # Tokens of one fact with what is beside its rarest words, and the most for these; where there is
 # plenty of room, more.
-_ROOM, _MOST = 10, 18
+_ROOM, _MOST = 8, 12
 _AMPLE, _AMPLE_ROOM, _AMPLE_MOST = 40, 20, 26
 _TELLING_WORDS = 4
 _SOURCE_TOKENS = 6
@@ -65,10 +65,10 @@ def facts(
 def _ranked(
     calls: Sequence[Call], told: Mapping[str, str], *, ample: bool
 ) -> list[tuple[Fact, float]]:
-    found = [fragments(call.output)[:_READ] for call in calls]
+    found = [_best(call.output) for call in calls]
     spread = Counter[str]()
-    for of_one in found:
-        spread.update({word for fragment in of_one for word in words(fragment.text)})
+    for text in {fragment.text: None for of_one in found for fragment in of_one}:
+        spread.update(set(words(text)))
     room, most_room = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
     ranked: list[tuple[Fact, float]] = []
     seen = set[str]()
@@ -86,6 +86,10 @@ def _ranked(
                 ranked.append((Fact(number, text), value))
     ranked.sort(key=lambda pair: (-pair[1], -pair[0].call, pair[0].text))
     return ranked
+
+
+def _best(output: str) -> list[Fragment]:
+    return sorted(fragments(output), key=lambda fragment: -fragment.score)[:_READ]
 
 
 def _source(call: Call) -> str:

@@ -26,10 +26,10 @@ _FORM_BONUS = 0.15
 _SAME_FORM = 0.6
 # Tokens a fragment may have: the first one, at most a share of all, how each further one shrinks,
 # and the least.
-_ROOM = 16.0
+_ROOM = 16
 _FIRST_SHARE = 0.4
 # Tokens of everything that is looked for in a text.
-_MOST = 100
+_MOST = 120
 _SHRINK = 0.7
 _LEAST_ROOM = 8.0
 _LEAST_LEFT = 6
@@ -83,7 +83,7 @@ def salient(text: str, tokens: int) -> list[str]:
         return [fragment.text for fragment in found]
     order = sorted(range(len(found)), key=lambda at: -found[at].score)
     chosen: list[str] = []
-    room = min(_ROOM, tokens * _FIRST_SHARE)
+    room = min(float(_ROOM), tokens * _FIRST_SHARE)
     for at in order:
         if tokens < _LEAST_LEFT:
             break
@@ -98,7 +98,7 @@ def salient(text: str, tokens: int) -> list[str]:
 
 
 def fragments(text: str) -> tuple[Fragment, ...]:
-    """What stands out of a text, of some 100 tokens; scores may be compared between texts. A short
+    """What stands out of a text, of some 120 tokens; scores may be compared between texts. A short
     text is there whole, in its order. Memoised by content."""
     key = blake3(text.encode("utf-8", "surrogatepass")).digest()
     known = _known.get(key)
@@ -180,12 +180,12 @@ def _peak(line_words: list[str], worths: dict[str, float]) -> float:
 def _chosen(candidates: list[_Candidate], worths: dict[str, float]) -> list[Fragment]:
     chosen: list[Fragment] = []
     shown = Counter[str]()
-    left, room = _MOST, _ROOM
+    left = _MOST
     last = 0.0
     while candidates and left >= _LEAST_LEFT:
         values = [each.score * _SAME_FORM ** shown[each.form] for each in candidates]
         best = candidates.pop(values.index(max(values)))
-        limit = min(int(room), left - _BETWEEN)
+        limit = min(_ROOM, left - _BETWEEN)
         part = gist(best.text, worths, limit, limit)
         if not part.text:
             continue
@@ -193,7 +193,6 @@ def _chosen(candidates: list[_Candidate], worths: dict[str, float]) -> list[Frag
         chosen.append(Fragment(part.text, last))
         shown[best.form] += 1
         left -= part.tokens + _BETWEEN
-        room = max(_LEAST_ROOM, room * _SHRINK)
         peak = _peak(words(part.rest), worths)
         if peak:
             candidates.append(_Candidate(peak, part.rest, best.form))
@@ -204,5 +203,5 @@ def _last(lines: Sequence[str]) -> list[Fragment]:
     """The last line, when no line stands out."""
     plain = [line.replace(_NUMBERED, "").strip() for line in lines]
     last = next((line for line in reversed(plain) if line), "")
-    shown = gist(last, {}, int(_ROOM), int(_ROOM)).text
+    shown = gist(last, {}, _ROOM, _ROOM).text
     return [Fragment(shown, 0.0)] if shown else []

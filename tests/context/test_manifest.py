@@ -134,6 +134,20 @@ def test_facts_of_many_outputs_compete_for_the_room() -> None:
     assert silent == len(calls) - len(lines)
 
 
+def test_a_fact_that_was_read_often_is_told_once() -> None:
+    fact = next(planted_facts(Random(2)))
+    output = planted(SOURCE, fact, Random(2))
+    lines, _ = facts([call("Read", output, position=n) for n in range(1, 30, 2)], 500)
+    assert sum(fact.key in line for line in lines) == 1
+    assert lines[0].startswith("#30 ")
+
+
+def test_facts_of_a_short_output_are_the_rarest_of_its_lines() -> None:
+    output = "\n".join([*(f"step {n} is done" for n in range(9)), "deploy_token=Zx4711-QQ"])
+    lines, _ = facts([call("Bash", output, command="make deploy")], 60)
+    assert "Zx4711-QQ" in lines[0]
+
+
 def test_what_a_stub_tells_is_not_told_again() -> None:
     made = call("Bash", "the token is kestrel-4417\nthe port is 49213", command="make token")
     assert "kestrel-4417" in told([made])
