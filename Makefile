@@ -61,6 +61,11 @@ eval: DATA = ../shared/data
 eval: $(VENV)/.dev ## Replay the sessions in DATA=../shared/data and compare ways of keeping them short
 	@$(BIN)/python -m eval --data "$(DATA)"
 
+.PHONY: marathon
+marathon: TOKENS = 5000000
+marathon: $(VENV)/.dev ## Let scripted conversations grow to TOKENS=5000000 of history, on two models
+	@$(BIN)/python -m tests.endless --tokens $(TOKENS)
+
 .PHONY: chaos
 chaos: SECONDS = 60
 chaos: SEED = 1

@@ -101,6 +101,7 @@ class ClaudeCode:
         base_url: str,
         tools: str = "Bash,Edit,Glob,Grep,Read,Task,Agent,Write",
         env: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
     ) -> Said:
         """`claude -p` with tools allowed; fails the test when it takes too long."""
         process = await asyncio.create_subprocess_exec(
@@ -115,7 +116,7 @@ class ClaudeCode:
             start_new_session=True,
         )
         try:
-            stdout, stderr = await asyncio.wait_for(process.communicate(), PATIENCE)
+            stdout, stderr = await asyncio.wait_for(process.communicate(), patience)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

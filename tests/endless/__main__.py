@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import statistics
 import sys
 import tempfile
+import time
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from tests.upstream import Simulator
 
 MODELS = ("claude-opus-5-5", "claude-sonnet-4-5")
 SIZES = (100_000, 1_000_000, 5_000_000)
+GROWTH = 2.0
+LEAST_STABILITY = 0.94
 
 
-async def course(name: str, tokens: int) -> Course:
+async def course(name: str, tokens: int, growth: float) -> Course:
     """One model's conversation, through a stack of its own; a line for each tenth of the way."""
     found = Course([])
     told = 0
@@ -23,7 +27,7 @@ async def course(name: str, tokens: int) -> Course:
         async with (
             Simulator.serve(keep=2) as upstream,
             whole(Path(directory) / "data", upstream.url) as up,
-            aclosing(walk(up.url, upstream, name, tokens)) as turns,
+            aclosing(walk(up.url, upstream, name, tokens, growth)) as turns,
         ):
             async for turn in turns:
                 found.turns.append(turn)
@@ -36,28 +40,36 @@ async def course(name: str, tokens: int) -> Course:
     return found
 
 
-def report(name: str, found: Course) -> bool:
+def report(name: str, found: Course, seconds: float) -> bool:
     """Say what was found; whether it is as it must be."""
-    sizes = [size for size in SIZES if size <= found.turns[-1].client * 1.02]
-    added = ", ".join(f"{found.added_ms(size):.0f} ms at {size:,}" for size in sizes)
+    last = found.turns[-1].client
     dropped = sum(turn.dropped for turn in found.turns)
+    new = [one.added_ms for one in found.turns if one.kept < 1]
     _say(
-        f"{name}: {len(found.turns)} turns, {found.epochs} epochs, {found.breaks} breaks,"
-        f" {found.stability:.1%} stable, peak {found.peak:,}, {dropped} thinking dropped,"
-        f" added {added}"
+        f"{name}: {last:,} tokens in {len(found.turns)} turns and {seconds:.0f} s;"
+        f" {found.epochs} epochs, {found.breaks} breaks, prefix {found.stability:.1%} stable;"
+        f" at most {found.peak:,} forwarded; {dropped} thinking blocks dropped"
     )
-    return found.stability >= 0.94 and found.breaks <= found.epochs and dropped == 0
+    for size in SIZES:
+        if size <= last:
+            _say(f"{name}: at {size:>9,} tokens the proxy adds {found.added_ms(size):.0f} ms")
+    if new:
+        _say(f"{name}: where an epoch begins it adds {statistics.median(new):.0f} ms")
+    return found.stability >= LEAST_STABILITY and found.breaks <= found.epochs and dropped == 0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.endless", description=__doc__)
     parser.add_argument("--tokens", type=int, default=5_000_000)
     parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--growth", type=float, default=GROWTH, help="of a turn; 1 is the suite's")
     args = parser.parse_args()
     well = True
     for name in args.model or MODELS:
+        began = time.monotonic()
         try:
-            well &= report(name, asyncio.run(course(name, args.tokens)))
+            found = asyncio.run(course(name, args.tokens, args.growth))
+            well &= report(name, found, time.monotonic() - began)
         except Refused as refused:
             _say(f"{name}: {refused}")
             well = False

@@ -22,10 +22,11 @@ _WORDS = [
 
 
 class Talk:
-    """Everything follows from ``seed``. ``model`` is a simulator's generator."""
+    """Everything follows from ``seed``; ``growth`` makes outputs that much longer. ``model`` is a
+    simulator's generator."""
 
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: str, growth: float = 1) -> None:
+        self._random, self._median = random.Random(seed), _MEDIAN * growth
         self._files = [f"/srv/app/{a}/{b}.py" for a in _WORDS[:12] for b in _WORDS[12:]]
         self._outputs: list[str] = []
         self._steps = self._requests = 0
@@ -75,7 +76,7 @@ class Talk:
         if self._outputs and self._random.random() < _AGAIN:
             output = self._random.choice(self._outputs)
         else:
-            size = min(_MOST, int(self._random.lognormvariate(0, _SPREAD) * _MEDIAN))
+            size = min(_MOST, int(self._random.lognormvariate(0, _SPREAD) * self._median))
             output = self._random.choice((self._code, self._log))(max(40, size))
             self._outputs = [*self._outputs[-50:], output]
         return {"type": "tool_result", "tool_use_id": call["id"], "content": output}

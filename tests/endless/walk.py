@@ -21,8 +21,8 @@ _EPOCH = re.compile(r"epoch=(\d+)")
 @dataclass(frozen=True)
 class Turn:
     """``client`` and ``forwarded`` are tokens of the prompt; ``kept`` the share of the former
-    forwarded prompt that this one begins with; ``added_ms`` what the proxy took before it dialled;
-    ``dropped`` how many thinking blocks the provider left out."""
+    forwarded prompt that this one begins with; ``dropped`` how many thinking blocks the
+    provider left out; ``added_ms`` how much later the first byte came than from the provider."""
 
     request_id: str
     client: int
@@ -67,11 +67,13 @@ class Refused(Exception):
     """The provider or the proxy did not answer with a message; carries what it said."""
 
 
-async def walk(url: str, upstream: Simulator, name: str, tokens: int) -> AsyncGenerator[Turn]:
+async def walk(
+    url: str, upstream: Simulator, name: str, tokens: int, growth: float = 1
+) -> AsyncGenerator[Turn]:
     """The turns of a conversation that grows to ``tokens``; raises `Refused`."""
     model = models.find(name)
     assert model is not None
-    talk = Talk(name)
+    talk = Talk(name, growth)
     upstream.script.generator = talk.model
     client = Client(model, talk.system(), talk.tools(), secrets.token_hex(16))
     before: list[bytes] = []
