@@ -8,27 +8,38 @@ from time import perf_counter
 import msgspec
 
 from bench.results import machine
-from eval.measuring import PROCESSES, measure_all
+from eval.measuring import PROCESSES, Measured, measure_all
 from eval.results import LATEST, Results, estimates, prune_rows, rows, write
 from eval.sessions import DATA, load, paths
 from eval.table import render
 from eval.timing import SIZES, timed
 
-_QUICK, _LARGEST = 6, 20
+_QUICK, _LARGEST, _TOLD = 6, 20, 20
 
 
 def run(files: list[Path], sizes: tuple[int, ...], processes: int, details: Path | None) -> Results:
-    """Everything that is measured; ``details`` gets a line for each session."""
+    """Everything that is measured; ``details`` gets a line for each session. Files that are no
+    sessions are named on stderr."""
     begun = perf_counter()
-    measured = sorted(measure_all(files, processes), key=lambda one: one.session)
-    times = [timed([load(path) for path in files[:_LARGEST]], size) for size in sizes]
+    measured: list[Measured] = []
+    bad: set[str] = set()
+    for number, found in enumerate(measure_all(files, processes), 1):
+        if isinstance(found, Measured):
+            measured.append(found)
+        else:
+            bad.add(found.file)
+            print(f"! {found.file}: {found.why}", file=sys.stderr, flush=True)
+        if number % _TOLD == 0:
+            print(f"· {number}/{len(files)} sessions", file=sys.stderr, flush=True)
+    measured.sort(key=lambda one: one.session)
     if details:
         details.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in measured))
-    calls = sum(one.replays[0].calls for one in measured)
+    largest = [load(path) for path in files if path.name not in bad][:_LARGEST]
+    times = [timed(largest, size) for size in sizes if largest]
     return Results(
         machine(),
         len(measured),
-        calls,
+        sum(one.replays[0].calls for one in measured),
         round(perf_counter() - begun, 1),
         rows(measured),
         prune_rows(measured),

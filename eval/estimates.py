@@ -34,7 +34,7 @@ def _measured(session: Session) -> Iterator[tuple[int, float]]:
     for position, turn in enumerate(session.turns):
         if position in session.starts:
             return
-        if turn.prompt and turn.prompt > largest:
+        if turn.prompt and counted and turn.prompt > largest:
             yield turn.prompt, counted
             largest = turn.prompt
         counted += part(encode(turn.message), info.image_tokens).tokens

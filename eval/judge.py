@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eval.parts import part
-from tests.upstream import models, rules_cache, rules_messages, rules_thinking, rules_tools
+from eval.profiles import simulated
+from tests.upstream import rules_cache, rules_messages, rules_thinking, rules_tools
 from tests.upstream.problem import Problem
 from tests.upstream.seal import Binder, Seal
 from tests.upstream.view import View
@@ -26,9 +27,8 @@ class Judge:
     requests may go by until one is judged whole again."""
 
     def __init__(self, frame: dict[str, Any], seal: Seal, image_cap: int, every: int = 16) -> None:
-        model = models.find(str(frame["model"]))
-        assert model is not None, frame["model"]
-        self._frame, self._model, self._seal = frame, model, seal
+        self._frame, self._seal = frame, seal
+        self._model = simulated(str(frame["model"]))
         self._image_cap, self._every = image_cap, every
         self._sent: Sequence[bytes] = ()
         self._binders = [Binder(seal, str(frame["model"]), frame)]

@@ -26,9 +26,19 @@ class Measured(msgspec.Struct, frozen=True):
     errors: list[float]
 
 
-def measure(path: Path) -> Measured:
+class Unreadable(msgspec.Struct, frozen=True):
+    """A file that is no session."""
+
+    file: str
+    why: str
+
+
+def measure(path: Path) -> Measured | Unreadable:
     """One session under each profile and strategy."""
-    session = load(path)
+    try:
+        session = load(path)
+    except (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+        return Unreadable(path.name, repr(error))
     sown, needles = planted(session)
     return Measured(
         session.id,
@@ -39,7 +49,9 @@ def measure(path: Path) -> Measured:
     )
 
 
-def measure_all(paths: Sequence[Path], processes: int = PROCESSES) -> Iterator[Measured]:
+def measure_all(
+    paths: Sequence[Path], processes: int = PROCESSES
+) -> Iterator[Measured | Unreadable]:
     """Every session, in no particular order."""
     if processes == 1:
         yield from map(measure, paths)

@@ -9,7 +9,8 @@ import msgspec
 from context.economics import READ, WRITE_1H, WRITE_5M
 from context.models import ModelInfo
 from eval.parts import Part, part
-from tests.upstream import models, rules_cache
+from eval.profiles import simulated
+from tests.upstream import rules_cache
 from tests.upstream.cache import Piece, PromptCache
 from tests.upstream.canonical import block_digest
 from tests.upstream.shape import blocks
@@ -22,9 +23,7 @@ class Meter:
     its blocks' JSON, that the next one begins with; ``breaks`` counts those below 1."""
 
     def __init__(self, frame: dict[str, Any], info: ModelInfo, system: int) -> None:
-        model = models.find(str(frame["model"]))
-        assert model is not None
-        self._model, self._info, self._system = model, info, system
+        self._model, self._info, self._system = simulated(str(frame["model"])), info, system
         self._now = 0.0
         self._cache = PromptCache(lambda: self._now)
         self._frame = [

@@ -51,7 +51,7 @@ class Needs:
     @classmethod
     def of(cls, session: Session) -> "Needs":
         found = cls()
-        inputs: dict[str, dict[str, Any]] = {}
+        inputs: dict[str, Any] = {}
         for position, turn in enumerate(session.turns):
             given = {call["id"]: call["input"] for call in calls(turn.message)}
             inputs |= given
@@ -86,16 +86,17 @@ class Needs:
         return needed
 
 
-def _named(given: dict[str, Any]) -> Iterator[str]:
+def _named(given: Any) -> Iterator[str]:
     yield from _path(given)
     for text in _strings(given):
         yield from _said(text)
 
 
-def _path(given: dict[str, Any]) -> Iterator[str]:
+def _path(given: Any) -> Iterator[str]:
+    fields = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     for name in _PATHS:
-        if isinstance(given.get(name), str):
-            yield _PATH_MARK + given[name]
+        if isinstance(fields.get(name), str):
+            yield _PATH_MARK + fields[name]
 
 
 def _said(text: str) -> Iterator[str]:

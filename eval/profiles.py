@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from context.budget import CAP, budget
 from context.models import ModelInfo, lookup
+from tests.upstream import models
 
 MAX_TOKENS = 32_000
+_KNOWN = "claude-opus-4-5"
 
 
 @dataclass(frozen=True)
@@ -32,3 +34,10 @@ class Profile:
 RECORDED = Profile("recorded models, 200K window", None, 200_000)
 PRESERVED = Profile("preserved thinking, 1M window", "claude-opus-5-5", None)
 PROFILES = (RECORDED, PRESERVED)
+
+
+def simulated(name: str) -> models.Model:
+    """The simulator's rules for that model; for one it does not know, those of a model it does."""
+    found = models.find(name) or models.find(_KNOWN)
+    assert found is not None
+    return found

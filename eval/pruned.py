@@ -78,6 +78,8 @@ def prunes(session: Session, needles: Sequence[Needle], profile: Profile) -> Ite
 
 def points(session: Session, sizes: Sequence[float], target: int) -> list[int]:
     """Replies before which the prompt is well above the target, spread evenly."""
+    if not session.calls:
+        return []
     last = session.calls[round((len(session.calls) - 1) * _LAST)]
     before = [0.0, *accumulate(sizes)]
     large = [at for at in session.calls if at <= last and before[at] > _LEAST * target]

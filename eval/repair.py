@@ -1,7 +1,8 @@
 """Mends what a recording leaves open, so that each prefix is a request the API would take.
 
 Calls without a result get one that says so, results without a call go, results come first, blank
-texts go, an assistant never follows itself, ids are unique.
+texts go, an assistant never follows itself, nothing of the system's stands before an answer, ids
+are unique.
 """
 
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ def repaired(messages: list[Message]) -> tuple[list[Message], list[Origin]]:
                 made.append({"role": "user", "content": [*_missing(asked), _text(_GO_ON)]})
                 origins.append((index, False))
             asked = [block["id"] for block in message["content"] if block["type"] == "tool_use"]
+        elif message["role"] == "system":
+            if asked:
+                continue
         else:
             content = _answered(message["content"], asked)
             asked = []

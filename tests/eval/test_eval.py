@@ -17,6 +17,7 @@ from tests.eval.made import loop, session, write
 def test_a_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(3):
         write(tmp_path, f"session-{number}", loop(4))
+    (tmp_path / "agent_sessions" / "torn.json.gz").write_bytes(b"no gzip")
     output = tmp_path / "latest.json"
     main(["--quick", "--processes", "1", "--data", str(tmp_path), "--output", str(output)])
     results = msgspec.json.decode(output.read_bytes(), type=Results)
@@ -27,7 +28,9 @@ def test_a_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert all(row.completed == row.calls and not row.beyond for row in results.rows)
     assert [row.to_pass_through for row in results.rows if row.strategy == "ledger"] == [1.0] * 4
     assert results.times[0].rewrite_p95 > 0
-    assert "ledger" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "ledger" in told.out
+    assert "torn.json.gz: BadGzipFile" in told.err
 
 
 def test_a_folder_without_sessions_is_named(tmp_path: Path) -> None:

@@ -59,3 +59,18 @@ def test_the_halves_go_by_the_id(tmp_path: Path) -> None:
     halves = {load(path).id: load(path).half for path in paths(tmp_path)}
     assert set(halves) == set(names)
     assert set(halves.values()) == set(HALVES)
+
+
+def test_the_system_speaks_between_turns_only(tmp_path: Path) -> None:
+    system = {"role": "system", "content": "Mind the time."}
+    recorded = [
+        user("Hello."),
+        reply(call("a")),
+        system,
+        user(result("a", "x")),
+        reply("Hm."),
+        system,
+    ]
+    found = load(write(tmp_path, "system", [*recorded, reply("Well.")]))
+    roles = [turn.message["role"] for turn in found.turns]
+    assert roles == ["user", "assistant", "user", "assistant", "system", "assistant"]
