@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from context.rewriting import Outcome, Situation, replay, rewrite
 from context.thinking import asks_to_drop, can_ask_to_drop
 from context.view import RequestView
 from metrics import Metrics
-from providers.headers import RawHeaders, value_of
+from providers.headers import RawHeaders
 from providers.past import Past
 from providers.treatment import Mode, Treatment, treatment
 from store.ledger import Kind, LedgerStore
@@ -33,7 +33,7 @@ _SECOND_CHANCE = 3
 """So many times the deadline has a conversation whose last plan came too late, since without a new
 epoch it would come to the end of its window; well within what the whole phase may take."""
 _REMEMBERED = 256
-_LONG_CONTEXT = "context-1m"
+_LONG_CONTEXT = b"context-1m"
 T = TypeVar("T")
 
 
@@ -51,13 +51,15 @@ class ContextRules:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """``epoch`` is what the request is sent by, None: as it came. ``sent`` is the outcome of that,
-    None when its size was not known in time; ``observed`` the outcome of what was not applied."""
+    None when its size was not known in time; ``observed`` the outcome of what was not applied, and
+    ``watched`` the epoch that later requests go on from with it."""
 
     mode: Mode
     budget: Budget
     epoch: Epoch | None
     sent: Outcome | None
     observed: Outcome | None = None
+    watched: Epoch | None = None
 
 
 class Decider:
@@ -69,6 +71,7 @@ class Decider:
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
         self._late: Memo[str, bool] = Memo(_REMEMBERED)
+        self._vain: Memo[str, int] = Memo(_REMEMBERED)
 
     async def decide(
         self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
@@ -88,7 +91,8 @@ class Decider:
         sent = await self._in_time(
             view, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
         )
-        return Decided(asked.mode, limits, past.applied, sent, observed)
+        watched = observed.epoch if observed else past.observed
+        return Decided(asked.mode, limits, past.applied, sent, observed, watched)
 
     def later(self, work: Callable[[], None]) -> None:
         """Do something that nothing of this request waits for."""
@@ -101,8 +105,9 @@ class Decider:
         rewrite: RewriteContextInput,
         asked: Treatment,
     ) -> tuple[Budget, Situation]:
-        betas = value_of(headers, b"anthropic-beta") or ""
-        info = lookup(view.model, long_context=_LONG_CONTEXT in betas)
+        betas = [value for name, value in headers if name.lower() == b"anthropic-beta"]
+        large = any(_LONG_CONTEXT in value for value in betas)
+        info = lookup(view.model, long_context=large)
         limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=asked.cap)
         wanted = self._rules.escape and can_ask_to_drop(view)
         return limits, Situation(
@@ -126,12 +131,15 @@ class Decider:
         """The outcome with a new epoch if one is due, recorded; None when it came too late."""
         conversation = (asked.known.conversation_id if asked.known else None) or ""
         chance = _SECOND_CHANCE if self._late.get(conversation) else 1
+        now = replace(now, vain=self._vain.get(conversation) or 0)
         outcome = await self._in_time(
             view,
             asked.plan_deadline * chance,
             lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
         )
         self._late.put(conversation, outcome is None)
+        if outcome and outcome.vain:
+            self._vain.put(conversation, outcome.tokens)
         if kind == "on" and outcome and not outcome.is_new:
             self._metrics.stable.observe(1)
         if outcome is None or not outcome.is_new or outcome.epoch is None:

@@ -83,7 +83,7 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
 
 
 def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
-    sent, observed = decided.sent, decided.observed
+    sent = decided.sent
     return RewriteContextResult(
         counted_tokens=sent.counted if sent else None,
         input_tokens=sent.tokens if sent else None,
@@ -93,7 +93,7 @@ def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
         degraded=None if sent else "rewrite: deadline passed",
         mode=decided.mode,
         epoch=decided.epoch.chain.hex() if decided.epoch else None,
-        observed=observed.epoch.chain.hex() if observed and observed.epoch else None,
+        observed=decided.watched.chain.hex() if decided.watched else None,
         original_tokens=sent.tokens_before if sent else None,
         summary=_summary(decided),
     )

@@ -29,6 +29,8 @@ async def palimpsest(
             "PALIMPSEST_UPSTREAM_URL": upstream.url,
             "PALIMPSEST_TEMPORAL_SERVER": engine,
             "PALIMPSEST_LOG_LEVEL": "warning",
+            # Each request of the bench is a fork of its own, which would begin an epoch of its own.
+            "PALIMPSEST_CONTEXT_THRIFT": "false",
         },
         log=directory / f"palimpsest-{engine}.log",
     )

@@ -2,9 +2,18 @@
 
 from collections import defaultdict
 
+import msgspec
+
 from context.history import History
 from context.ledger import Decision, Edit, Reason
 from context.render import edited
+
+
+class _Stub(msgspec.Struct):
+    content: str = ""
+
+
+_STUB = msgspec.json.Decoder(_Stub)
 
 
 class Draft:
@@ -47,10 +56,12 @@ class Draft:
         """Whether this block was replaced or dropped."""
         return block in self._edits.get(position, {})
 
-    def stubbed(self, position: int, block: int) -> bool:
-        """Whether what this block said stands nowhere else in the prompt."""
+    def stub(self, position: int, block: int) -> str | None:
+        """What a result's stub says, if what it stands for is nowhere else in the prompt."""
         edit = self._edits.get(position, {}).get(block)
-        return edit is not None and edit.reason is not Reason.DUPLICATE
+        if edit is None or edit.content is None or edit.reason is Reason.DUPLICATE:
+            return None
+        return _STUB.decode(edit.content).content
 
     def drop(self, position: int, reason: Reason) -> None:
         """Leave the whole message out."""

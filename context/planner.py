@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from context.blocks import text_block
 from context.draft import Draft
+from context.exchanges import Call
 from context.history import History
 from context.manifest import Account, Note, Request, manifest
 from context.protection import protected
@@ -116,12 +117,15 @@ def _place(made: Draft) -> int | None:
 
 def _account(made: Draft) -> Account:
     history = made.history
-    calls = tuple(
-        call
-        for exchange in history.exchanges
-        for call in exchange.calls
-        if made.dropped(exchange.position) or made.stubbed(call.result_position, call.result_block)
-    )
+    stubs: dict[str, str] = {}
+    calls: list[Call] = []
+    for exchange in history.exchanges:
+        for call in exchange.calls:
+            said = made.stub(call.result_position, call.result_block)
+            if said is not None:
+                stubs[call.id] = said
+            if said is not None or made.dropped(exchange.position):
+                calls.append(call)
     requests = tuple(
         Request(position, text)
         for position in range(len(history.raw))
@@ -135,4 +139,4 @@ def _account(made: Draft) -> Account:
         for block in message.blocks
         if block.text()
     )
-    return Account(calls=calls, requests=requests, notes=notes)
+    return Account(calls=calls, requests=requests, notes=notes, stubs=stubs)

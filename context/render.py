@@ -13,6 +13,7 @@ from context.thinking import asking_to_drop, can_ask_to_drop
 from context.view import RequestView, join
 
 _VALUE = msgspec.json.Decoder(dict[str, Any])
+_REMEMBERED_BYTES = 16_384
 _edited: Memo[tuple[bytes, Decision], bytes] = Memo(2_048)
 
 
@@ -26,19 +27,17 @@ def applied(messages: Sequence[bytes], epoch: Epoch | None) -> tuple[bytes, ...]
         seen.extend(messages[at : decision.position])
         at = decision.position + 1
         if decision.drop is None:
-            seen.append(edited(messages[decision.position], decision))
+            seen.append(_replayed(messages[decision.position], decision))
     seen.extend(messages[at:])
     return tuple(seen)
 
 
 def edited(message: bytes, decision: Decision) -> bytes:
     """One message as the decision wants it; blocks that it does not mention keep their bytes."""
-    key = (raw_hash(message), decision)
-    known = _edited.get(key)
-    if known is None:
-        known = _edit(message, decision)
-        _edited.put(key, known)
-    return known
+    parts = take_apart(message)
+    if not parts.blocks:
+        return message
+    return put_together(parts, list(_blocks(parts.blocks, decision)))
 
 
 def body(view: RequestView, messages: Sequence[bytes], *, escape: bool = False) -> bytes:
@@ -52,11 +51,15 @@ def body(view: RequestView, messages: Sequence[bytes], *, escape: bool = False) 
     return prefix + join(messages, separators) + suffix
 
 
-def _edit(message: bytes, decision: Decision) -> bytes:
-    parts = take_apart(message)
-    if not parts.blocks:
-        return message
-    return put_together(parts, list(_blocks(parts.blocks, decision)))
+def _replayed(message: bytes, decision: Decision) -> bytes:
+    """An edited message; it is the same on every turn, and remembered unless it is large."""
+    key = (raw_hash(message), decision)
+    known = _edited.get(key)
+    if known is None:
+        known = edited(message, decision)
+        if len(known) <= _REMEMBERED_BYTES:
+            _edited.put(key, known)
+    return known
 
 
 def _blocks(blocks: Sequence[Block], decision: Decision) -> Iterator[bytes]:

@@ -21,13 +21,16 @@ from context.view import RequestView
 
 _LEAST_GAIN = 0.1
 _LEAST_ROOM = 500
+_MORE = 1.03
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """``limit`` in tokens; ``ratio``: the model's tokens per estimated one; ``idle``: seconds since
     the conversation's last request, None when unknown; ``ttl``: seconds that the client's cache
-    markers hold; ``escape``: thinking that is bound to what was changed may be left to the API."""
+    markers hold; ``escape``: thinking that is bound to what was changed may be left to the API;
+    ``vain``: the size at which a plan was last made in vain, since another one may wait until
+    there is more to take."""
 
     info: ModelInfo
     limit: int
@@ -35,12 +38,14 @@ class Situation:
     idle: float | None = None
     ttl: float = 300.0
     escape: bool = False
+    vain: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """``messages`` are what is sent; ``tokens`` their prompt's size, ``tokens_before`` that of the
-    client's own, both as the model counts them, roughly; ``counted`` is before the ratio."""
+    client's own, both as the model counts them, roughly; ``counted`` is before the ratio;
+    ``vain``: an epoch was due, and none was worth making."""
 
     epoch: Epoch | None
     is_new: bool
@@ -48,6 +53,7 @@ class Outcome:
     tokens_before: int
     tokens: int
     counted: int
+    vain: bool = False
 
 
 def replay(view: RequestView, epoch: Epoch | None, ratio: float) -> Outcome:
@@ -69,17 +75,19 @@ def rewrite(
     lineage of the view's messages, ``recorded`` the deepest epoch along it."""
     now = replay(view, recorded, situation.ratio)
     cause = due(now, situation, policy)
-    if cause is None:
+    if cause is None or not _pays(cause, view, now, _aim(view, situation, policy), situation):
         return now
     epoch = plan(view, chain, now, cause, situation, policy)
     if epoch is None:
-        return now
+        return replace(now, vain=True)
     new = replay(view, epoch, situation.ratio)
     return replace(new, is_new=True)
 
 
 def due(now: Outcome, situation: Situation, policy: Policy) -> Cause | None:
     """Why an epoch should begin now, if it should."""
+    if now.tokens < situation.vain * _MORE:
+        return None
     if now.tokens > situation.limit:
         return Cause.PRESSURE
     if not policy.thrift:
@@ -99,12 +107,8 @@ def plan(
     policy: Policy,
 ) -> Epoch | None:
     """A new epoch; None where it would not gain enough to be worth a rewrite."""
-    sizes = estimate(view)
-    fixed = sizes.system + sizes.tools
+    fixed = _fixed(view)
     room = _room(fixed, situation, policy)
-    aim = round((room.target + fixed) * situation.ratio)
-    if not _pays(cause, view, now, aim, situation):
-        return None
     bound = situation.info.preserved_thinking and not situation.escape
     made = draft(History(view.messages, situation.info.image_tokens), room, policy, bound=bound)
     if made is None:
@@ -147,6 +151,17 @@ def _epoch(
         escape=situation.escape and situation.info.preserved_thinking,
         decisions=made.decisions(),
     )
+
+
+def _fixed(view: RequestView) -> int:
+    sizes = estimate(view)
+    return sizes.system + sizes.tools
+
+
+def _aim(view: RequestView, situation: Situation, policy: Policy) -> int:
+    """What the prompt would have after an epoch, in the model's tokens."""
+    fixed = _fixed(view)
+    return round((_room(fixed, situation, policy).target + fixed) * situation.ratio)
 
 
 def _room(fixed: int, situation: Situation, policy: Policy) -> Room:

@@ -134,10 +134,10 @@ def long_text(draft: Draft, room: int, ground: Ground) -> None:
     """The last resort: the user's very long messages keep their head and tail."""
     excess = draft.total - room
     for position in range(len(draft.history.raw) - 1):
-        for number, text, _ in draft.history.spoken(position):
+        for number, text, kind in draft.history.spoken(position):
             if excess <= 0:
                 return
-            if draft.edited(position, number) or len(text) < LONG_TEXT:
+            if kind is not Speech.HUMAN or len(text) < LONG_TEXT:
                 continue
             if text_tokens(text) > LONG_TEXT:
                 before = draft.size(position)

@@ -30,7 +30,7 @@ _CHUNK = 16_384
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 _UNREADABLE_BYTES_PER_TOKEN = 3
 
-_messages: Memo[bytes, int] = Memo(4_096)
+_messages: Memo[bytes, int] = Memo(16_384)
 _segments: Memo[bytes, int] = Memo(4_096)
 _contexts: Memo[bytes, int] = Memo(1_024)
 

@@ -200,6 +200,14 @@ def test_what_cannot_be_made_smaller_goes_as_it_came() -> None:
     assert (found.epoch, found.is_new) == (None, False)
 
 
+def test_a_plan_in_vain_is_not_made_again_for_a_little_more() -> None:
+    words = [user(*["word " * 3_000] * 9)]
+    vain = outcome(words, 5_000)
+    assert vain.vain
+    assert not outcome(words, 5_000, vain=vain.tokens).vain
+    assert outcome([user(*["word " * 3_000] * 10)], 5_000, vain=vain.tokens).vain
+
+
 def test_fewer_of_the_newest_stay_where_they_alone_are_too_many() -> None:
     found = outcome(loop(12, words=2_000), 100_000, policy=Policy(keep=10))
     assert found.tokens < 100_000
