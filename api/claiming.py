@@ -61,12 +61,12 @@ async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
     if held is None:
         return False
     ended = held.state == "ended"
-    given_up = local is not None and local.gave_up
     lives = held.edge_lives and not is_gone(held.edge or "")
     elsewhere = lives and not ended and not held.client_gone
     known = Known(
         same_identity=held.identity == identity.identity,
-        ended_without_answer=held.outcome != "answered" if ended else given_up,
+        # One that was given up and has not ended is still carried out somewhere.
+        ended_without_answer=ended and held.outcome != "answered",
         delivered=held.delivered or proxy.deliveries.delivered(holder),
         waiting=local.clients > 0 if local else elsewhere,
     )

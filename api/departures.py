@@ -114,9 +114,15 @@ class Departures:
 
     async def _stop_elsewhere(self, exchange: Exchange, control: Control) -> None:
         """Ask whoever calls to stop, until that is on record; end a request nobody calls for."""
+        recorded = False
         while not exchange.answer.ended:
             try:
-                if await self._is_settled(exchange.request_id):
+                back = self._exchanges.get(exchange.request_id) is not exchange
+                if not back and not recorded:
+                    # The database may have been away when it left.
+                    await self._requests.client(exchange.request_id, self._edge, gone=True)
+                    recorded = True
+                if back or await self._is_settled(exchange.request_id):
                     exchange.answer.fail(Unavailable("the client left"))
                     return
             except DatabaseUnavailable as error:

@@ -29,6 +29,8 @@ async def palimpsest(
             "PALIMPSEST_UPSTREAM_URL": upstream.url,
             "PALIMPSEST_TEMPORAL_SERVER": engine,
             "PALIMPSEST_LOG_LEVEL": "warning",
+            # As transparent as what it is measured against; planning has measures of its own.
+            "PALIMPSEST_CONTEXT": "off",
             # Each request of the bench is a fork of its own, which would begin an epoch of its own.
             "PALIMPSEST_CONTEXT_THRIFT": "false",
         },

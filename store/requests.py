@@ -87,7 +87,8 @@ class RequestStore:
         await self._database.run(statements.RELEASE, {"id": request_id, **_attempt_values(end)})
 
     async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
-        """The request's client left, or is back, at this edge."""
+        """The request's client left, or is back, at this edge; what left here and is at another
+        by now stays there."""
         await self._database.run(statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone})
 
     async def delivered(self, request_ids: Sequence[str], *, in_seconds: float = 0) -> None:

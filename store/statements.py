@@ -178,7 +178,7 @@ SELECT id FROM ended
 CLIENT = text("""
 UPDATE requests SET client_gone = :gone, edge = :edge,
     delivered_at = CASE WHEN delivered_at <= now() THEN delivered_at END
-WHERE id = :id
+WHERE id = :id AND (NOT :gone OR edge = :edge)
 """)
 
 DELIVERED = text("""

@@ -6,12 +6,15 @@ from pathlib import Path
 from context.view import parse
 from errors import Unavailable
 from providers.exchange import Exchange
+from store.identity import identify
+from store.vault import Sealed
 from tests.api.test_resends import PIECES, WHOLE, cut, send
 from tests.api.test_streaming import held
 from tests.asking import HEADERS, ID, ended, eventually, message
 from tests.canned import Canned
 from tests.locking import locked, waiting
 from tests.running import Parts, running_proxy
+from tests.store.states.life import accepted, name
 
 
 async def test_the_recorded_answer_counts_whatever_the_edge_still_thinks(
@@ -60,5 +63,33 @@ async def test_given_up_while_the_end_is_committed(parts: Parts, tmp_path: Path)
         got = await sending
         state = await ended(running, request_id)
     assert state["outcome"] == "answered"
+    assert (got.content, got.headers[ID]) == (WHOLE, request_id)
+    assert len(provider.requests) == 1
+
+
+async def test_given_up_and_not_ended_it_is_taken_up_again(parts: Parts, tmp_path: Path) -> None:
+    """Nobody could be told to stop, and a second request would be a second call."""
+    content, request_id = message(str(tmp_path), stream=True), name()
+    headers = tuple((key.encode(), value.encode()) for key, value in HEADERS.items())
+    async with (
+        Canned.serve(held(*PIECES)) as provider,
+        running_proxy(parts, tmp_path, provider.url) as running,
+    ):
+        proxy = running.proxy
+        await proxy.requests.accept(
+            accepted(
+                request_id,
+                "",
+                view=parse(content),
+                edge=proxy.owner,
+                sealed=proxy.vault.seal(request_id, Sealed(b"/v1/messages", headers)),
+                identity=identify(b"/v1/messages", headers, content),
+            )
+        )
+        given_up = Exchange(request_id, parse(content), b"/v1/messages", headers, gave_up=True)
+        given_up.answer.fail(Unavailable("the client left"))
+        proxy.exchanges.add(given_up)
+        got = await send(running, content, HEADERS)
+        assert (await ended(running, request_id))["outcome"] == "answered"
     assert (got.content, got.headers[ID]) == (WHOLE, request_id)
     assert len(provider.requests) == 1

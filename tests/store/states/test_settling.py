@@ -97,3 +97,17 @@ async def test_a_request_without_a_claim_stands_beside_others(store: RequestStor
     names = [name() for _ in range(3)]
     for each in names:
         assert await store.accept(accepted(each, names[0], claims=False)) == each
+
+
+async def test_a_client_that_is_at_another_edge_has_not_left(store: RequestStore) -> None:
+    request_id = name()
+    await store.accept(accepted(request_id, request_id, edge="one"))
+    await store.client(request_id, "two", gone=False)
+    await store.client(request_id, "one", gone=True)
+    held = await store.held(request_id)
+    assert held
+    assert (held.edge, held.client_gone) == ("two", False)
+    await store.client(request_id, "two", gone=True)
+    held = await store.held(request_id)
+    assert held
+    assert held.client_gone
