@@ -19,16 +19,19 @@ class Ledger:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._policy = Policy()
+        self._vain = 0
         self.book: Book = {}
 
     def send(self, asked: Asked) -> Sent:
         view = parse(asked.body(asked.messages))
         outcome = step(view, self.book, self._situation(view, asked.idle), self._policy)
+        self._vain = outcome.tokens if outcome.vain else self._vain
         return Sent(outcome.messages, epoch=outcome.is_new)
 
     def _situation(self, view: RequestView, idle: float | None) -> Situation:
         info = self._setting.info
-        return Situation(info, self._setting.limit, info.ratio, idle, cache_ttl(view))
+        ttl = cache_ttl(view)
+        return Situation(info, self._setting.limit, info.ratio, idle, ttl, vain=self._vain)
 
 
 def step(view: RequestView, book: Book, situation: Situation, policy: Policy) -> Outcome:

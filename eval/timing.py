@@ -14,7 +14,7 @@ import msgspec
 
 from context.planner import Policy
 from context.render import body
-from context.rewriting import Situation
+from context.rewriting import Outcome, Situation
 from context.view import RequestView, parse
 from eval.client import Client, encode, frame
 from eval.means import percentile
@@ -56,9 +56,13 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
             client.hears(turn.message)
         heard = position
         view = parse(client.body(client.messages()))
-        usual.append(_milliseconds(view, book, situation))
+        took, outcome = _milliseconds(view, book, situation)
+        usual.append(took)
+        if outcome.vain:
+            situation = replace(situation, vain=outcome.tokens)
         if number % _EVERY == 0:
-            epochs.append(_milliseconds(view, {}, replace(situation, limit=_FORCED)))
+            forced = replace(situation, limit=_FORCED, vain=0)
+            epochs.append(_milliseconds(view, {}, forced)[0])
     return Times(
         tokens=tokens,
         messages=len(turns),
@@ -70,11 +74,11 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
     )
 
 
-def _milliseconds(view: RequestView, book: Book, situation: Situation) -> float:
+def _milliseconds(view: RequestView, book: Book, situation: Situation) -> tuple[float, Outcome]:
     begun = process_time()
     outcome = step(view, book, situation, Policy())
     body(view, outcome.messages)
-    return (process_time() - begun) * 1000
+    return (process_time() - begun) * 1000, outcome
 
 
 def endless(sessions: Sequence[Session], counted: float, image_cap: int) -> list[Turn]:
