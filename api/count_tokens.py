@@ -49,8 +49,7 @@ router.add_route("/v1/messages/count_tokens", count_tokens, methods=["POST"])
 
 async def _as_sent(proxy: Proxy, headers: RawHeaders, body: bytes) -> tuple[RawHeaders, bytes]:
     view = await off_the_loop(len(body), parse, body)
-    past = await proxy.past.of(view, None)
-    epoch = past.applied
+    epoch = (await proxy.past.recorded(view)).applied
     if epoch is None:
         return headers, body
     rendered = await off_the_loop(len(body), render, view, epoch)

@@ -42,20 +42,26 @@ class PastReader:
     async def of(self, view: RequestView, known: QueryIntelligenceResult | None) -> Past:
         """``known`` spares the look for the conversation; without it, what this process knows to
         have passed as it came needs no ledger."""
-        hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
         if known is None and self._unrewritten.proves(view):
-            return Past(hashes, certain=False)
+            return Past(await _lineage(view), certain=False)
         try:
-            place = _place(known) if known else await self._conversations.place(hashes)
-            return Past(
-                hashes,
-                await self._epoch(place.applied, "on"),
-                await self._epoch(place.observed, "observe"),
-            )
+            return await self.recorded(view, known)
         except DatabaseUnavailable:
             if not self._unrewritten.proves(view):
                 raise
-            return Past(hashes, certain=False)
+            return Past(await _lineage(view), certain=False)
+
+    async def recorded(
+        self, view: RequestView, known: QueryIntelligenceResult | None = None
+    ) -> Past:
+        """What the ledger says, and nothing else."""
+        hashes = await _lineage(view)
+        place = _place(known) if known else await self._conversations.place(hashes)
+        return Past(
+            hashes,
+            await self._epoch(place.applied, "on"),
+            await self._epoch(place.observed, "observe"),
+        )
 
     async def _epoch(self, name: bytes | None, kind: Kind) -> Epoch | None:
         if name is None:
@@ -66,6 +72,10 @@ class PastReader:
             # was bound to the rewritten history, and clients then send it without.
             _log.warning("an epoch is not in the ledger any more", chain=name.hex())
         return epoch
+
+
+async def _lineage(view: RequestView) -> tuple[Hash, ...]:
+    return await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
 
 
 def _place(known: QueryIntelligenceResult) -> Place:

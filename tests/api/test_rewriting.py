@@ -54,7 +54,7 @@ async def test_a_prompt_stays_under_its_cap(
     assert "palimpsest_pruned_tokens_total 0.0" not in metrics
     [asked] = re.findall(r"^palimpsest_prefix_stable_ratio_count (\S+)", metrics, re.MULTILINE)
     [stable] = re.findall(r"^palimpsest_prefix_stable_ratio_sum (\S+)", metrics, re.MULTILINE)
-    assert float(asked) == len(agent.steps)
+    assert float(asked) >= len(agent.steps), "a local activity may run twice"
     assert float(asked) - 3 <= float(stable) < float(asked)
     context = state["context"]
     assert (context["mode"], context["observed"]) == ("on", None)
@@ -144,7 +144,7 @@ async def test_observe_reports_and_sends_what_came(
     settings = {**SETTINGS, "context": "observe"}
     agent = Agent(upstream)
     async with running_proxy(parts, tmp_path, upstream.url, **settings) as running:
-        await agent.until_bytes(running.url, 60_000)
+        await agent.until_bytes(running.url, 90_000)
         state = await ended(running, agent.steps[-1].answer.headers[ID])
         async with client_of(running) as client:
             shown = (await client.get(f"/v1/conversations/{state['conversation']}")).json()
@@ -159,8 +159,12 @@ async def test_observe_reports_and_sends_what_came(
     assert int(fields["tokens"]) + int(fields["saved"]) == original
     assert int(fields["tokens"]) < CAP
     # It goes on from what it observed, as it would in earnest.
+    assert {turn["context"]["observed"] for turn in shown["turns"][-2:]} == {
+        shown["epochs"][-1]["id"]
+    }
     assert [epoch["mode"] for epoch in shown["epochs"]] == ["observe"] * len(shown["epochs"])
-    assert [epoch["number"] for epoch in shown["epochs"]] == [1, 2]
+    assert len(shown["epochs"]) > 1
+    assert [epoch["number"] for epoch in shown["epochs"]] == [*range(1, len(shown["epochs"]) + 1)]
 
 
 async def test_the_cap_of_one_request(parts: Parts, upstream: Simulator, tmp_path: Path) -> None:
@@ -303,12 +307,13 @@ async def test_a_count_is_of_what_would_be_sent(
         before = _uncounted(agent.body())
         assert (await count(running, agent.body(), agent.headers)).status_code == 200
         assert upstream.log[-1].body == before, "a first turn is counted as it came"
-        await agent.until_epoch(running.url)
-        step = await agent.step(running.url)
-        counted = await count(running, step.sent, agent.headers)
-    assert counted.status_code == 200
-    assert counted.json()["input_tokens"] == pytest.approx(prompt_tokens(upstream)[-1], rel=0.01)
-    assert upstream.log[-1].json()["messages"] == msgspec.json.decode(step.forwarded)["messages"]
+        for step in (await agent.until_epoch(running.url), await agent.step(running.url)):
+            counted = await count(running, step.sent, agent.headers)
+            seen = msgspec.json.decode(step.forwarded)["messages"]
+            assert counted.status_code == 200
+            assert upstream.log[-1].json()["messages"] == seen
+    used = prompt_tokens(upstream)[-1]
+    assert counted.json()["input_tokens"] == pytest.approx(used, rel=0.01)
 
 
 async def test_what_cannot_be_counted_is_refused_by_the_provider(
