@@ -25,7 +25,8 @@ from workflows.contracts import (
     RewriteContextResult,
 )
 
-ONE = {"role": "user", "content": "one"}
+# A history of its own: the tests share a ledger.
+ONE = {"role": "user", "content": "one, to be rendered"}
 BODY = body_of(ONE, {"role": "assistant", "content": "said"}, {"role": "user", "content": "two"})
 RAW_HEADERS = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
 
