@@ -65,8 +65,8 @@ class Settings(BaseSettings):
     )
     context_thrift: bool = Field(
         True,
-        description="Rewrite before the limit too, where that is cheaper: when the provider's cache "
-        "is cold anyway, or the calls to come pay for it",
+        description="Rewrite before the limit too, where that is cheaper: when the provider's "
+        "cache is cold anyway, or the calls to come pay for it",
     )
     context_keep: int = Field(
         10, ge=1, description="Newest tool exchanges that a rewrite leaves alone"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
 
-from context.budget import Budget, budget
+from context.budget import Budget, budget, token_ratio
 from context.ledger import Epoch
 from context.lru import Memo
 from context.markers import cache_ttl
@@ -113,7 +113,7 @@ class Decider:
         return limits, Situation(
             info=info,
             limit=limits.limit,
-            ratio=rewrite.token_ratio or info.ratio,
+            ratio=token_ratio(info, rewrite.token_ratio),
             idle=rewrite.known.idle if rewrite.known else None,
             ttl=cache_ttl(view),
             escape=wanted or asks_to_drop(view),

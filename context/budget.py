@@ -14,6 +14,8 @@ MARGIN_SHARE = 0.05
 """Of the window: for the error of the estimate, and so that Claude Code, which compacts by itself
 at 33K below its window, does not come to that."""
 
+_LEAST_RATIO, _MOST_RATIO = 0.6, 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -53,3 +55,9 @@ def budget(
 def fits(estimate: TokenEstimate, ratio: float, budget: Budget) -> bool:
     """Whether the prompt is within the budget; ``ratio`` is tokens per estimated token."""
     return estimate.total * ratio <= budget.limit
+
+
+def token_ratio(info: ModelInfo, measured: float | None) -> float:
+    """Tokens per estimated token: what the conversation's `usage` taught, within reason. A provider
+    that reports too little would else let a conversation grow past its window."""
+    return min(max(measured or info.ratio, info.ratio * _LEAST_RATIO), info.ratio * _MOST_RATIO)

@@ -1,6 +1,6 @@
 """The budget: window less answer and margin, under the cap."""
 
-from context.budget import CAP, MARGIN_SHARE, RESERVE, budget, fits
+from context.budget import CAP, MARGIN_SHARE, RESERVE, budget, fits, token_ratio
 from context.models import lookup
 from context.tokens import TokenEstimate
 
@@ -44,3 +44,10 @@ def test_fits_applies_the_ratio() -> None:
     estimate = TokenEstimate(system=100, tools=300, messages=400)
     assert fits(estimate, 1.25, within)
     assert not fits(estimate, 1.26, within)
+
+
+def test_the_ratio_is_the_measured_one_within_reason() -> None:
+    assert token_ratio(NEW, None) == NEW.ratio
+    assert token_ratio(NEW, NEW.ratio * 1.2) == NEW.ratio * 1.2
+    assert NEW.ratio / 2 < token_ratio(NEW, 0.0001) < NEW.ratio
+    assert NEW.ratio < token_ratio(NEW, 1000.0) < NEW.ratio * 3
