@@ -9,6 +9,8 @@ from activities.deciding import ContextRules, Decider
 from activities.forward_upstream import ForwardUpstream
 from activities.query_intelligence import QueryIntelligence
 from activities.rewrite_context import RewriteContext
+from activities.summaries import Summaries
+from activities.summarise_cut import SummariseCut
 from api.admission import Admission
 from api.deliveries import Deliveries
 from api.departures import Departures
@@ -19,7 +21,7 @@ from engine.bootstrap import bootstrap
 from engine.connect import connect
 from engine.starter import Starter
 from engine.strays import Strays
-from engine.worker import build_egress_worker, build_worker
+from engine.worker import Activity, build_egress_worker, build_worker
 from errors import DatabaseUnavailable, StartupFailed
 from metrics import Metrics
 from providers.attempt import Wire
@@ -29,6 +31,7 @@ from providers.past import PastReader
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.settlement import TENANT
+from providers.side_call import SideCalls
 from providers.treatment import Treatment, capped
 from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
@@ -45,6 +48,7 @@ from store.requests import RequestStore
 from store.retention import Retention
 from store.spill import Spill
 from store.stats import StatsStore
+from store.summaries import SummaryStore
 from store.vault import Vault, vault_key
 from workflows.contracts import Deadlines
 
@@ -116,14 +120,28 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         )
         unrewritten = Unrewritten(TENANT)
         past = PastReader(conversations, ledger, unrewritten)
-        decider = Decider(_context_rules(settings), ledger, metrics)
+        summaries = SummaryStore(database, TENANT)
+        model = settings.summariser
+        decider = Decider(
+            _context_rules(settings),
+            ledger,
+            metrics,
+            Summaries(summaries) if model else None,
+        )
+        calls: list[Activity] = [forward.run]
+        if model:
+            side = SideCalls(upstream, metrics)
+            summarise = SummariseCut(
+                recovery, past, decider, summaries, side, metrics, model=model, owner=owner
+            )
+            calls.append(summarise.run)
         worker = build_worker(
             client,
             settings.task_queue,
             [
                 QueryIntelligence(exchanges, requests, conversations).run,
                 RewriteContext(exchanges, requests, past, decider, metrics, unrewritten).run,
-                forward.run,
+                *calls,
                 CloseRequest(exchanges, requests, metrics, relay).run,
             ],
             concurrency=settings.max_concurrent_requests,
@@ -180,14 +198,14 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
         await stack.enter_async_context(worker)
         if egress:
-            calls = build_egress_worker(
+            egress_worker = build_egress_worker(
                 client,
                 _egress_queue(settings),
-                forward.run,
+                calls,
                 concurrency=settings.max_concurrent_requests,
                 graceful=settings.drain_timeout,
             )
-            await stack.enter_async_context(calls)
+            await stack.enter_async_context(egress_worker)
         stack.push_async_callback(_flush, deliveries)
         for loop in (deliveries.run(), strays.run(), retention.run()):
             _run(stack, loop)

@@ -91,6 +91,9 @@ class Metrics:
         self.pruned = self._counter(
             "palimpsest_pruned_tokens", "Tokens that prompts were sent without, estimated"
         )
+        self.summaries = self._counter(
+            "palimpsest_summaries", "Summaries of what epochs cut", ["outcome"]
+        )
         self.stable = Summary(
             "palimpsest_prefix_stable_ratio",
             "Share of the messages with which a prompt still begins after deciding, in bytes",

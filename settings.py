@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     context_keep: int = Field(
         10, ge=1, description="Newest tool exchanges that a rewrite leaves alone"
     )
+    summariser: str | None = Field(
+        None,
+        description="Model that sums up what a rewrite cuts, with the client's credentials; the "
+        "request waits for it, a minute at most; default: a structured account, without a call",
+    )
     thinking_escape: bool = Field(
         False,
         description="Let the API drop thinking that a rewrite invalidates, by its beta, instead of "

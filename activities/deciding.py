@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
 
+from activities.summaries import Summaries
 from context.budget import Budget, budget, token_ratio
 from context.ledger import Epoch
 from context.lru import Memo
@@ -52,7 +53,8 @@ class ContextRules:
 class Decided:
     """``epoch`` is what the request is sent by, None: as it came. ``sent`` is the outcome of that,
     None when its size was not known in time; ``observed`` the outcome of what was not applied, and
-    ``watched`` the epoch that later requests go on from with it."""
+    ``watched`` the epoch that later requests go on from with it. ``summarise``: nothing was
+    decided, since a new epoch waits for a summary of its cut."""
 
     mode: Mode
     budget: Budget
@@ -60,15 +62,23 @@ class Decided:
     sent: Outcome | None
     observed: Outcome | None = None
     watched: Epoch | None = None
+    summarise: bool = False
 
 
 class Decider:
-    """Decides in threads of its own."""
+    """Decides in threads of its own. ``summaries``: new epochs get one."""
 
-    def __init__(self, rules: ContextRules, ledger: LedgerStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        rules: ContextRules,
+        ledger: LedgerStore,
+        metrics: Metrics,
+        summaries: Summaries | None = None,
+    ) -> None:
         self._rules = rules
         self._ledger = ledger
         self._metrics = metrics
+        self._summaries = summaries
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
         self._late: Memo[str, bool] = Memo(_REMEMBERED)
         self._vain: Memo[str, int] = Memo(_REMEMBERED)
@@ -83,16 +93,34 @@ class Decider:
         known = rewrite.known is not None and past.certain
         observing = asked.mode == "observe" and past.applied is None
         if known and asked.mode == "on":
-            sent = await self._new(view, past, past.applied, "on", now, rewrite)
+            planned = await self._plan(view, past, past.applied, now, rewrite)
+            if planned and planned.is_new and self._summaries:
+                told = await self._summaries.told(view, planned, now)
+                if told is None and rewrite.may_summarise:
+                    return Decided(asked.mode, limits, past.applied, None, summarise=True)
+                planned = told or planned
+            sent = await self._record(view, past.applied, planned, "on", now, rewrite)
             return Decided(asked.mode, limits, sent.epoch if sent else past.applied, sent)
         observed = None
         if known and observing:
-            observed = await self._new(view, past, past.observed, "observe", now, rewrite)
+            planned = await self._plan(view, past, past.observed, now, rewrite)
+            observed = await self._record(view, past.observed, planned, "observe", now, rewrite)
         sent = await self._in_time(
             view, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
         )
         watched = observed.epoch if observed else past.observed
         return Decided(asked.mode, limits, past.applied, sent, observed, watched)
+
+    async def planned(
+        self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
+    ) -> Epoch | None:
+        """The epoch that this request is about to begin, not recorded."""
+        asked = treatment(headers, self._rules.usual)
+        _, now = self._situation(view, headers, rewrite, asked)
+        if rewrite.known is None or not past.certain or asked.mode != "on":
+            return None
+        outcome = await self._plan(view, past, past.applied, now, rewrite)
+        return outcome.epoch if outcome and outcome.is_new else None
 
     def later(self, work: Callable[[], None]) -> None:
         """Do something that nothing of this request waits for."""
@@ -119,17 +147,16 @@ class Decider:
             escape=wanted or asks_to_drop(view),
         )
 
-    async def _new(
+    async def _plan(
         self,
         view: RequestView,
         past: Past,
         recorded: Epoch | None,
-        kind: Kind,
         now: Situation,
         asked: RewriteContextInput,
     ) -> Outcome | None:
-        """The outcome with a new epoch if one is due, recorded; None when it came too late."""
-        conversation = (asked.known.conversation_id if asked.known else None) or ""
+        """The outcome with a new epoch if one is due; None when it came too late."""
+        conversation = _conversation(asked)
         chance = _SECOND_CHANCE if self._late.get(conversation) else 1
         now = replace(now, vain=self._vain.get(conversation) or 0)
         outcome = await self._in_time(
@@ -140,11 +167,25 @@ class Decider:
         self._late.put(conversation, outcome is None)
         if outcome and outcome.vain:
             self._vain.put(conversation, outcome.tokens)
+        return outcome
+
+    async def _record(
+        self,
+        view: RequestView,
+        recorded: Epoch | None,
+        outcome: Outcome | None,
+        kind: Kind,
+        now: Situation,
+        asked: RewriteContextInput,
+    ) -> Outcome | None:
+        """The outcome with its new epoch recorded, if it has one."""
         if kind == "on" and outcome and not outcome.is_new:
             self._metrics.stable.observe(1)
         if outcome is None or not outcome.is_new or outcome.epoch is None:
             return outcome
-        epoch = await self._ledger.record(outcome.epoch, kind, conversation, asked.request_id)
+        epoch = await self._ledger.record(
+            outcome.epoch, kind, _conversation(asked), asked.request_id
+        )
         if epoch != outcome.epoch:
             # Another request of this history was first.
             return await asyncio.to_thread(replay, view, epoch, now.ratio)
@@ -164,6 +205,10 @@ class Decider:
                 return await loop.run_in_executor(self._threads, work)
         except TimeoutError:
             return None
+
+
+def _conversation(asked: RewriteContextInput) -> str:
+    return (asked.known.conversation_id if asked.known else None) or ""
 
 
 def _kept(before: Sequence[bytes], now: Sequence[bytes]) -> float:

@@ -119,7 +119,8 @@ class ForwardUpstream:
             raise failure(error) from error
         except NotFound as error:
             raise final(otherwise) from error
-        end = recorded_result(row, len(attempts))
+        calls = sum(attempt["kind"] == "answer" for attempt in attempts)
+        end = recorded_result(row, calls)
         if self._relay and row["state"] == "ended":
             await self._relay.recorded(request_id)
         if end is not None:

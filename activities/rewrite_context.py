@@ -49,6 +49,8 @@ class RewriteContext:
             decided = await self._decider.decide(view, headers, rewrite, past)
         except PalimpsestError as error:
             raise failure(error) from error
+        if decided.summarise:
+            return _result(decided, (time.perf_counter() - started) * 1000)
         exchange = self._exchanges.get(rewrite.request_id)
         if exchange:
             await _hand_over(exchange, decided)
@@ -90,12 +92,13 @@ def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
         budget_tokens=decided.budget.limit,
         fits=sent is None or sent.tokens <= decided.budget.limit,
         took_ms=took_ms,
-        degraded=None if sent else "rewrite: deadline passed",
+        degraded=None if sent or decided.summarise else "rewrite: deadline passed",
         mode=decided.mode,
         epoch=decided.epoch.chain.hex() if decided.epoch else None,
         observed=decided.watched.chain.hex() if decided.watched else None,
         original_tokens=sent.tokens_before if sent else None,
         summary=_summary(decided),
+        summarise=decided.summarise,
     )
 
 

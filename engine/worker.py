@@ -50,13 +50,18 @@ def build_worker(
 
 
 def build_egress_worker(
-    client: Client, task_queue: str, forward: Activity, *, concurrency: int, graceful: float
+    client: Client,
+    task_queue: str,
+    activities: Sequence[Activity],
+    *,
+    concurrency: int,
+    graceful: float,
 ) -> Worker:
-    """A worker of the queue that edges without calls of their own send their forwards to."""
+    """A worker of the queue that edges without calls of their own send theirs to."""
     return Worker(
         client,
         task_queue=task_queue,
-        activities=[forward],
+        activities=activities,
         max_concurrent_activities=concurrency,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=timedelta(seconds=graceful),

@@ -33,6 +33,23 @@ class Recovery:
 
     async def exchange(self, request_id: str) -> Exchange:
         """The exchange, open in this process from now on; raises CredentialsLost without one."""
+        exchange, interrupted = await self._restored(request_id)
+        # A re-send may have brought the request back to this process in the meantime.
+        known = self._exchanges.get(request_id)
+        if known is not None:
+            return known
+        self._exchanges.add(exchange)
+        if interrupted or not self._for_edges:
+            self._metrics.recovered.inc()
+        return exchange
+
+    async def glance(self, request_id: str) -> Exchange:
+        """The exchange as it is or would be here, for a call beside the request's own; raises
+        CredentialsLost without one."""
+        return self._exchanges.get(request_id) or (await self._restored(request_id))[0]
+
+    async def _restored(self, request_id: str) -> tuple[Exchange, bool]:
+        """The exchange anew, and whether a call of it was interrupted."""
         kept = await self._requests.kept(request_id)
         if kept is None:
             raise CredentialsLost(
@@ -41,10 +58,6 @@ class Recovery:
             )
         content = self._vault.open(request_id, kept.sealed)
         view = await asyncio.to_thread(parse, await self._requests.body(request_id))
-        # A re-send may have brought the request back to this process in the meantime.
-        known = self._exchanges.get(request_id)
-        if known is not None:
-            return known
         exchange = Exchange(
             request_id,
             view,
@@ -53,7 +66,4 @@ class Recovery:
             received=time.perf_counter() - kept.age,
             recovered=not self._for_edges,
         )
-        self._exchanges.add(exchange)
-        if kept.interrupted or not self._for_edges:
-            self._metrics.recovered.inc()
-        return exchange
+        return exchange, kept.interrupted

@@ -50,7 +50,7 @@ class RequestStore:
     async def close_attempt(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that will be tried again."""
         await self._database.run(
-            statements.CLOSE_ATTEMPT, {"id": request_id, **_attempt_values(end)}
+            statements.CLOSE_ATTEMPT, {"id": request_id, **attempt_values(end)}
         )
 
     async def is_unknown(self, request_id: str, number: int) -> bool:
@@ -84,7 +84,7 @@ class RequestStore:
 
     async def release(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that this process had to cut, and leave the request to any other."""
-        await self._database.run(statements.RELEASE, {"id": request_id, **_attempt_values(end)})
+        await self._database.run(statements.RELEASE, {"id": request_id, **attempt_values(end)})
 
     async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
         """The request's client left, or is back, at this edge; what left here and is at another
@@ -209,7 +209,7 @@ def _attempt(request_id: str, number: int) -> dict[str, Any]:
     return {"id": request_id, "number": number}
 
 
-def _attempt_values(end: AttemptEnd) -> dict[str, Any]:
+def attempt_values(end: AttemptEnd) -> dict[str, Any]:
     return {
         "number": end.lease.number,
         "epoch": end.lease.epoch,
@@ -225,7 +225,7 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
     return {
         "id": end.request_id,
         "tenant": end.tenant,
-        **_attempt_values(end.attempt),
+        **attempt_values(end.attempt),
         "outcome": end.outcome,
         "reason": storable(end.reason),
         "status": end.attempt.status,

@@ -49,6 +49,7 @@ class Retention:
         await self._run(_EXPIRE, {"days": self._days})
         await self._run(_VAULT)
         await self._run(_EPOCHS, {"days": self._days})
+        await self._run(_SUMMARIES, {"days": self._days})
         await self._collect()
         while await self.stored_bytes() > self._max_bytes:
             if not await self._run(_EVICT, {"batch": self._batch}):
@@ -137,6 +138,11 @@ DELETE FROM epochs USING age WHERE created_at < now() - age.most
         SELECT FROM conversations c
         WHERE c.id = epochs.conversation_id AND c.updated_at > now() - age.most
     )
+""")
+# The epochs that were made with them hold their text.
+_SUMMARIES = text("""
+DELETE FROM summaries WHERE created_at < now() - greatest(
+    make_interval(days => 1) * CAST(:days AS float), interval '1 hour')
 """)
 _HEADS = text("""
 DELETE FROM heads WHERE created_at < now() - interval '1 hour'

@@ -60,19 +60,22 @@ WITH live AS (
     WHERE request_id IN (SELECT id FROM live) AND closed_at IS NULL
 )
 INSERT INTO attempts (request_id, number, owner)
-SELECT live.id, 1 + COALESCE((SELECT max(number) FROM attempts WHERE request_id = :id), 0), :owner
+SELECT live.id, 1 + COALESCE((
+    SELECT max(number) FROM attempts WHERE request_id = :id AND kind = 'answer'), 0), :owner
 FROM live
 RETURNING number, (SELECT epoch FROM live) AS epoch
 """)
 
 UNKNOWN = text("""
 SELECT number FROM attempts
-WHERE request_id = :id AND number = :number AND outcome = 'unknown' AND usage IS NULL
+WHERE request_id = :id AND kind = 'answer' AND number = :number
+    AND outcome = 'unknown' AND usage IS NULL
 """)
 
 ESTIMATE = text("""
 UPDATE attempts SET usage = CAST(:usage AS jsonb)
-WHERE request_id = :id AND number = :number AND outcome = 'unknown' AND usage IS NULL
+WHERE request_id = :id AND kind = 'answer' AND number = :number
+    AND outcome = 'unknown' AND usage IS NULL
 """)
 
 CLOSE_ATTEMPT = text("""
@@ -80,7 +83,7 @@ UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
     reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
 FROM requests
-WHERE request_id = :id AND number = :number AND closed_at IS NULL
+WHERE request_id = :id AND kind = 'answer' AND number = :number AND closed_at IS NULL
     AND requests.id = :id AND requests.epoch = :epoch
 """)
 
@@ -92,7 +95,7 @@ WITH free AS (
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
     reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
-WHERE request_id IN (SELECT id FROM free) AND number = :number
+WHERE request_id IN (SELECT id FROM free) AND kind = 'answer' AND number = :number
 """)
 
 SETTLE = text("""
@@ -117,7 +120,7 @@ WITH ended AS (
     UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
         status = CAST(:attempt_status AS int), bytes = CAST(:attempt_bytes AS bigint),
         reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
-    WHERE request_id IN (SELECT id FROM ended) AND number = :number
+    WHERE request_id IN (SELECT id FROM ended) AND kind = 'answer' AND number = :number
 ), forgotten AS (
     DELETE FROM vault WHERE request_id IN (SELECT id FROM ended)
 ), unclaimed AS (
@@ -219,8 +222,8 @@ ORDER BY accepted_at LIMIT 100
 
 ROW = text("SELECT * FROM requests WHERE id = :id")
 ATTEMPTS = text("""
-SELECT number, owner, sent_at, closed_at, status, outcome, bytes, reason, usage
-FROM attempts WHERE request_id = :id ORDER BY number
+SELECT kind, number, owner, sent_at, closed_at, status, outcome, bytes, reason, usage
+FROM attempts WHERE request_id = :id ORDER BY kind DESC, number
 """)
 BLOB = text("SELECT codec, data FROM blobs WHERE hash = :hash")
 PARTS = text("""

@@ -97,6 +97,18 @@ epochs = Table(
     Index(None, "conversation_id"),
 )
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("chain", LargeBinary, primary_key=True, comment="of the epoch that it is made for"),
+    Column("conversation_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    _now("created_at"),
+)
+
 requests = Table(
     "requests",
     metadata,
@@ -160,7 +172,10 @@ attempts = Table(
     "attempts",
     metadata,
     Column("request_id", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, comment="from 1"),
+    Column(
+        "kind", Text, primary_key=True, server_default="answer", comment="answer, summary of a cut"
+    ),
+    Column("number", Integer, primary_key=True, comment="from 1, of each kind"),
     Column("owner", Text, nullable=False, comment="the process that called"),
     _now("sent_at"),
     Column("closed_at", DateTime(timezone=True)),

@@ -82,7 +82,8 @@ class Agent:
         sent, before = self.body(), len(self.upstream.log.messages)
         answer = await post(url, sent, {**self.headers, **_ours(headers)})
         assert answer.status_code == 200, answer.text
-        [call] = self.upstream.log.messages[before:]
+        calls = self.upstream.log.messages[before:]
+        [call] = [call for call in calls if call.json()["model"] == self._fields["model"]]
         if url == self.upstream.url:
             answer.headers[CONTEXT] = "direct"
         self.steps.append(Step(sent, call.body, answer))

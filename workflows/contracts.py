@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 WORKFLOW = "ProxyRequest"
 QUERY_INTELLIGENCE = "query_intelligence"
 REWRITE_CONTEXT = "rewrite_context"
+SUMMARISE_CUT = "summarise_cut"
 FORWARD_UPSTREAM = "forward_upstream"
 CLOSE_REQUEST = "close_request"
 
@@ -25,6 +26,7 @@ class Deadlines:
     query: float = 2.0
     rewrite: float = 20.0
     plan: float = 2.0
+    summarise: float = 60.0
     forward: float = 3600.0
     heartbeat: float = 4.0
     close: float = 30.0
@@ -71,12 +73,22 @@ class QueryIntelligenceResult:
 @dataclass(frozen=True)
 class RewriteContextInput:
     """``plan_deadline``: seconds that new decisions may take; past it only recorded ones are
-    carried out. ``known`` is None when the first phase told nothing."""
+    carried out. ``known`` is None when the first phase told nothing. ``may_summarise``: a new
+    epoch may wait for a summary of its cut."""
 
     request_id: str
     token_ratio: float | None
     plan_deadline: float
     known: QueryIntelligenceResult | None = None
+    may_summarise: bool = False
+
+
+@dataclass(frozen=True)
+class SummariseCutResult:
+    """``outcome``: `kept`, `known` (it was there before), `not due`, `given up`."""
+
+    outcome: str
+    took_ms: float
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class RewriteContextResult:
 
     ``epoch`` names the recorded decisions that what is sent is rendered by, None: as it came;
     ``observed`` those that were only recorded. ``summary`` is what the client is told of it.
+    ``summarise``: nothing was decided yet, a new epoch waits for a summary of its cut.
     """
 
     counted_tokens: int | None
@@ -99,6 +112,7 @@ class RewriteContextResult:
     observed: str | None = None
     original_tokens: int | None = None
     summary: str | None = None
+    summarise: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The workflow of one proxied request: what do we know, what will the model see, ask it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -15,6 +16,7 @@ from workflows.contracts import (
     QUERY_INTELLIGENCE,
     REWRITE_CONTEXT,
     STATUS_ATTRIBUTE,
+    SUMMARISE_CUT,
     WORKFLOW,
     CloseRequestInput,
     ForwardUpstreamInput,
@@ -25,6 +27,7 @@ from workflows.contracts import (
     QueryIntelligenceResult,
     RewriteContextInput,
     RewriteContextResult,
+    SummariseCutResult,
 )
 
 _CONVERSATION = SearchAttributeKey.for_keyword(CONVERSATION_ATTRIBUTE)
@@ -42,6 +45,8 @@ _FORWARD_RETRY = RetryPolicy(
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=10),
 )
+# A summary is worth a second try, and no long wait.
+_SUMMARY_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=2)
 
 
 @workflow.defn(name=WORKFLOW)
@@ -58,7 +63,7 @@ class ProxyRequest:
 
     async def _carry_out(self, request: ProxyRequestInput) -> ProxyRequestResult:
         known = await self._query(request)
-        plan = await self._rewrite(request, known)
+        plan = await self._plan(request, known)
         conversation = known.conversation_id or "unknown"
         _show(request, _CONVERSATION.value_set(conversation), _PHASE.value_set("forward"))
         forwarded = await workflow.execute_activity(
@@ -96,17 +101,45 @@ class ProxyRequest:
             took_ms = request.deadlines.query * 1000
             return QueryIntelligenceResult(None, 0, None, None, took_ms, _why("query", error))
 
-    async def _rewrite(
+    async def _plan(
         self, request: ProxyRequestInput, known: QueryIntelligenceResult
+    ) -> RewriteContextResult:
+        """What is sent; where a new epoch is to have a summary, that is made first."""
+        rewrite = RewriteContextInput(
+            request.request_id,
+            known.token_ratio,
+            request.deadlines.plan,
+            known=None if known.degraded else known,
+        )
+        plan = await self._rewrite(request, replace(rewrite, may_summarise=True))
+        if not plan.summarise:
+            return plan
+        await self._summarise(request, rewrite)
+        return await self._rewrite(request, rewrite)
+
+    async def _summarise(self, request: ProxyRequestInput, rewrite: RewriteContextInput) -> None:
+        """Without one the epoch is recorded all the same."""
+        deadline = timedelta(seconds=request.deadlines.summarise)
+        try:
+            await workflow.execute_activity(
+                SUMMARISE_CUT,
+                rewrite,
+                task_queue=request.egress_queue,
+                result_type=SummariseCutResult,
+                schedule_to_close_timeout=deadline,
+                heartbeat_timeout=timedelta(seconds=request.deadlines.heartbeat),
+                retry_policy=_SUMMARY_RETRY,
+            )
+        except FailureError as error:
+            if isinstance(_cause(error), CancelledError):
+                raise
+
+    async def _rewrite(
+        self, request: ProxyRequestInput, rewrite: RewriteContextInput
     ) -> RewriteContextResult:
         return await workflow.execute_local_activity(
             REWRITE_CONTEXT,
-            RewriteContextInput(
-                request.request_id,
-                known.token_ratio,
-                request.deadlines.plan,
-                known=None if known.degraded else known,
-            ),
+            rewrite,
             result_type=RewriteContextResult,
             schedule_to_close_timeout=timedelta(seconds=request.deadlines.rewrite),
             retry_policy=_LOCAL_RETRY,

@@ -68,6 +68,12 @@ class Recorder:
             step = await agent.until_epoch(running.url)
         return step.answer.headers[ID]
 
+    async def summarised(self) -> str:
+        agent = Agent(self._simulator)
+        async with self._proxy(**SETTINGS, summariser="claude-haiku-4-5") as running:
+            step = await agent.until_epoch(running.url)
+        return step.answer.headers[ID]
+
     async def abandoned(self) -> str:
         async with self._proxy(client_gone_grace=0) as running:
             return await self._read_some(running, lambda _: _nothing())
@@ -146,6 +152,7 @@ ENDINGS = (
     "unreachable",
     "degraded",
     "rewritten",
+    "summarised",
     "abandoned",
     "cancelled",
 )

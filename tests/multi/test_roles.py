@@ -65,6 +65,21 @@ async def test_a_worker_sends_what_was_decided_elsewhere(roles: Roles, upstream:
     assert not [call for call in upstream.log.messages if call.facts["dropped"]]
 
 
+async def test_a_worker_has_a_cut_summed_up(roles: Roles, upstream: Simulator) -> None:
+    """The edge plans, and the process that holds the way to the provider asks."""
+    settings = {**SETTINGS, "summariser": "claude-haiku-4-5"}
+    agent = Agent(upstream)
+    async with roles.edge(**settings) as edge, roles.worker(**settings) as worker:
+        began = await agent.until_epoch(edge.url)
+        row = await ended(edge, began.answer.headers[ID])
+        told = [(attempt["kind"], attempt["owner"]) for attempt in row["attempts"]]
+        assert told == [("summary", worker.owner), ("answer", worker.owner)]
+        await worker.exchanges.none_left()
+        metrics = worker.metrics.render()
+    assert b"A summary, written by the model claude-haiku-4-5" in began.forwarded
+    assert b"palimpsest_recoveries_total 0.0" in metrics
+
+
 async def test_a_request_waits_for_a_worker(roles: Roles) -> None:
     async with roles.edge() as edge:
         asking = asyncio.create_task(ask(edge, "patience"))

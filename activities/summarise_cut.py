@@ -1,0 +1,104 @@
+"""Have a model sum up what a request's new epoch is to cut. Whatever goes wrong here, the epoch is
+recorded without a summary."""
+
+import asyncio
+import time
+
+import structlog
+from temporalio import activity
+
+from activities.deciding import Decider
+from activities.failures import failure
+from context.ledger import Epoch
+from context.summary import question, room
+from context.transcript import transcript
+from context.view import RequestView
+from errors import PalimpsestError
+from metrics import Metrics
+from providers.exchange import Exchange
+from providers.past import PastReader
+from providers.recovery import Recovery
+from providers.side_call import Said, SideCalls, failed
+from store.records import AttemptEnd, Lease
+from store.summaries import Summary, SummaryStore
+from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
+
+_HEARTBEAT_SECONDS = 1.0
+
+_log = structlog.stdlib.get_logger()
+
+
+class SummariseCut:
+    """The activity; it runs where calls are made. ``model`` is asked, ``owner`` is this process."""
+
+    def __init__(
+        self,
+        recovery: Recovery,
+        past: PastReader,
+        decider: Decider,
+        summaries: SummaryStore,
+        calls: SideCalls,
+        metrics: Metrics,
+        *,
+        model: str,
+        owner: str,
+    ) -> None:
+        self._recovery = recovery
+        self._past = past
+        self._decider = decider
+        self._summaries = summaries
+        self._calls = calls
+        self._metrics = metrics
+        self._model = model
+        self._owner = owner
+
+    @activity.defn(name=SUMMARISE_CUT)
+    async def run(self, rewrite: RewriteContextInput) -> SummariseCutResult:
+        started = time.perf_counter()
+        work = asyncio.create_task(self._summarise(rewrite))
+        try:
+            while not (await asyncio.wait({work}, timeout=_HEARTBEAT_SECONDS))[0]:
+                activity.heartbeat()
+            outcome = work.result()
+        except PalimpsestError as error:
+            self._metrics.summaries.labels("failed").inc()
+            _log.warning("no summary", request_id=rewrite.request_id, reason=str(error))
+            raise failure(error) from error
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+        self._metrics.summaries.labels(outcome).inc()
+        return SummariseCutResult(outcome, (time.perf_counter() - started) * 1000)
+
+    async def _summarise(self, rewrite: RewriteContextInput) -> str:
+        exchange = await self._recovery.glance(rewrite.request_id)
+        past = await self._past.of(exchange.view, rewrite.known)
+        if await self._summaries.get(past.chain[-1]) is not None:
+            return "known"
+        epoch = await self._decider.planned(exchange.view, exchange.headers, rewrite, past)
+        if epoch is None or exchange.gave_up:
+            return "not_due"
+        content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)
+        number = await self._summaries.begin(rewrite.request_id, self._owner)
+        if number is None:
+            return "not_due"
+        said = await self._ask(exchange, content, Lease(number, 0))
+        conversation = rewrite.known.conversation_id if rewrite.known else None
+        end = AttemptEnd(Lease(number, 0), "answered", said.status, said.size, usage=said.usage)
+        summary = Summary(self._model, said.text)
+        await self._summaries.keep(
+            epoch.chain, conversation or "", rewrite.request_id, summary, end
+        )
+        return "kept"
+
+    def _question(self, view: RequestView, epoch: Epoch, before: Epoch | None) -> bytes:
+        excerpt = transcript(view.messages, epoch, before)
+        return question(view, excerpt, self._model, room(epoch))
+
+    async def _ask(self, exchange: Exchange, content: bytes, lease: Lease) -> Said:
+        """What the model said; else the call's row is closed with what became of it."""
+        try:
+            return await self._calls.ask(exchange.target, exchange.headers, content)
+        except (PalimpsestError, asyncio.CancelledError) as error:
+            await self._summaries.close(exchange.request_id, failed(lease, error, content))
+            raise
