@@ -53,7 +53,7 @@ def draft(history: History, room: Room, policy: Policy, *, bound: bool) -> Draft
         made = _filled(history, room, policy, keep, bound=bound)
         if best is None or made.total < best.total:
             best = made
-        if best.total <= (room.target + room.limit) // 2:
+        if best.total <= room.target + (room.limit - room.target) // 3:
             break
     return best if best and best.changed and best.total < sum(history.tokens) else None
 

@@ -29,8 +29,8 @@ class Situation:
     """``limit`` in tokens; ``ratio``: the model's tokens per estimated one; ``idle``: seconds since
     the conversation's last request, None when unknown; ``ttl``: seconds that the client's cache
     markers hold; ``escape``: thinking that is bound to what was changed may be left to the API;
-    ``vain``: the size at which a plan was last made in vain, since another one may wait until
-    there is more to take."""
+    ``vain``: the size at which a plan was last made in vain, since another one that need not be
+    may wait until there is more to take."""
 
     info: ModelInfo
     limit: int
@@ -86,11 +86,9 @@ def rewrite(
 
 def due(now: Outcome, situation: Situation, policy: Policy) -> Cause | None:
     """Why an epoch should begin now, if it should."""
-    if now.tokens < situation.vain * _MORE:
-        return None
     if now.tokens > situation.limit:
         return Cause.PRESSURE
-    if not policy.thrift:
+    if not policy.thrift or now.tokens < situation.vain * _MORE:
         return None
     cold = situation.idle is not None and situation.idle > situation.ttl
     if cold and now.tokens > policy.cold_share * situation.limit:
@@ -124,13 +122,14 @@ def plan(
 
 def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: Situation) -> bool:
     """Whether an epoch that need not be is cheaper than none. As many calls are expected to come
-    as there were since the last one: nothing better is known of how long a conversation lasts."""
+    as there were since the last one: nothing better is known of how long a conversation lasts. The
+    prompt grows evenly, so that on average half of what it is larger now is read too much."""
     if cause is Cause.PRESSURE:
         return True
     if cause is Cause.COLD:
         return pays_cold(now.tokens, after)
     since = len(view.messages) - (now.epoch.depth if now.epoch else 0)
-    return pays_warm(now.tokens, after, since // 2, situation.ttl)
+    return pays_warm(now.tokens, after, since // 4, situation.ttl)
 
 
 def _epoch(

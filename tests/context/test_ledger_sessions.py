@@ -22,7 +22,7 @@ LIMITS = {20_000: Policy(thrift=False), 40_000: Policy(), 80_000: Policy()}
 PRESERVED = "claude-opus-5-5"
 STABLE = 0.94
 TOO_SMALL = pytest.mark.xfail(
-    reason="measured at 20K: 0.937, and 0.910 with thrift; an epoch every few calls", strict=True
+    reason="measured at 20K: 0.938; two or three exchanges fill it", strict=True
 )
 
 

@@ -202,10 +202,11 @@ def test_what_cannot_be_made_smaller_goes_as_it_came() -> None:
 
 def test_a_plan_in_vain_is_not_made_again_for_a_little_more() -> None:
     words = [user(*["word " * 3_000] * 9)]
-    vain = outcome(words, 5_000)
+    vain = outcome(words, 60_000, idle=400.0)
     assert vain.vain
-    assert not outcome(words, 5_000, vain=vain.tokens).vain
-    assert outcome([user(*["word " * 3_000] * 10)], 5_000, vain=vain.tokens).vain
+    assert not outcome(words, 60_000, idle=400.0, vain=vain.tokens).vain
+    assert outcome([user(*["word " * 3_000] * 10)], 60_000, idle=400.0, vain=vain.tokens).vain
+    assert outcome(words, 5_000, vain=vain.tokens).vain
 
 
 def test_fewer_of_the_newest_stay_where_they_alone_are_too_many() -> None:
