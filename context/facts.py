@@ -30,11 +30,13 @@ _BETWEEN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A fragment of the output of the ``call``-th call."""
+class Candidate:
+    """A fragment of the output of the ``call``-th call, with what its words are worth here."""
 
     call: int
     text: str
+    worths: dict[str, float]
+    value: float
 
 
 def facts(
@@ -43,17 +45,23 @@ def facts(
     """Lines of at most ``tokens`` tokens, newest first, each with its source; and how many
     outputs they tell nothing of. ``told`` is what is said elsewhere of a call, by its id."""
     ample = tokens >= _AMPLE * len(calls)
+    room, most = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
     chosen: dict[int, list[str]] = {}
-    for fact, _ in _ranked(calls, told or {}, ample=ample):
-        source = _source(calls[fact.call])
-        cost = text_tokens(fact.text) + _BETWEEN
-        if fact.call not in chosen:
-            cost += text_tokens(source) + _BETWEEN
-        if cost <= tokens:
-            chosen.setdefault(fact.call, [source]).append(fact.text)
-            tokens -= cost
+    seen = set[str]()
+    for found in _ranked(calls, told or {}):
         if tokens < _LEAST:
             break
+        text = one_line(gist(found.text, found.worths, room, most).text)
+        if not text or text in seen:
+            continue
+        seen.add(text)
+        source = _source(calls[found.call])
+        cost = text_tokens(text) + _BETWEEN
+        if found.call not in chosen:
+            cost += text_tokens(source) + _BETWEEN
+        if cost <= tokens:
+            chosen.setdefault(found.call, [source]).append(text)
+            tokens -= cost
     lines = [
         f"{chosen[number][0]}: {' | '.join(chosen[number][1:])}"
         for number in sorted(chosen, reverse=True)
@@ -62,29 +70,22 @@ def facts(
     return lines, max(0, outputs - len(lines))
 
 
-def _ranked(
-    calls: Sequence[Call], told: Mapping[str, str], *, ample: bool
-) -> list[tuple[Fact, float]]:
+def _ranked(calls: Sequence[Call], told: Mapping[str, str]) -> list[Candidate]:
+    """The fragments of all calls, the most telling first."""
     found = [_best(call.output) for call in calls]
     spread = Counter[str]()
     for text in {fragment.text: None for of_one in found for fragment in of_one}:
         spread.update(set(words(text)))
-    room, most_room = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
-    ranked: list[tuple[Fact, float]] = []
-    seen = set[str]()
-    for number in range(len(calls) - 1, -1, -1):
-        known = told.get(calls[number].id, "")
+    ranked: list[Candidate] = []
+    for number, call in enumerate(calls):
+        known = told.get(call.id, "")
         for fragment in found[number]:
             worths = {word: worth(word) / spread[word] for word in words(fragment.text)}
             most = sorted(worths, key=lambda word: -worths[word])[:_TELLING_WORDS]
             value = sum(worths[word] for word in most)
-            if value < _LEAST_WORTH or most[0] in known:
-                continue
-            text = one_line(gist(fragment.text, worths, room, most_room).text)
-            if text and text not in seen:
-                seen.add(text)
-                ranked.append((Fact(number, text), value))
-    ranked.sort(key=lambda pair: (-pair[1], -pair[0].call, pair[0].text))
+            if value >= _LEAST_WORTH and most[0] not in known:
+                ranked.append(Candidate(number, fragment.text, worths, value))
+    ranked.sort(key=lambda one: (-one.value, -one.call, one.text))
     return ranked
 
 

@@ -122,14 +122,13 @@ def plan(
 
 def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: Situation) -> bool:
     """Whether an epoch that need not be is cheaper than none. As many calls are expected to come
-    as there were since the last one: nothing better is known of how long a conversation lasts. The
-    prompt grows evenly, so that on average half of what it is larger now is read too much."""
+    as there were since the last one: nothing better is known of how long a conversation lasts."""
     if cause is Cause.PRESSURE:
         return True
     if cause is Cause.COLD:
         return pays_cold(now.tokens, after)
     since = len(view.messages) - (now.epoch.depth if now.epoch else 0)
-    return pays_warm(now.tokens, after, since // 4, situation.ttl)
+    return pays_warm(now.tokens, after, since // 2, situation.ttl)
 
 
 def _epoch(
