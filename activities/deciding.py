@@ -165,8 +165,8 @@ class Decider:
             lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
         )
         self._late.put(conversation, outcome is None)
-        if outcome and outcome.vain:
-            self._vain.put(conversation, outcome.tokens)
+        if outcome and (outcome.vain or outcome.is_new):
+            self._vain.put(conversation, outcome.tokens if outcome.vain else 0)
         return outcome
 
     async def _record(

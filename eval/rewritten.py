@@ -25,7 +25,8 @@ class Ledger:
     def send(self, asked: Asked) -> Sent:
         view = parse(asked.body(asked.messages))
         outcome = step(view, self.book, self._situation(view, asked.idle), self._policy)
-        self._vain = outcome.tokens if outcome.vain else self._vain
+        if outcome.vain or outcome.is_new:
+            self._vain = outcome.tokens if outcome.vain else 0
         return Sent(outcome.messages, epoch=outcome.is_new)
 
     def _situation(self, view: RequestView, idle: float | None) -> Situation:

@@ -58,8 +58,8 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
         view = parse(client.body(client.messages()))
         took, outcome = _milliseconds(view, book, situation)
         usual.append(took)
-        if outcome.vain:
-            situation = replace(situation, vain=outcome.tokens)
+        if outcome.vain or outcome.is_new:
+            situation = replace(situation, vain=outcome.tokens if outcome.vain else 0)
         if number % _EVERY == 0:
             forced = replace(situation, limit=_FORCED, vain=0)
             epochs.append(_milliseconds(view, {}, forced)[0])
