@@ -28,6 +28,8 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="palimpsest-chaos-")).resolve()
     options = Options(arguments.seconds, arguments.seed, arguments.clients, arguments.redis)
     try:
+        # A shell starts what runs in the background with this signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         report = asyncio.run(_interruptible(options, directory))
     except (KeyboardInterrupt, asyncio.CancelledError):
         shutil.rmtree(directory, ignore_errors=True)
