@@ -4,10 +4,11 @@ Billed-equivalent tokens: 1 uncached, 1.25 or 2 written to the cache for five mi
 0.1 read from it (the API's price list; REFERENCE "What real traffic looks like").
 """
 
+from context.markers import HOUR
+
 READ = 0.1
 WRITE_5M = 1.25
 WRITE_1H = 2.0
-HOUR = 3600.0
 
 _LEAST_SAVING = 0.25
 

@@ -77,8 +77,13 @@ class History:
 
     def spoken(self, position: int) -> list[tuple[int, str, Speech]]:
         """Number, text and kind of each text block of a user's message."""
-        message = self.messages[position]
-        if message.role != "user":
-            return []
-        texts = ((number, block.text()) for number, block in message.numbered())
-        return [(number, text, speech(text)) for number, text in texts if text]
+        return self._spoken[position]
+
+    @cached_property
+    def _spoken(self) -> list[list[tuple[int, str, Speech]]]:
+        return [_texts(message) if message.role == "user" else [] for message in self.messages]
+
+
+def _texts(message: Message) -> list[tuple[int, str, Speech]]:
+    texts = ((number, block.text()) for number, block in message.numbered())
+    return [(number, text, speech(text)) for number, text in texts if text]

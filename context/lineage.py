@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 from blake3 import blake3
 
+from context.blocks import THINKING
 from context.lru import Memo
 from context.segments import SEGMENT, digest, segments
 
@@ -18,7 +19,6 @@ Hash = bytes
 Link = Callable[[bytes], Hash]
 
 BILLING = "x-anthropic-billing-header"
-_THINKING = ("thinking", "redacted_thinking")
 _NODES = blake3(b"palimpsest node 1").digest()
 
 # A prompt of a million tokens has some 3,000 messages: 47 segments, a raw and a canonical link for
@@ -151,7 +151,7 @@ def _without_marker(block: Any) -> Any:
 def _without_thinking(blocks: Any) -> Any:
     if not _is_list(blocks):
         return blocks
-    return [block for block in blocks if _field(block, "type") not in _THINKING]
+    return [block for block in blocks if _field(block, "type") not in THINKING]
 
 
 def _is_billing(block: Any) -> bool:

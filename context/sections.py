@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from context import tasks
 from context.exchanges import Call
 from context.files import EDITS, Line
 from context.quoting import argument, clipped, one_line
@@ -75,24 +76,11 @@ def decisions(notes: Iterable[tuple[int, str]]) -> list[Line]:
 
 def open_tasks(calls: Sequence[Call]) -> list[Line]:
     """The last list of TodoWrite, and the tasks that were made and not closed."""
-    made: dict[str, str] = {}
-    todos: list[str] = []
-    for call in calls:
-        match call.name:
-            case "TodoWrite":
-                todos = list(_todos(call.input.get("todos")))
-            case "TaskCreate" if number := re.search(r"#(\d+)", call.output):
-                made[number[1]] = f"[pending] {argument(call)}"
-            case "TaskUpdate":
-                task, status = str(call.input.get("taskId")), str(call.input.get("status"))
-                if status in ("completed", "deleted", "cancelled"):
-                    made.pop(task, None)
-                elif task in made and status != "None":
-                    made[task] = f"[{status}] {made[task].partition('] ')[2]}"
-            case _:
-                pass
-    tasks = (*todos, *(f"Task {number} {text}" for number, text in made.items()))
-    return [Line(at, clipped(one_line(task), _REQUEST_TOKENS)) for at, task in enumerate(tasks)]
+    lists = [call for call in calls if call.name == "TodoWrite"]
+    todos = _todos(lists[-1].input.get("todos")) if lists else ()
+    made = (f"Task {number} {_task(task)}" for number, task in tasks.open_tasks(calls).items())
+    found = (*todos, *made)
+    return [Line(at, clipped(one_line(task), _REQUEST_TOKENS)) for at, task in enumerate(found)]
 
 
 def _is_quiet(call: Call) -> bool:
@@ -118,6 +106,13 @@ def _telling(text: str) -> list[tuple[int, str]]:
     ]
     strong = [pair for pair in weighed if pair[0] > 0]
     return sorted(strong, key=lambda pair: -pair[0])[:_SENTENCES]
+
+
+def _task(calls: Sequence[Call]) -> str:
+    """Its last status, and what it is about."""
+    said = (str(call.input.get("status")) for call in calls[1:])
+    changes = [status for status in said if status != "None"]
+    return f"[{changes[-1] if changes else 'pending'}] {argument(calls[0])}"
 
 
 def _todos(todos: object) -> Iterator[str]:
