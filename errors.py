@@ -12,6 +12,8 @@ PalimpsestError
 │   ├── EngineUnavailable      Temporal
 │   ├── DatabaseUnavailable    Postgres
 │   ├── RedisUnavailable       Redis
+│   ├── IndexUnavailable       the vector index
+│   ├── EmbedderUnavailable    what makes vectors
 │   └── Draining               this process is stopping
 ├── UpstreamUnreachable   502  no answer from the provider
 │   └── UpstreamTimeout   504  it was silent for too long
@@ -80,6 +82,14 @@ class DatabaseUnavailable(Unavailable):
 
 
 class RedisUnavailable(Unavailable):
+    pass
+
+
+class IndexUnavailable(Unavailable):
+    pass
+
+
+class EmbedderUnavailable(Unavailable):
     pass
 
 

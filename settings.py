@@ -81,6 +81,46 @@ class Settings(BaseSettings):
         description="Let the API drop thinking that a rewrite invalidates, by its beta, instead of "
         "taking it out",
     )
+    intelligence: Literal["on", "off"] = Field(
+        "on",
+        description="Put what is known before the model, on turns of a person; the header "
+        "`x-palimpsest-memory: off` keeps a conversation out of it, for good",
+    )
+    intelligence_budget: int = Field(
+        4000, ge=100, le=50_000, description="Most tokens of what is put before the model at once"
+    )
+    intelligence_deadline: float = Field(
+        0.25, gt=0, description="A request goes on without what is known after so long"
+    )
+    intelligence_threshold: float = Field(
+        0.5, ge=0, le=1, description="Least relevance, 0 to 1, of what is put before the model"
+    )
+    intelligence_scope: Literal["project", "all"] = Field(
+        "project", description="Recall from the client's working directory only, or from all"
+    )
+    embedder: str = Field(
+        "static", description="`static`: in the package; `fastembed:<model>`; `openai:<model>`"
+    )
+    embedder_url: HttpUrl = Field("https://api.openai.com", description="Of `openai:` embedders")
+    embedder_key: str | None = Field(None, description="Key of that server")
+    reranker: str | None = Field(
+        None, description="Cross-encoder of fastembed that orders the best hits anew"
+    )
+    learning: Literal["on", "off"] = Field("on", description="Keep turns, and learn from them")
+    learning_idle: float = Field(
+        600, ge=0, description="A conversation that rests for so long is learned from"
+    )
+    learning_rate: float = Field(1, gt=0, description="Segments learned from in a second, at most")
+    distiller: str | None = Field(
+        None, description="Model that words what was learned; default: heuristics alone"
+    )
+    distiller_key: str | None = Field(None, description="API key for the distiller's calls")
+    distiller_tokens: int = Field(
+        200_000, ge=0, description="Tokens that the distiller may use in a day"
+    )
+    forget: str = Field(
+        "", description="Projects that nothing is kept of: patterns of paths, between commas"
+    )
     allowed_hosts: str = Field(
         "", description="Further `Host` names to accept, separated by commas; `*` accepts all"
     )
@@ -164,7 +204,9 @@ class Settings(BaseSettings):
         description="`postgresql://…` of a database, instead of the embedded one",
     )
     qdrant_url: HttpUrl | None = Field(
-        None, validation_alias=_bare("QDRANT_URL"), description="Qdrant server; not used yet"
+        None,
+        validation_alias=_bare("QDRANT_URL"),
+        description="Qdrant server, instead of the embedded index",
     )
     redis_url: str | None = Field(
         None,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from settings import Settings
 from store.database import Database
-from store.tables import metadata
+from store.memory_tables import metadata  # and with it those of store/tables.py
 
 
 def _run(connection: Connection) -> None:

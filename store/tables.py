@@ -28,7 +28,7 @@ metadata = MetaData(
 )
 
 
-def _now(name: str) -> Column[object]:
+def now_column(name: str) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
 
 
@@ -39,7 +39,7 @@ blobs = Table(
     Column("codec", SmallInteger, nullable=False, comment="0 as it is, 1 zstd"),
     Column("size", Integer, nullable=False, comment="bytes before compression"),
     Column("data", LargeBinary, nullable=False),
-    _now("touched_at"),
+    now_column("touched_at"),
 )
 
 nodes = Table(
@@ -49,7 +49,7 @@ nodes = Table(
     Column("parent", LargeBinary, comment="the node before; null for the first message"),
     Column("message", LargeBinary, nullable=False, comment="blob"),
     Column("depth", Integer, nullable=False, comment="messages up to here, this one included"),
-    _now("touched_at"),
+    now_column("touched_at"),
 )
 
 conversations = Table(
@@ -58,9 +58,10 @@ conversations = Table(
     Column("id", Text, primary_key=True),
     Column("tenant", Text, nullable=False),
     Column("turns", Integer, nullable=False),
+    Column("project", Text, nullable=False, server_default="", comment="working directory"),
     Column("token_ratio", Float, comment="real tokens over counted tokens"),
-    _now("created_at"),
-    _now("updated_at"),
+    now_column("created_at"),
+    now_column("updated_at"),
 )
 
 heads = Table(
@@ -73,8 +74,9 @@ heads = Table(
     Column("depth", Integer, nullable=False),
     Column("applied_epoch", LargeBinary, comment="of what was sent; null: as it came"),
     Column("observed_epoch", LargeBinary, comment="of what would have been sent"),
+    Column("injected", LargeBinary, comment="the newest injection of what was sent; its chain"),
     Column("session", LargeBinary, comment="hash of the client's session; null: a side line"),
-    _now("created_at"),
+    now_column("created_at"),
     Index(None, "conversation_id"),
     Index(None, "session", "created_at"),
 )
@@ -93,7 +95,7 @@ epochs = Table(
     Column("tokens_before", Integer, nullable=False),
     Column("tokens_after", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False, comment="the decisions, zstd"),
-    _now("created_at"),
+    now_column("created_at"),
     Index(None, "conversation_id"),
 )
 
@@ -106,7 +108,7 @@ summaries = Table(
     Column("request_id", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("text", Text, nullable=False),
-    _now("created_at"),
+    now_column("created_at"),
 )
 
 requests = Table(
@@ -121,7 +123,7 @@ requests = Table(
     Column("reason", Text, comment="why it did not end answered"),
     Column("model", Text, nullable=False),
     Column("stream", Boolean, nullable=False),
-    _now("accepted_at"),
+    now_column("accepted_at"),
     Column("ended_at", DateTime(timezone=True)),
     Column("identity", LargeBinary, comment="hash of body and credential"),
     Column("edge", Text, comment="the process whose client waits"),
@@ -141,6 +143,7 @@ requests = Table(
     Column("context_mode", Text, comment="off, observe, on"),
     Column("applied_epoch", LargeBinary, comment="chain; null: sent as it came"),
     Column("observed_epoch", LargeBinary, comment="chain of one that was not applied"),
+    Column("injected", LargeBinary, comment="chain of the newest injection"),
     Column("original_tokens", Integer, comment="prompt as it came, estimated"),
     Column("context_tokens", Integer, comment="prompt as it was sent, estimated"),
     # what went out
@@ -177,7 +180,7 @@ attempts = Table(
     ),
     Column("number", Integer, primary_key=True, comment="from 1, of each kind"),
     Column("owner", Text, nullable=False, comment="the process that called"),
-    _now("sent_at"),
+    now_column("sent_at"),
     Column("closed_at", DateTime(timezone=True)),
     Column("status", Integer),
     Column("outcome", Text, comment="answered, upstream_error, unreachable, broken, abandoned"),
@@ -194,7 +197,7 @@ claims = Table(
     Column(
         "keyed", Boolean, nullable=False, comment="by the client's own key: kept after delivery"
     ),
-    _now("created_at"),
+    now_column("created_at"),
     Index(None, "request_id"),
 )
 
@@ -220,5 +223,5 @@ processes = Table(
     "processes",
     metadata,
     Column("owner", Text, primary_key=True),
-    _now("beat_at"),
+    now_column("beat_at"),
 )
