@@ -1,6 +1,5 @@
-"""The tables of what is known. A *memory* is one thing that is known (intelligence/memory.py), an
-*injection* what was put before the model of it, a *segment* the part of a history that was learned
-from.
+"""The tables of what is known. A *memory* is one thing that is known (intelligence/memory.py), a
+*segment* the part of a history that was learned from.
 """
 
 from sqlalchemy import (
@@ -94,23 +93,6 @@ unremembered = Table(
     Column("scope", Text, primary_key=True, comment="project, conversation"),
     Column("name", Text, primary_key=True, comment="whose turns are neither kept nor recalled"),
     now_column("created_at"),
-)
-
-injections = Table(
-    "injections",
-    metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("chain", LargeBinary, primary_key=True, comment="lineage through the human turn"),
-    Column("previous", LargeBinary, comment="the injection before it in the same history"),
-    Column("depth", Integer, nullable=False, comment="messages up to the turn, it included"),
-    Column("conversation_id", Text, nullable=False),
-    Column("request_id", Text, nullable=False),
-    Column("block", LargeBinary, nullable=False, comment="the content block, as it is sent"),
-    Column("tokens", Integer, nullable=False),
-    Column("memories", ARRAY(Text), nullable=False),
-    Column("summary", Text, nullable=False, comment="what the client is told"),
-    now_column("created_at"),
-    Index(None, "conversation_id"),
 )
 
 segments = Table(

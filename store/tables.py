@@ -74,7 +74,6 @@ heads = Table(
     Column("depth", Integer, nullable=False),
     Column("applied_epoch", LargeBinary, comment="of what was sent; null: as it came"),
     Column("observed_epoch", LargeBinary, comment="of what would have been sent"),
-    Column("injected", LargeBinary, comment="the newest injection of what was sent; its chain"),
     Column("session", LargeBinary, comment="hash of the client's session; null: a side line"),
     now_column("created_at"),
     Index(None, "conversation_id"),
@@ -143,7 +142,6 @@ requests = Table(
     Column("context_mode", Text, comment="off, observe, on"),
     Column("applied_epoch", LargeBinary, comment="chain; null: sent as it came"),
     Column("observed_epoch", LargeBinary, comment="chain of one that was not applied"),
-    Column("injected", LargeBinary, comment="chain of the newest injection"),
     Column("original_tokens", Integer, comment="prompt as it came, estimated"),
     Column("context_tokens", Integer, comment="prompt as it was sent, estimated"),
     # what went out

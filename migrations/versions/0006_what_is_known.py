@@ -26,40 +26,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_forgotten_changed_id"), "forgotten", ["changed", "id"], unique=False)
     op.create_table(
-        "injections",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column(
-            "chain", sa.LargeBinary(), nullable=False, comment="lineage through the human turn"
-        ),
-        sa.Column(
-            "previous",
-            sa.LargeBinary(),
-            nullable=True,
-            comment="the injection before it in the same history",
-        ),
-        sa.Column(
-            "depth", sa.Integer(), nullable=False, comment="messages up to the turn, it included"
-        ),
-        sa.Column("conversation_id", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column(
-            "block", sa.LargeBinary(), nullable=False, comment="the content block, as it is sent"
-        ),
-        sa.Column("tokens", sa.Integer(), nullable=False),
-        sa.Column("memories", sa.ARRAY(sa.Text()), nullable=False),
-        sa.Column("summary", sa.Text(), nullable=False, comment="what the client is told"),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.PrimaryKeyConstraint("tenant", "chain", name=op.f("pk_injections")),
-    )
-    op.create_index(
-        op.f("ix_injections_conversation_id"), "injections", ["conversation_id"], unique=False
-    )
-    op.create_table(
         "memories",
         sa.Column("id", sa.Text(), nullable=False, comment="hash of what is known"),
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -181,30 +147,12 @@ def upgrade() -> None:
             "project", sa.Text(), server_default="", nullable=False, comment="working directory"
         ),
     )
-    op.add_column(
-        "heads",
-        sa.Column(
-            "injected",
-            sa.LargeBinary(),
-            nullable=True,
-            comment="the newest injection of what was sent; its chain",
-        ),
-    )
-    op.add_column(
-        "requests",
-        sa.Column(
-            "injected", sa.LargeBinary(), nullable=True, comment="chain of the newest injection"
-        ),
-    )
 
 
 def downgrade() -> None:
-    op.drop_column("requests", "injected")
-    op.drop_column("heads", "injected")
     op.drop_column("conversations", "project")
     op.drop_table("unremembered")
     op.drop_table("sightings")
     op.drop_table("segments")
     op.drop_table("memories")
-    op.drop_table("injections")
     op.drop_table("forgotten")
