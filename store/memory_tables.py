@@ -60,6 +60,7 @@ memories = Table(
     changed_column(),
     Index(None, "changed", "id"),
     Index(None, "tenant", "project", "kind"),
+    Index(None, "tenant", "said_at", "id"),
     Index(None, "conversation_id"),
     Index(None, "signature"),
     Index(
@@ -74,6 +75,7 @@ forgotten = Table(
     "forgotten",
     metadata,
     Column("id", Text, primary_key=True, comment="a memory that was deleted"),
+    Column("final", Boolean, nullable=False, comment="by a person: it is not learned again"),
     changed_column(),
     Index(None, "changed", "id"),
 )

@@ -17,6 +17,9 @@ def upgrade() -> None:
         "forgotten",
         sa.Column("id", sa.Text(), nullable=False, comment="a memory that was deleted"),
         sa.Column(
+            "final", sa.Boolean(), nullable=False, comment="by a person: it is not learned again"
+        ),
+        sa.Column(
             "changed",
             sa.BigInteger(),
             server_default=sa.text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)"),
@@ -89,6 +92,12 @@ def upgrade() -> None:
         op.f("ix_memories_tenant_project_kind"),
         "memories",
         ["tenant", "project", "kind"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_memories_tenant_said_at_id"),
+        "memories",
+        ["tenant", "said_at", "id"],
         unique=False,
     )
     op.create_index(
