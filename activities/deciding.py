@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from activities.summaries import Summaries
 from context.budget import Budget, budget, token_ratio
-from context.ledger import Epoch
+from context.ledger import Cause, Epoch, Recall
 from context.lru import Memo
 from context.markers import cache_ttl
 from context.models import lookup
@@ -84,7 +84,12 @@ class Decider:
         self._vain: Memo[str, int] = Memo(_REMEMBERED)
 
     async def decide(
-        self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
+        self,
+        view: RequestView,
+        headers: RawHeaders,
+        rewrite: RewriteContextInput,
+        past: Past,
+        recall: Recall | None = None,
     ) -> Decided:
         """New decisions only where the conversation is known, and never observed ones about what
         is rewritten already. Raises DatabaseUnavailable when they cannot be recorded."""
@@ -93,8 +98,8 @@ class Decider:
         known = rewrite.known is not None and past.certain
         observing = asked.mode == "observe" and past.applied is None
         if known and asked.mode == "on":
-            planned = await self._plan(view, past, past.applied, now, rewrite)
-            if planned and planned.is_new and self._summaries:
+            planned = await self._plan(view, past, past.applied, now, rewrite, recall)
+            if planned and _prunes(planned) and self._summaries:
                 told = await self._summaries.told(view, planned, now)
                 if told is None and rewrite.may_summarise:
                     return Decided(asked.mode, limits, past.applied, None, summarise=True)
@@ -120,7 +125,7 @@ class Decider:
         if rewrite.known is None or not past.certain or asked.mode != "on":
             return None
         outcome = await self._plan(view, past, past.applied, now, rewrite)
-        return outcome.epoch if outcome and outcome.is_new else None
+        return outcome.epoch if outcome and _prunes(outcome) else None
 
     def later(self, work: Callable[[], None]) -> None:
         """Do something that nothing of this request waits for."""
@@ -154,6 +159,7 @@ class Decider:
         recorded: Epoch | None,
         now: Situation,
         asked: RewriteContextInput,
+        recall: Recall | None = None,
     ) -> Outcome | None:
         """The outcome with a new epoch if one is due; None when it came too late."""
         conversation = _conversation(asked)
@@ -162,10 +168,10 @@ class Decider:
         outcome = await self._in_time(
             view,
             asked.plan_deadline * chance,
-            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy),
+            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy, recall),
         )
         self._late.put(conversation, outcome is None)
-        if outcome and (outcome.vain or outcome.is_new):
+        if outcome and (outcome.vain or _prunes(outcome)):
             self._vain.put(conversation, outcome.tokens if outcome.vain else 0)
         return outcome
 
@@ -205,6 +211,11 @@ class Decider:
                 return await loop.run_in_executor(self._threads, work)
         except TimeoutError:
             return None
+
+
+def _prunes(outcome: Outcome) -> bool:
+    """Whether a new epoch is more than what was recalled."""
+    return outcome.is_new and bool(outcome.epoch and outcome.epoch.cause is not Cause.RECALL)
 
 
 def _conversation(asked: RewriteContextInput) -> str:

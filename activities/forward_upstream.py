@@ -171,6 +171,7 @@ class ForwardUpstream:
             self._wire.metrics.degraded.labels("query").inc()
         exchange.degraded = known.degraded or plan.degraded
         exchange.context = plan.summary
+        exchange.intelligence = plan.intelligence
         attempt = Attempt(self._wire, exchange, forward, lease)
         if self._relay is None:
             return await attempt.run()

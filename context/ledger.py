@@ -2,9 +2,11 @@
 
 An *epoch* is a set of decisions about the first ``depth`` messages of a history, named by the
 chain hash of the last of them. It takes the place of the epoch before it. What it does not mention
-is sent as it came, and so is everything after its depth.
+is sent as it came, and so is everything after its depth. A *recall* is a block of what is known,
+put at the end of a message of the user's; an epoch begins with each.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -29,12 +31,13 @@ class Reason(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why an epoch began: the budget was about to be exceeded, the cache was cold anyway, or the
-    calls to come are cheaper for it."""
+    """Why an epoch began: the budget was about to be exceeded, the cache was cold anyway, the calls
+    to come are cheaper for it, or something was recalled and nothing else changed."""
 
     PRESSURE = "pressure"
     COLD = "cold"
     ECONOMY = "economy"
+    RECALL = "recall"
 
 
 class Edit(msgspec.Struct, frozen=True, array_like=True):
@@ -58,10 +61,23 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True)
     tokens_after: int = 0
 
 
+class Recall(msgspec.Struct, frozen=True, array_like=True):
+    """A content block at the end of the message at ``position``. ``memories`` are the ids of what
+    it tells of; ``summary`` is what the client is told of it."""
+
+    position: int
+    block: bytes
+    tokens: int
+    memories: tuple[str, ...]
+    summary: str
+
+
 class Epoch(msgspec.Struct, frozen=True, array_like=True):
     """``decisions`` are in order of position, at most one for each; ``escape``: the API is asked to
     drop thinking that is bound to what was changed, instead of our removing it. Tokens are the
-    whole prompt's, by our estimate times the model's ratio."""
+    whole prompt's, by our estimate times the model's ratio. ``number`` counts the epochs that
+    pruned. ``recalled`` is in order, for messages that are sent; ``cut`` is the depth up to which
+    the history was last pruned, None: all of it."""
 
     chain: Hash
     depth: int
@@ -71,6 +87,23 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
     tokens_after: int
     escape: bool
     decisions: tuple[Decision, ...]
+    recalled: tuple[Recall, ...] = ()
+    cut: int | None = None
+
+    def pruned_depth(self) -> int:
+        """The messages that the last pruning epoch was about."""
+        return self.depth if self.cut is None else self.cut
+
+    def changes(self) -> Sequence[Decision]:
+        """The decisions with what was recalled."""
+        if not self.recalled:
+            return self.decisions
+        made = {decision.position: decision for decision in self.decisions}
+        for recall in self.recalled:
+            decision = made.get(recall.position) or Decision(recall.position)
+            appended = (*decision.append, recall.block)
+            made[recall.position] = msgspec.structs.replace(decision, append=appended)
+        return [made[position] for position in sorted(made)]
 
 
 _DECODER = msgspec.msgpack.Decoder(tuple[int, Epoch])

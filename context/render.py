@@ -23,7 +23,7 @@ def applied(messages: Sequence[bytes], epoch: Epoch | None) -> tuple[bytes, ...]
         return tuple(messages)
     seen: list[bytes] = []
     at = 0
-    for decision in epoch.decisions:
+    for decision in epoch.changes():
         seen.extend(messages[at : decision.position])
         at = decision.position + 1
         if decision.drop is None:

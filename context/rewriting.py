@@ -8,10 +8,12 @@ the calls that are to be expected.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from context.draft import Draft
 from context.economics import pays_cold, pays_warm
 from context.history import History
-from context.ledger import Cause, Epoch
+from context.ledger import Cause, Epoch, Recall
 from context.lineage import Hash
 from context.models import ModelInfo
 from context.planner import Policy, Room, draft
@@ -70,10 +72,15 @@ def rewrite(
     recorded: Epoch | None,
     situation: Situation,
     policy: Policy,
+    recall: Recall | None = None,
 ) -> Outcome:
-    """The recorded decisions, or a new epoch where one is due and possible. ``chain`` is the
-    lineage of the view's messages, ``recorded`` the deepest epoch along it."""
+    """The recorded decisions, or a new epoch where one is due and possible, or where something is
+    recalled for the newest message. ``chain`` is the lineage of the view's messages, ``recorded``
+    the deepest epoch along it."""
     now = replay(view, recorded, situation.ratio)
+    if recall:
+        told = _recalling(chain, now, recall, situation.ratio)
+        now = replace(replay(view, told, situation.ratio), is_new=True)
     cause = due(now, situation, policy)
     if cause is None or not _pays(cause, view, now, _aim(view, situation, policy), situation):
         return now
@@ -106,18 +113,54 @@ def plan(
 ) -> Epoch | None:
     """A new epoch; None where it would not gain enough to be worth a rewrite."""
     fixed = _fixed(view)
-    room = _room(fixed, situation, policy)
+    recalled = now.epoch.recalled if now.epoch else ()
+    newest = len(view.messages) - 2 * policy.keep
+    room = _room(fixed + _tokens(_carried(recalled, 0, newest)), situation, policy)
     bound = situation.info.preserved_thinking and not situation.escape
     made = draft(History(view.messages, situation.info.image_tokens), room, policy, bound=bound)
     if made is None:
         return None
-    after = round((made.total + fixed) * situation.ratio)
+    carried = _carried(recalled, min(made.changed), newest)
+    after = round((made.total + _tokens(carried) + fixed) * situation.ratio)
     gain = now.tokens - after
     if gain < _LEAST_GAIN * situation.limit:
         return None
     if not _pays(cause, view, now, after, situation):
         return None
-    return _epoch(chain, now, cause, made, after, situation)
+    epoch = _epoch(chain, now, cause, made, after, situation)
+    return msgspec.structs.replace(epoch, recalled=carried) if carried else epoch
+
+
+def _carried(recalled: Sequence[Recall], changed: int, newest: int) -> tuple[Recall, ...]:
+    """What a pruning epoch keeps of what was recalled: the last one, those among the newest
+    messages, and those before its first change, to which thinking is bound that stays."""
+    return tuple(
+        recall
+        for recall in recalled
+        if recall.position < changed or recall.position >= newest or recall is recalled[-1]
+    )
+
+
+def _tokens(recalled: Sequence[Recall]) -> int:
+    return sum(recall.tokens for recall in recalled)
+
+
+def _recalling(chain: Sequence[Hash], now: Outcome, recall: Recall, ratio: float) -> Epoch:
+    """The epoch that only adds what was recalled to the one before it."""
+    before = now.epoch
+    added = round(recall.tokens * ratio)
+    return Epoch(
+        chain=chain[-1],
+        depth=len(chain),
+        cause=Cause.RECALL,
+        number=before.number if before else 0,
+        tokens_before=now.tokens,
+        tokens_after=now.tokens + added,
+        escape=before.escape if before else False,
+        decisions=before.decisions if before else (),
+        recalled=(*before.recalled, recall) if before else (recall,),
+        cut=before.pruned_depth() if before else 0,
+    )
 
 
 def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: Situation) -> bool:
@@ -127,7 +170,7 @@ def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: 
         return True
     if cause is Cause.COLD:
         return pays_cold(now.tokens, after)
-    since = len(view.messages) - (now.epoch.depth if now.epoch else 0)
+    since = len(view.messages) - (now.epoch.pruned_depth() if now.epoch else 0)
     return pays_warm(now.tokens, after, since // 2, situation.ttl)
 
 

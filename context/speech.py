@@ -30,7 +30,7 @@ _OUTPUTS = (
 _INSTRUCTIONS = (
     *("system-reminder", "local-command-caveat", "command-name", "command-message"),
     *("command-args", "command-contents", "user-prompt-submit-hook", "post-tool-use-hook"),
-    *("fork-boilerplate", "system-note", "session-start-hook"),
+    *("fork-boilerplate", "system-note", "session-start-hook", "palimpsest-memory"),
 )
 _WRAPPED = re.compile(
     rf"\s*<({'|'.join((*_OUTPUTS, *_INSTRUCTIONS))})(?: [^<>]*)?>(.*?)</\1>", re.DOTALL

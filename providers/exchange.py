@@ -27,7 +27,7 @@ class Exchange:
     another one is to call again.
     ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
     ``rendered`` goes to the provider instead of the view's body, unless it is None; ``context`` is
-    what the client is told of that.
+    what the client is told of that, ``intelligence`` of what was recalled.
     """
 
     request_id: str
@@ -41,6 +41,7 @@ class Exchange:
     degraded: str | None = None
     rendered: Rendered | None = field(default=None, repr=False)
     context: str | None = None
+    intelligence: str | None = None
     finishing: bool = False
     stopped: bool = False
     gave_up: bool = False
@@ -79,6 +80,7 @@ def told(exchange: Exchange) -> RawHeaders:
     """Our own headers of its answer."""
     said = (
         (b"x-palimpsest-context", exchange.context),
+        (b"x-palimpsest-intelligence", exchange.intelligence),
         (b"x-palimpsest-degraded", exchange.degraded),
     )
     return tuple((name, value.encode("latin-1")) for name, value in said if value)

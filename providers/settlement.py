@@ -62,6 +62,7 @@ def settlement(
         depth=len(exchange.view.messages),
         journalled=journalled,
         session=session_of(TENANT, exchange.view, exchange.headers),
+        project=known.project,
     )
 
 

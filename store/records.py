@@ -50,7 +50,8 @@ class AttemptEnd:
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a request: its last attempt, its answer and what it cost. Times in ms.
-    ``session``: hash of the client's session, if the request is of its main line."""
+    ``session``: hash of the client's session, if the request is of its main line; ``project``: the
+    client's working directory, if it told one."""
 
     request_id: str
     tenant: str
@@ -70,6 +71,7 @@ class Settlement:
     depth: int
     journalled: bool = False
     session: bytes | None = None
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,4 +246,5 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "chain": end.chain,
         "depth": end.depth,
         "session": end.session,
+        "project": storable(end.project),
     }

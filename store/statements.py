@@ -141,12 +141,14 @@ WITH ended AS (
         applied_epoch = excluded.applied_epoch, observed_epoch = excluded.observed_epoch,
         session = COALESCE(excluded.session, heads.session)
 ), conversation AS (
-    INSERT INTO conversations AS c (id, tenant, turns, token_ratio)
+    INSERT INTO conversations AS c (id, tenant, turns, token_ratio, project)
     SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),
-           CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0)
+           CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0),
+           CAST(:project AS text)
     FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (id) DO UPDATE SET updated_at = now(),
         turns = greatest(c.turns, excluded.turns),
+        project = COALESCE(NULLIF(c.project, ''), excluded.project),
         token_ratio = COALESCE(0.7 * c.token_ratio + 0.3 * excluded.token_ratio,
                                excluded.token_ratio, c.token_ratio)
 )

@@ -56,7 +56,10 @@ class QueryIntelligenceResult:
     ``chain`` is the hex hash of the lineage through the newest message; ``token_ratio`` is real
     tokens over counted tokens, None while unmeasured; ``degraded`` says why nothing is known.
     ``idle`` is seconds since the conversation's last answer; ``epoch`` names what its history is
-    rewritten by and ``observed`` what it would be, by chain hashes in hex.
+    rewritten by and ``observed`` what it would be, by chain hashes in hex. ``project`` is the
+    client's working directory; ``memories`` are the ids of what is worth recalling now, best
+    first, and ``recall`` says what became of the look for them: `found`, `none`, `off`,
+    `degraded;<reason>`, or None where no person spoke.
     """
 
     conversation_id: str | None
@@ -68,6 +71,9 @@ class QueryIntelligenceResult:
     idle: float | None = None
     epoch: str | None = None
     observed: str | None = None
+    project: str = ""
+    memories: tuple[str, ...] = ()
+    recall: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class RewriteContextResult:
     ``epoch`` names the recorded decisions that what is sent is rendered by, None: as it came;
     ``observed`` those that were only recorded. ``summary`` is what the client is told of it.
     ``summarise``: nothing was decided yet, a new epoch waits for a summary of its cut.
+    ``intelligence`` is what the client is told of what was recalled.
     """
 
     counted_tokens: int | None
@@ -113,6 +120,7 @@ class RewriteContextResult:
     original_tokens: int | None = None
     summary: str | None = None
     summarise: bool = False
+    intelligence: str | None = None
 
 
 @dataclass(frozen=True)
