@@ -1,6 +1,6 @@
 """Palimpsest's ledger: context.rewriting over epochs kept in a dict."""
 
-from context.ledger import Epoch
+from context.ledger import Epoch, Recall
 from context.lineage import Hash, chain, root
 from context.markers import cache_ttl
 from context.planner import Policy
@@ -35,11 +35,20 @@ class Ledger:
         return Situation(info, self._setting.limit, info.ratio, idle, ttl, vain=self._vain)
 
 
-def step(view: RequestView, book: Book, situation: Situation, policy: Policy) -> Outcome:
-    """One request: the deepest epoch of its chain applies, a new one is recorded."""
+def step(
+    view: RequestView,
+    book: Book,
+    situation: Situation,
+    policy: Policy,
+    recall: Recall | None = None,
+) -> Outcome:
+    """One request: the deepest epoch of its chain applies, a new one is recorded. What was decided
+    about this very request before takes the place of ``recall``."""
     hashes = chain(_ROOT, view.messages)
     recorded = next((book[name] for name in reversed(hashes) if name in book), None)
-    outcome = rewrite(view, hashes, recorded, situation, policy)
+    if recorded and recorded.depth == len(hashes):
+        recall = None
+    outcome = rewrite(view, hashes, recorded, situation, policy, recall)
     if outcome.is_new and outcome.epoch:
         book.setdefault(outcome.epoch.chain, outcome.epoch)
     return outcome

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from context.ledger import decode
+from context.blocks import text_block
+from context.ledger import Cause, Recall, decode
 from context.ledger import encode as stored
 from context.models import lookup
 from context.planner import Policy
 from context.rewriting import Situation
 from context.tokens import text_tokens
+from context.turn import newest_turn
 from context.view import RequestView, parse
 from eval.client import Client, encode, frame
 from eval.judge import Judge, common
@@ -23,6 +25,7 @@ from tests.upstream.shape import blocks
 LONG_TEXT = 4_000
 HEAD = 1_000
 _AGAIN, _PLANNED_TWICE = 6, 2
+_TAG = b"<palimpsest-memory>"
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,24 @@ class Request:
     situation: Situation
     sent: tuple[bytes, ...]
     is_new: bool
+    recall: Recall | None
 
 
 @dataclass
 class Run:
-    """The ledger over one conversation at one limit. ``stable`` are the prefix shares of its
-    requests; ``over`` counts requests above the limit."""
+    """The ledger over one conversation at one limit. ``recalling``: something is recalled for every
+    turn of a person. ``stable`` are the prefix shares of its requests; ``epochs`` counts those
+    that pruned, ``over`` requests above the limit."""
 
     limit: int
     model: str
     thinking: str = "adaptive"
     policy: Policy = field(default_factory=Policy)
+    recalling: bool = False
     book: Book = field(default_factory=Book)
     stable: list[float] = field(default_factory=list[float])
     epochs: int = 0
+    recalls: int = 0
     breaks: int = 0
     over: int = 0
     peak: int = 0
@@ -69,22 +76,27 @@ class Run:
                 waited = idle[position - 1] if idle else 1.0
                 situation = Situation(info, self.limit, info.ratio, waited, vain=vain)
                 unrecorded = dict(self.book)
-                outcome = step(view, self.book, situation, self.policy)
+                recall = _recall(view) if self.recalling else None
+                outcome = step(view, self.book, situation, self.policy, recall)
                 sent, vain = outcome.messages, outcome.tokens if outcome.vain else vain
                 assert judge.check(sent), f"message {position}: {judge.problem}"
-                if outcome.is_new:
+                if outcome.is_new and outcome.epoch and outcome.epoch.cause is Cause.RECALL:
+                    self.recalls += 1
+                elif outcome.is_new:
                     self.epochs += 1
                     assert not _lost(human, sent), f"message {position}"
                     if self.epochs <= _PLANNED_TWICE:
-                        again = step(view, unrecorded, situation, self.policy)
+                        again = step(view, unrecorded, situation, self.policy, recall)
                         assert again.messages == sent
                         assert unrecorded == self.book
                 else:
                     tail = len(sent) - common(before, sent)
-                    assert sent[len(sent) - tail :] == asked[len(asked) - tail :]
+                    pairs = zip(sent[len(sent) - tail :], asked[len(asked) - tail :], strict=True)
+                    # A recalled block comes with its message, however the client sends that.
+                    assert all(seen == came or _TAG in seen for seen, came in pairs)
                 meter.take(sent, 0.0)
                 self.over += outcome.tokens > self.limit
-                requests.append(Request(view, situation, sent, outcome.is_new))
+                requests.append(Request(view, situation, sent, outcome.is_new, recall))
                 before = sent
                 message = signer.reply(message, judge.binder)
             elif message["role"] != "assistant":
@@ -99,7 +111,7 @@ class Run:
         chosen = [request for request in requests if request.is_new]
         chosen += Random(len(requests)).sample(requests, min(_AGAIN, len(requests)))
         for request in reversed(chosen):
-            again = step(request.view, book, request.situation, self.policy)
+            again = step(request.view, book, request.situation, self.policy, request.recall)
             assert again.messages == request.sent
         assert book == self.book
 
@@ -107,6 +119,16 @@ class Run:
     def stability(self) -> float:
         """The mean share; 1 of a single request."""
         return sum(self.stable) / len(self.stable) if self.stable else 1.0
+
+
+def _recall(view: RequestView) -> Recall | None:
+    """About a hundred tokens for a turn of a person."""
+    turn = newest_turn(view)
+    if turn is None:
+        return None
+    words = " ".join(f"known{turn.position}x{number}" for number in range(20))
+    block = text_block(f"{_TAG.decode()}{words}</palimpsest-memory>")
+    return Recall(turn.position, block, text_tokens(words), (), "hit")
 
 
 def _human(message: Message) -> list[bytes]:

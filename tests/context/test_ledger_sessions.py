@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from context.models import lookup
 from context.planner import Policy
@@ -19,6 +20,8 @@ from tests.context.ledger_run import Run
 
 # Off at 20K, where economy doubles the epochs and the time of this test.
 LIMITS = {20_000: Policy(thrift=False), 40_000: Policy(), 80_000: Policy()}
+# Where something is recalled on every turn of a person.
+RECALLING = 80_000
 PRESERVED = "claude-opus-5-5"
 STABLE = 0.94
 TOO_SMALL = pytest.mark.xfail(
@@ -57,7 +60,7 @@ def led(sessions: list[Session], limit: int) -> Led:
         runs: list[Run] = []
         for number, session in enumerate(sessions, list(LIMITS).index(limit)):
             model = PRESERVED if number % 2 else lookup(session.model).name
-            runs.append(Run(limit, model, policy=LIMITS[limit]))
+            runs.append(Run(limit, model, policy=LIMITS[limit], recalling=limit == RECALLING))
             runs[-1].lead([turn.message for turn in session.turns], waits(session))
         _led[limit] = Led(
             sum(run.epochs for run in runs),
@@ -82,9 +85,9 @@ def test_prefixes_are_stable(sessions: list[Session], limit: int) -> None:
     assert led(sessions, limit).stable >= STABLE
 
 
-@settings(max_examples=30, deadline=None)
-@given(CONVERSATIONS)
-def test_generated_conversations(conversation: Conversation) -> None:
-    run = Run(conversation.limit, conversation.model, conversation.thinking)
+@settings(max_examples=40, deadline=None)
+@given(CONVERSATIONS, st.booleans())
+def test_generated_conversations(conversation: Conversation, recalling: bool) -> None:
+    run = Run(conversation.limit, conversation.model, conversation.thinking, recalling=recalling)
     run.lead(conversation.messages, conversation.waits)
     assert run.breaks <= run.epochs
