@@ -94,6 +94,14 @@ class Metrics:
         self.summaries = self._counter(
             "palimpsest_summaries", "Summaries of what epochs cut", ["outcome"]
         )
+        self.lookups = self._counter(
+            "palimpsest_intelligence_lookups",
+            "Looks for what is known, asked of the index or answered from the cache",
+            ["how"],
+        )
+        self.recalled = self._counter(
+            "palimpsest_injected_tokens", "Tokens of what was known, put before the model"
+        )
         self.stable = Summary(
             "palimpsest_prefix_stable_ratio",
             "Share of the messages with which a prompt still begins after deciding, in bytes",

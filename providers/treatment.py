@@ -15,6 +15,7 @@ Mode = Literal["off", "observe", "on"]
 
 _MODE = b"x-palimpsest-context"
 _CAP = b"x-palimpsest-context-cap"
+_MEMORY = b"x-palimpsest-memory"
 _MODES = ("off", "observe", "on")
 
 
@@ -42,7 +43,15 @@ def treatment(headers: Iterable[tuple[bytes, bytes]], usual: Treatment) -> Treat
 
 def check_treatment(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Raises BadRequest, as early as it can be known."""
-    treatment(headers, Treatment("on", None))
+    pairs = tuple(headers)
+    treatment(pairs, Treatment("on", None))
+    if value_of(pairs, _MEMORY) not in (None, "off"):
+        raise BadRequest("x-palimpsest-memory can only be off: nothing of the conversation is kept")
+
+
+def remembers(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the conversation may be kept and recalled for, as far as the client says."""
+    return value_of(headers, _MEMORY) is None
 
 
 def capped(tokens: int) -> int | None:
