@@ -53,7 +53,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A memory that matched, as the index knows it; ``score`` is the query's own."""
+    """A memory that matched, as the index knows it; ``score`` is the query's own, ``length`` its
+    text's in characters."""
 
     id: str
     score: float
@@ -63,6 +64,7 @@ class Found:
     position: int
     part: int
     said_at: datetime
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,24 @@ class Where:
     spans: tuple[Span, ...] = ()
 
 
-class VectorIndex(Protocol):
-    """Raises IndexUnavailable; writes may be repeated."""
+class Follower(Protocol):
+    """What follows the memories. Raises IndexUnavailable; writes may be repeated."""
 
     async def upsert(self, entries: Sequence[Entry]) -> None: ...
 
     async def delete(self, ids: Sequence[str]) -> None: ...
+
+    async def cursor(self) -> Cursor:
+        """The start, for an index that is new or was lost."""
+        ...
+
+    async def advance(self, cursor: Cursor) -> None:
+        """Only once what was written before it is safe."""
+        ...
+
+
+class VectorIndex(Follower, Protocol):
+    """Raises IndexUnavailable."""
 
     async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
         """The nearest by meaning, best first; scores are cosines."""
@@ -98,16 +112,17 @@ class VectorIndex(Protocol):
 
     async def count(self, where: Where) -> int: ...
 
-    async def cursor(self) -> Cursor:
-        """The start, for an index that is new or was lost."""
-        ...
-
-    async def advance(self, cursor: Cursor) -> None:
-        """After what was written before it is safe."""
-        ...
-
     async def clear(self) -> None:
         """Empty, with its cursor at the start."""
+        ...
+
+    async def rebuilt(self) -> Follower | None:
+        """A copy with its graph built anew, where that is due. That may take minutes; queries and
+        writes go on, so the copy has to follow the memories before it is adopted."""
+        ...
+
+    async def adopt(self, copy: Follower) -> None:
+        """Go on with the copy; no write may be under way."""
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,108 @@
+"""What is said between this process and the child that holds the embedded index: calls and answers
+of MessagePack, each after its length.
+
+The engine keeps Python's global lock while it works, for minutes where it builds a graph. In a
+process of its own it stops nobody, and what breaks it breaks nothing else.
+"""
+
+import struct
+from typing import Any
+
+import msgspec
+
+from store.vectors import Cursor, Found, Sparse, Where
+
+LENGTH = struct.Struct("<I")
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """``dense`` are the bytes of float32 numbers."""
+
+    id: str
+    dense: bytes
+    sparse: Sparse
+    payload: dict[str, Any]
+
+
+class Upsert(msgspec.Struct, frozen=True, tag="upsert"):
+    points: list[Point]
+
+
+class Delete(msgspec.Struct, frozen=True, tag="delete"):
+    ids: list[str]
+
+
+class Near(msgspec.Struct, frozen=True, tag="near"):
+    dense: bytes
+    where: Where
+    limit: int
+
+
+class Matching(msgspec.Struct, frozen=True, tag="matching"):
+    words: Sparse
+    where: Where
+    limit: int
+
+
+class Count(msgspec.Struct, frozen=True, tag="count"):
+    where: Where
+
+
+class Flush(msgspec.Struct, frozen=True, tag="flush"):
+    """Writes out what there is, and the cursor after it, if one is given."""
+
+    cursor: Cursor | None = None
+
+
+class Clear(msgspec.Struct, frozen=True, tag="clear"):
+    pass
+
+
+class Optimise(msgspec.Struct, frozen=True, tag="optimise"):
+    pass
+
+
+class Switch(msgspec.Struct, frozen=True, tag="switch"):
+    """Go on with another generation, and remove the one there was."""
+
+    generation: str
+
+
+class Look(msgspec.Struct, frozen=True, tag="look"):
+    pass
+
+
+Call = Upsert | Delete | Near | Matching | Count | Flush | Clear | Optimise | Switch | Look
+
+
+class State(msgspec.Struct, frozen=True):
+    """Of an open index. ``generation``: the directory it is in. ``loose``: for how many points no
+    graph was built. ``set_aside``: why what was there before could not be opened, if so."""
+
+    generation: str
+    cursor: Cursor
+    points: int
+    loose: int
+    set_aside: str = ""
+
+
+Query = Near | Matching
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    reason: str
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """``found`` of queries, ``count`` of `Count`, ``state`` of the others."""
+
+    found: list[Found] = []
+    count: int = 0
+    state: State | None = None
+
+
+Reply = Answer | Failed
+
+
+def framed(message: bytes) -> bytes:
+    return LENGTH.pack(len(message)) + message

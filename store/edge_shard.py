@@ -1,0 +1,162 @@
+"""The embedded engine (qdrant-edge) over one directory: named vectors, payload indexes, filters.
+
+It writes no log of its own: Postgres is the log. What was not flushed when the process died is
+gone, the cursor, which is written after a flush, says so, and the indexer brings it again.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import qdrant_edge as edge
+
+from store.edge_calls import Point
+from store.index_points import (
+    DENSE,
+    GRAPH_FROM,
+    NAMES,
+    NUMBERS,
+    WORDS,
+    Condition,
+    Conditions,
+    Is,
+    conditions,
+    found,
+)
+from store.vectors import Cursor, Found, Sparse, Where
+
+_FLUSHED = "flushed.json"
+_SHARD = "shard"
+_FLOAT32_BYTES = 4
+
+
+class _Flushed(msgspec.Struct, frozen=True):
+    """With fewer points than were flushed, the index is not what the cursor says."""
+
+    cursor: Cursor
+    points: int
+
+
+class EdgeShard:
+    """Synchronous, for one thread; raises what the engine raises: bare Exceptions."""
+
+    def __init__(self, directory: Path, dimension: int) -> None:
+        """Opens what is there, or makes it."""
+        self._directory = directory
+        shard = directory / _SHARD
+        config = _config(dimension)
+        if shard.exists():
+            self._shard = edge.EdgeShard.load(str(shard), config)
+        else:
+            shard.mkdir(parents=True)
+            self._shard = edge.EdgeShard.create(str(shard), config)
+            for name in NAMES:
+                self._index(name, edge.PayloadSchemaType.Keyword)
+            for number in NUMBERS:
+                self._index(number, edge.PayloadSchemaType.Integer)
+            self._shard.flush()
+        flushed = _read(directory / _FLUSHED)
+        whole = self._shard.info().points_count >= flushed.points
+        self.cursor = flushed.cursor if whole else Cursor()
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        self._shard.update(edge.UpdateOperation.upsert_points([_point(one) for one in points]))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
+
+    def near(self, dense: bytes, where: Where, limit: int) -> list[Found]:
+        vector: list[float] = np.frombuffer(dense, np.float32).tolist()
+        return self._query(edge.Query.Nearest(vector, using=DENSE), where, limit)
+
+    def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
+        if not words.indices:
+            return []
+        return self._query(edge.Query.Nearest(_sparse(words), using=WORDS), where, limit)
+
+    def count(self, where: Where) -> int:
+        return self._shard.count(edge.CountRequest(exact=True, filter=_filter(conditions(where))))
+
+    def flush(self, cursor: Cursor | None) -> None:
+        self._shard.flush()
+        if cursor is not None:
+            flushed = _Flushed(cursor, self._shard.info().points_count)
+            aside = self._directory / f"{_FLUSHED}.new"
+            aside.write_bytes(msgspec.json.encode(flushed))
+            aside.replace(self._directory / _FLUSHED)
+            self.cursor = cursor
+
+    def optimise(self) -> None:
+        """Build the graphs that are due; takes from seconds to minutes."""
+        self._shard.optimize()
+        self._shard.flush()
+
+    def sizes(self) -> tuple[int, int]:
+        """How many points there are, and for how many no graph was built yet."""
+        info = self._shard.info()
+        # The engine counts the indexed vectors of both kinds; those of words are so at once.
+        return info.points_count, max(0, 2 * info.points_count - info.indexed_vectors_count)
+
+    def close(self) -> None:
+        self._shard.close()
+
+    def _index(self, field: str, schema: edge.PayloadSchemaType) -> None:
+        self._shard.update(edge.UpdateOperation.create_field_index(field, schema))
+
+    def _query(self, query: edge.Query, where: Where, limit: int) -> list[Found]:
+        request = edge.QueryRequest(
+            limit=limit, query=query, filter=_filter(conditions(where)), with_payload=True
+        )
+        return [
+            found(str(point.id), point.score, point.payload or {})
+            for point in self._shard.query(request)
+        ]
+
+
+def _config(dimension: int) -> edge.EdgeConfig:
+    # The engine counts sizes of vectors in KB.
+    graph_from = GRAPH_FROM * dimension * _FLOAT32_BYTES // 1024
+    return edge.EdgeConfig(
+        vectors={DENSE: edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Cosine)},
+        sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=graph_from),
+        optimizers=edge.EdgeOptimizersConfig(indexing_threshold=graph_from),
+        wal_enabled=False,
+    )
+
+
+def _point(point: Point) -> edge.Point:
+    vectors: dict[str, Any] = {DENSE: np.frombuffer(point.dense, np.float32).tolist()}
+    if point.sparse.indices:
+        vectors[WORDS] = _sparse(point.sparse)
+    return edge.Point(point.id, vectors, point.payload)
+
+
+def _sparse(words: Sparse) -> edge.SparseVector:
+    return edge.SparseVector(list(words.indices), list(words.values))
+
+
+def _filter(asked: Conditions) -> edge.Filter:
+    return edge.Filter(
+        must=[_condition(one) for one in asked.every],
+        should=[edge.Filter(must=[_condition(one) for one in each]) for each in asked.either]
+        or None,
+    )
+
+
+def _condition(condition: Condition) -> edge.FieldCondition:
+    if isinstance(condition, Is):
+        values = list(condition.values)
+        match = edge.MatchValue(values[0]) if len(values) == 1 else edge.MatchAny(values)
+        return edge.FieldCondition(condition.field, match=match)
+    bounds = edge.RangeFloat(gte=condition.low, lte=condition.high)
+    return edge.FieldCondition(condition.field, range=bounds)
+
+
+def _read(path: Path) -> _Flushed:
+    with suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode(path.read_bytes(), type=_Flushed)
+    return _Flushed(Cursor(), 0)

@@ -1,0 +1,121 @@
+"""A memory as a point of a vector index, whichever the engine is: its id, its payload, and what a
+`Where` asks of the payload."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from intelligence.memory import Kind, Memory
+from store.vectors import Found, Span, Where
+
+DENSE = "meaning"
+WORDS = "words"
+NAMES = ("tenant", "project", "conversation", "kind", "language", "files")
+NUMBERS = ("position", "said_at")
+"""The fields of a payload that are filtered by, and have an index each."""
+
+GRAPH_FROM = 4000
+"""Vectors from which on a graph is built; up to so many are compared one by one."""
+
+_PREFIX = "mem_"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Is(NamedTuple):
+    """The field has one of the values."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+class Between(NamedTuple):
+    """The field's number is from ``low`` to ``high``, both included; None is no bound."""
+
+    field: str
+    low: int | None
+    high: int | None
+
+
+Condition = Is | Between
+
+
+class Conditions(NamedTuple):
+    """All of ``every``, and all of one of ``either`` where there are any."""
+
+    every: tuple[Condition, ...]
+    either: tuple[tuple[Condition, ...], ...]
+
+
+def point_id(memory_id: str) -> str:
+    """The memory's id as the UUID it is; raises ValueError for what is no memory's id."""
+    return str(UUID(hex=memory_id.removeprefix(_PREFIX)))
+
+
+def memory_id_of(point: str | UUID) -> str:
+    return _PREFIX + UUID(str(point)).hex
+
+
+def payload_of(memory: Memory) -> dict[str, Any]:
+    """What is filtered by and what ranking needs; never a text."""
+    return {
+        "tenant": memory.tenant,
+        "project": memory.project,
+        "conversation": memory.conversation,
+        "kind": str(memory.kind),
+        "language": memory.language,
+        "files": list(memory.files),
+        "position": memory.position,
+        "part": memory.part,
+        "said_at": microseconds(memory.said_at),
+        "length": len(memory.text),
+    }
+
+
+def found(point: str | UUID, score: float, payload: Mapping[str, Any]) -> Found:
+    return Found(
+        id=memory_id_of(point),
+        score=score,
+        kind=Kind(payload["kind"]),
+        project=payload["project"],
+        conversation=payload["conversation"],
+        position=payload["position"],
+        part=payload["part"],
+        said_at=_EPOCH + payload["said_at"] * _MICROSECOND,
+        length=payload["length"],
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970; the engines compare whole numbers exactly up to 2**53, which is the year 2255."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def conditions(where: Where) -> Conditions:
+    """What a point has to fulfil; of the times, ``until`` is included."""
+    names = (
+        Is("tenant", (where.tenant,)),
+        Is("project", where.projects),
+        Is("conversation", _one(where.conversation)),
+        Is("kind", tuple(str(kind) for kind in where.kinds)),
+        Is("language", _one(where.language)),
+        Is("files", _one(where.file)),
+    )
+    every: list[Condition] = [name for name in names if name.values]
+    if where.since or where.until:
+        low = microseconds(where.since) if where.since else None
+        high = microseconds(where.until) if where.until else None
+        every.append(Between("said_at", low, high))
+    return Conditions(tuple(every), tuple(_span(span) for span in where.spans))
+
+
+def _span(span: Span) -> tuple[Condition, ...]:
+    return (
+        Is("conversation", (span.conversation,)),
+        Between("position", span.first, span.last),
+    )
+
+
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()

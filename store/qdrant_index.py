@@ -1,0 +1,228 @@
+"""The vector index on a Qdrant server, shared by all processes.
+
+The cursor is a point of the same collection, without vectors and without a tenant, so that no
+query meets it, and what loses the points loses the cursor. It also names what made the vectors.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+from qdrant_client import AsyncQdrantClient
+from qdrant_client import models as qdrant
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException
+
+from errors import IndexUnavailable
+from store.index_points import (
+    DENSE,
+    GRAPH_FROM,
+    NAMES,
+    NUMBERS,
+    WORDS,
+    Condition,
+    Is,
+    conditions,
+    found,
+    payload_of,
+    point_id,
+)
+from store.vectors import Cursor, Entry, Follower, Found, Sparse, Vector, Where
+
+COLLECTION = "palimpsest"
+_STATE = "00000000-0000-0000-0000-000000000000"
+_PATIENCE_SECONDS = 10
+_FLOAT32_BYTES = 4
+
+
+def client_of(url: str, patience: int = _PATIENCE_SECONDS) -> AsyncQdrantClient:
+    """The URL may carry an API key as its user: ``https://key@host:6333``."""
+    parts = urlsplit(url)
+    address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return AsyncQdrantClient(
+        url=address,
+        port=parts.port or (443 if parts.scheme == "https" else 6333),
+        api_key=parts.username,
+        timeout=patience,
+        check_compatibility=False,
+    )
+
+
+class QdrantIndex:
+    """``vectors`` names what makes the vectors. A collection of others is an error that says what
+    to do: other processes may be using it."""
+
+    def __init__(self, client: AsyncQdrantClient, vectors: str, dimension: int) -> None:
+        self._client = client
+        self._vectors = vectors
+        self._dimension = dimension
+        self._checked = False
+
+    async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
+        return await self._query(vector.tolist(), DENSE, where, limit)
+
+    async def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
+        if not words.indices:
+            return []
+        return await self._query(_sparse(words), WORDS, where, limit)
+
+    async def count(self, where: Where) -> int:
+        async with self._ready():
+            counted = await self._client.count(COLLECTION, _filter(where), exact=True)
+        return counted.count
+
+    async def upsert(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        async with self._ready():
+            points = [_point(entry) for entry in entries]
+            await self._client.upsert(COLLECTION, points, wait=True)
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        async with self._ready():
+            gone = qdrant.PointIdsList(points=[point_id(one) for one in ids])
+            await self._client.delete(COLLECTION, gone, wait=True)
+
+    async def cursor(self) -> Cursor:
+        async with self._ready():
+            state = await self._state()
+        return Cursor(state["changed"], state["id"]) if state else Cursor()
+
+    async def advance(self, cursor: Cursor) -> None:
+        async with self._ready():
+            await self._write_state(cursor)
+
+    async def clear(self) -> None:
+        async with _translated():
+            await self._client.delete_collection(COLLECTION)
+            self._checked = False
+        async with self._ready():
+            pass
+
+    async def rebuilt(self) -> Follower | None:
+        """The server tends its graphs itself."""
+        return None
+
+    async def adopt(self, copy: Follower) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def _ready(self) -> AsyncGenerator[None]:
+        """The collection is there, and is ours."""
+        async with _translated():
+            if not self._checked:
+                if not await self._client.collection_exists(COLLECTION):
+                    await self._create()
+                await self._check()
+                self._checked = True
+            try:
+                yield
+            except ApiException:
+                # The collection may be gone.
+                self._checked = False
+                raise
+
+    async def _create(self) -> None:
+        graph_from = GRAPH_FROM * self._dimension * _FLOAT32_BYTES // 1024
+        await self._client.create_collection(
+            COLLECTION,
+            vectors_config={
+                DENSE: qdrant.VectorParams(size=self._dimension, distance=qdrant.Distance.COSINE)
+            },
+            sparse_vectors_config={WORDS: qdrant.SparseVectorParams(modifier=qdrant.Modifier.IDF)},
+            hnsw_config=qdrant.HnswConfigDiff(full_scan_threshold=graph_from),
+            optimizers_config=qdrant.OptimizersConfigDiff(indexing_threshold=graph_from),
+        )
+        for name in NAMES:
+            schema = qdrant.KeywordIndexParams(
+                type=qdrant.KeywordIndexType.KEYWORD, is_tenant=name == "tenant"
+            )
+            await self._client.create_payload_index(COLLECTION, name, schema)
+        for number in NUMBERS:
+            integers = qdrant.PayloadSchemaType.INTEGER
+            await self._client.create_payload_index(COLLECTION, number, integers)
+        await self._write_state(Cursor())
+
+    async def _check(self) -> None:
+        config = (await self._client.get_collection(COLLECTION)).config.params.vectors
+        params = config.get(DENSE) if isinstance(config, dict) else None
+        state = await self._state()
+        if params and params.size == self._dimension and state is None:
+            # Its maker has not come to it.
+            return
+        if not params or not state or state["vectors"] != self._vectors:
+            made_by = state["vectors"] if state else "something else"
+            raise IndexUnavailable(
+                f"the collection {COLLECTION} holds vectors of {made_by}, and "
+                f"PALIMPSEST_EMBEDDER makes those of {self._vectors}: set it back, or run "
+                "`palimpsest memory reindex`"
+            )
+
+    async def _state(self) -> dict[str, Any] | None:
+        points = await self._client.retrieve(COLLECTION, [_STATE], with_payload=True)
+        return points[0].payload if points else None
+
+    async def _write_state(self, cursor: Cursor) -> None:
+        payload = {"vectors": self._vectors, "changed": cursor.changed, "id": cursor.id}
+        point = qdrant.PointStruct(id=_STATE, vector={}, payload=payload)
+        await self._client.upsert(COLLECTION, [point], wait=True)
+
+    async def _query(
+        self, query: list[float] | qdrant.SparseVector, using: str, where: Where, limit: int
+    ) -> list[Found]:
+        async with self._ready():
+            answer = await self._client.query_points(
+                COLLECTION,
+                query=query,
+                using=using,
+                query_filter=_filter(where),
+                limit=limit,
+                with_payload=True,
+            )
+        return [found(str(point.id), point.score, point.payload or {}) for point in answer.points]
+
+
+@asynccontextmanager
+async def _translated() -> AsyncGenerator[None]:
+    try:
+        yield
+    except (ApiException, QdrantException, httpx.HTTPError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise IndexUnavailable(f"Qdrant: {reason}") from error
+
+
+def _point(entry: Entry) -> qdrant.PointStruct:
+    vectors: dict[str, Any] = {DENSE: entry.dense.tolist()}
+    if entry.sparse.indices:
+        vectors[WORDS] = _sparse(entry.sparse)
+    return qdrant.PointStruct(
+        id=point_id(entry.memory.id), vector=vectors, payload=payload_of(entry.memory)
+    )
+
+
+def _sparse(words: Sparse) -> qdrant.SparseVector:
+    return qdrant.SparseVector(indices=list(words.indices), values=list(words.values))
+
+
+def _filter(where: Where) -> qdrant.Filter:
+    asked = conditions(where)
+    return qdrant.Filter(
+        must=[_condition(one) for one in asked.every],
+        should=[qdrant.Filter(must=[_condition(one) for one in each]) for each in asked.either]
+        or None,
+    )
+
+
+def _condition(condition: Condition) -> qdrant.FieldCondition:
+    if isinstance(condition, Is):
+        match = qdrant.MatchAny(any=list(condition.values))
+        return qdrant.FieldCondition(key=condition.field, match=match)
+    bounds = qdrant.Range(gte=condition.low, lte=condition.high)
+    return qdrant.FieldCondition(key=condition.field, range=bounds)

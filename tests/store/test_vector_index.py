@@ -1,0 +1,172 @@
+"""What every vector index does, whichever engine is below."""
+
+import os
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from qdrant_client import AsyncQdrantClient
+
+from intelligence.memory import Kind
+from store.edge_index import EdgeIndex
+from store.qdrant_index import QdrantIndex, client_of
+from store.vectors import Cursor, Span, Sparse, VectorIndex, Where
+from tests.store.memories_made import BEGAN, DIMENSION, direction, entry, memory
+
+ALL = Where("default")
+VECTORS = "test vectors"
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+
+
+async def opened(backend: str, directory: Path) -> VectorIndex:
+    if backend == "embedded":
+        return EdgeIndex(directory, VECTORS, DIMENSION)
+    # The server's own client carries the calls out itself here, as far as it can.
+    url = os.environ.get("QDRANT_URL")  # noqa: TID251
+    if backend == "server" and url is None:
+        pytest.skip("no QDRANT_URL")
+    local = AsyncQdrantClient(path=str(directory))
+    return QdrantIndex(client_of(url) if backend == "server" and url else local, VECTORS, DIMENSION)
+
+
+@pytest.fixture(params=["embedded", "client", "server"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def index(backend: str, tmp_path: Path) -> AsyncGenerator[VectorIndex]:
+    index = await opened(backend, tmp_path)
+    if backend == "server":
+        await index.clear()
+    yield index
+    await index.close()
+
+
+async def ids(index: VectorIndex, where: Where) -> set[int]:
+    """The positions of what is found; both queries and the count tell the same."""
+    near = await index.near(direction(0), where, 100)
+    matching = await index.matching(Sparse((0,), (1.0,)), where, 100)
+    assert {found.id for found in near} == {found.id for found in matching}
+    assert await index.count(where) == len(near)
+    return {found.position for found in near}
+
+
+async def test_finds_the_nearest_first_with_its_cosine(index: VectorIndex) -> None:
+    await index.upsert([entry(number) for number in range(10)])
+    found = await index.near(direction(7), ALL, 3)
+    assert found[0].id == memory(7).id
+    assert found[0].score == pytest.approx(1.0, abs=1e-5)
+    assert found[1].score == pytest.approx(float(direction(7) @ direction(found[1].position)), 1e-4)
+    assert found[0].score > found[1].score > found[2].score
+    assert len(found) == 3
+
+
+async def test_a_rare_word_weighs_more_than_a_common_one(index: VectorIndex) -> None:
+    await index.upsert([entry(number) for number in range(10)])
+    found = await index.matching(Sparse((0, 5), (1.0, 1.0)), ALL, 10)
+    assert found[0].id == memory(4).id
+    assert found[0].score > 5 * found[1].score > 0
+    assert await index.matching(Sparse((999,), (1.0,)), ALL, 10) == []
+    assert await index.matching(Sparse((), ()), ALL, 10) == []
+
+
+async def test_tells_what_ranking_needs(index: VectorIndex) -> None:
+    known = memory(5, conversation="other", project="/q", kind=Kind.FIX)
+    await index.upsert([entry(5, known)])
+    [found] = await index.near(direction(5), ALL, 10)
+    assert (found.id, found.kind, found.project) == (known.id, Kind.FIX, "/q")
+    assert (found.conversation, found.position, found.part) == ("other", 5, 2)
+    assert found.said_at == known.said_at
+
+
+async def test_looks_only_where_it_is_told(index: VectorIndex) -> None:
+    await index.upsert(
+        [
+            entry(0),
+            entry(1, memory(1, tenant="stranger")),
+            entry(2, memory(2, project="/q")),
+            entry(3, memory(3, conversation="d")),
+            entry(4, memory(4, kind=Kind.PATTERN, language="python")),
+            entry(5, memory(5, kind=Kind.FIX, files=("a.py", "b/c.py"))),
+        ]
+    )
+    assert await ids(index, ALL) == {0, 2, 3, 4, 5}
+    assert await ids(index, Where("stranger")) == {1}
+    assert await ids(index, Where("nobody")) == set()
+    assert await ids(index, replace(ALL, projects=("/q",))) == {2}
+    assert await ids(index, replace(ALL, projects=("/q", "/p"))) == {0, 2, 3, 4, 5}
+    assert await ids(index, replace(ALL, conversation="d")) == {3}
+    assert await ids(index, replace(ALL, kinds=(Kind.PATTERN, Kind.FIX))) == {4, 5}
+    assert await ids(index, replace(ALL, language="python")) == {4}
+    assert await ids(index, replace(ALL, file="b/c.py")) == {5}
+    assert await ids(index, replace(ALL, file="c.py")) == set()
+    assert await ids(index, replace(ALL, kinds=(Kind.FIX,), language="python")) == set()
+
+
+async def test_looks_only_at_the_times_it_is_told(index: VectorIndex) -> None:
+    await index.upsert([entry(number) for number in range(6)])
+    second, fourth = (BEGAN + timedelta(minutes=number) for number in (2, 4))
+    assert await ids(index, replace(ALL, since=second)) == {2, 3, 4, 5}
+    assert await ids(index, replace(ALL, until=second)) == {0, 1, 2}
+    assert await ids(index, replace(ALL, since=second, until=fourth)) == {2, 3, 4}
+    moment = timedelta(microseconds=1)
+    assert await ids(index, replace(ALL, since=second + moment, until=fourth - moment)) == {3}
+
+
+async def test_looks_at_spans_of_conversations(index: VectorIndex) -> None:
+    await index.upsert([entry(number) for number in range(6)])
+    await index.upsert([entry(10 + n, memory(10 + n, conversation="d")) for n in range(6)])
+    spans = (Span("c", 2, 3), Span("d", 12, 12), Span("d", 0, 3))
+    assert await ids(index, replace(ALL, spans=spans)) == {2, 3, 12}
+    assert await ids(index, replace(ALL, spans=spans, conversation="d")) == {12}
+    assert await ids(index, replace(ALL, projects=("/q",), spans=spans)) == set()
+
+
+async def test_the_same_twice_is_there_once_and_the_latest_counts(index: VectorIndex) -> None:
+    await index.upsert([entry(1), entry(2)])
+    await index.upsert([entry(1), entry(2)])
+    assert await index.count(ALL) == 2
+    changed = memory(1)
+    await index.upsert([replace(entry(9, changed), sparse=Sparse((77,), (1.0,)))])
+    assert await index.count(ALL) == 2
+    assert [found.id for found in await index.matching(Sparse((77,), (1.0,)), ALL, 5)] == [
+        changed.id
+    ]
+    assert await index.matching(Sparse((2,), (1.0,)), ALL, 5) == []
+    assert (await index.near(direction(9), ALL, 1))[0].score == pytest.approx(1.0, abs=1e-5)
+
+
+async def test_takes_memories_without_words(index: VectorIndex) -> None:
+    await index.upsert([entry(1, words=Sparse((), ()))])
+    assert len(await index.near(direction(1), ALL, 5)) == 1
+
+
+async def test_deletes_also_what_is_not_there(index: VectorIndex) -> None:
+    await index.upsert([entry(1), entry(2)])
+    await index.delete([memory(1).id, memory(8).id])
+    await index.delete([])
+    assert await ids(index, ALL) == {2}
+
+
+async def test_begins_at_the_start_and_remembers_how_far_it_came(
+    index: VectorIndex, backend: str, tmp_path: Path
+) -> None:
+    assert await index.cursor() == Cursor()
+    await index.upsert([entry(1)])
+    await index.advance(Cursor(41, memory(1).id))
+    assert await index.cursor() == Cursor(41, memory(1).id)
+    await index.close()
+    again = await opened(backend, tmp_path)
+    try:
+        assert await again.cursor() == Cursor(41, memory(1).id)
+        assert await ids(again, ALL) == {1}
+        await again.clear()
+        assert await again.cursor() == Cursor()
+        assert await again.count(ALL) == 0
+        await again.upsert([entry(2)])
+        assert await ids(again, ALL) == {2}
+    finally:
+        await again.close()
