@@ -105,7 +105,8 @@ def _shown_turn(row: Row) -> dict[str, Any]:
 def _diff(body: bytes, epoch: Epoch | None, about: dict[str, Any]) -> bytes:
     """``change`` is `same`, `edited` or `dropped`; what is the same is shown once."""
     messages = parse(body).messages
-    decisions = {decision.position: decision for decision in epoch.decisions} if epoch else {}
+    decisions = {decision.position: decision for decision in epoch.changes()} if epoch else {}
+    why = reasons(epoch) if epoch else {}
     seen = iter(applied(messages, epoch))
     rows: list[dict[str, Any]] = []
     for position, sent in enumerate(messages):
@@ -117,6 +118,6 @@ def _diff(body: bytes, epoch: Epoch | None, about: dict[str, Any]) -> bytes:
         else:
             model = None if decision.drop else msgspec.Raw(next(seen))
             change = "dropped" if decision.drop else "edited"
-            row |= {"change": change, "reasons": reasons(decision), "model": model}
+            row |= {"change": change, "reasons": why[position], "model": model}
         rows.append(row)
     return msgspec.json.encode({**about, "messages": rows})

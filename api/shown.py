@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from context.ledger import Decision, Epoch, Reason
+from context.ledger import Decision, Epoch, Reason, Recall
 from store.database import Row
 
 _NAME_BYTES = 8
@@ -48,21 +48,37 @@ def shown_epoch(row: Row, epoch: Epoch) -> dict[str, Any]:
         "escape": epoch.escape,
         "tokens": {"before": epoch.tokens_before, "after": epoch.tokens_after},
         "decisions": [_shown_decision(decision) for decision in epoch.decisions],
+        "recalled": [_shown_recall(recall) for recall in epoch.recalled],
     }
 
 
-def reasons(decision: Decision) -> list[str]:
-    """Why a message is not sent as it came, each reason once."""
+def reasons(epoch: Epoch) -> dict[int, list[str]]:
+    """Why messages are not sent as they came, by position; each reason once."""
+    found = {decision.position: _reasons(decision) for decision in epoch.decisions}
+    for recall in epoch.recalled:
+        found.setdefault(recall.position, []).append(Reason.RECALL.value)
+    return found
+
+
+def _reasons(decision: Decision) -> list[str]:
     found = [decision.drop, decision.thinking, *(edit.reason for edit in decision.edits)]
     if decision.append:
         found.append(Reason.MANIFEST)
     return list(dict.fromkeys(reason.value for reason in found if reason))
 
 
+def _shown_recall(recall: Recall) -> dict[str, Any]:
+    return {
+        "position": recall.position,
+        "tokens": recall.tokens,
+        "memories": list(recall.memories),
+    }
+
+
 def _shown_decision(decision: Decision) -> dict[str, Any]:
     return {
         "position": decision.position,
         "change": "dropped" if decision.drop else "edited",
-        "reasons": reasons(decision),
+        "reasons": _reasons(decision),
         "tokens": {"before": decision.tokens_before, "after": decision.tokens_after},
     }

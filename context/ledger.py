@@ -28,6 +28,7 @@ class Reason(StrEnum):
     CLIENT_OUTPUT = "client_output"
     LONG_TEXT = "long_text"
     MANIFEST = "manifest"
+    RECALL = "recall"
 
 
 class Cause(StrEnum):
