@@ -1,0 +1,91 @@
+"""A text in parts that are each worth finding alone: a few hundred tokens, cut between lines,
+else between sentences, else between words. Nothing gets lost but what nobody could look for:
+encoded data, and what is beyond any size that is read; in its place stands how much it was."""
+
+import re
+from collections.abc import Iterator
+from math import ceil
+
+PART_BYTES = 800
+"""Of a part, at most, without its headline; some 200 tokens."""
+
+_LONGEST_LINE = 64_000
+_LONGEST_TEXT = 1_000_000
+_ENCODED = re.compile(r"[A-Za-z0-9+/_=-]{400,}")
+_ENCODED_SHOWN = 60
+_SENTENCE = re.compile(r"(?<=[.!?;:。！？])\s+")
+_WORD = re.compile(r"(?<=\s)")
+
+
+def parts(text: str) -> list[str]:
+    """The parts, of about equal size; none of an empty text."""
+    text = _bounded(_ENCODED.sub(_shortened, text.strip("\n")).rstrip())
+    if not text.strip():
+        return []
+    size = len(text.encode())
+    room = ceil(size / ceil(size / PART_BYTES))
+    return [part for part in _packed(_pieces(text), room) if part.strip()]
+
+
+def _bounded(text: str) -> str:
+    lines = (_cut(line, _LONGEST_LINE) for line in text.split("\n"))
+    return _cut("\n".join(lines), _LONGEST_TEXT)
+
+
+def _cut(text: str, longest: int) -> str:
+    """The text, or its beginning and its end."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} {_left_out(len(text) - 2 * half)} {text[-half:]}"
+
+
+def _shortened(encoded: re.Match[str]) -> str:
+    rest = len(encoded[0]) - _ENCODED_SHOWN
+    return f"{encoded[0][:_ENCODED_SHOWN]} {_left_out(rest)}"
+
+
+def _left_out(count: int) -> str:
+    return f"[{count} characters left out]"
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """What is not cut: lines with their ends; sentences, words and at last characters of those
+    that are too long."""
+    for line in text.splitlines(keepends=True):
+        if _fits(line):
+            yield line
+            continue
+        for sentence in _after(_SENTENCE, line):
+            if _fits(sentence):
+                yield sentence
+                continue
+            for word in _WORD.split(sentence):
+                step = len(word) if _fits(word) else PART_BYTES // 4
+                yield from (word[at : at + step] for at in range(0, len(word), step or 1))
+
+
+def _after(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    """The text cut after each match."""
+    start = 0
+    for match in pattern.finditer(text):
+        yield text[start : match.end()]
+        start = match.end()
+    yield text[start:]
+
+
+def _fits(piece: str) -> bool:
+    return len(piece) <= PART_BYTES and len(piece.encode()) <= PART_BYTES
+
+
+def _packed(pieces: Iterator[str], room: int) -> Iterator[str]:
+    """Pieces put together while they fit; a part is filled at least to ``room``'s half."""
+    held, size = "", 0
+    for piece in pieces:
+        more = len(piece.encode())
+        if held and (size + more > PART_BYTES or size >= room or size + more // 2 > room):
+            yield held.rstrip()
+            held, size = "", 0
+        held += piece
+        size += more
+    yield held.rstrip()
