@@ -9,8 +9,10 @@ import struct
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from store.vectors import Cursor, Found, Sparse, Where
+from store.index_points import payload_of, point_id
+from store.vectors import Cursor, Entry, Found, Sparse, Step, Vector, Where
 
 LENGTH = struct.Struct("<I")
 
@@ -24,12 +26,13 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
     payload: dict[str, Any]
 
 
-class Upsert(msgspec.Struct, frozen=True, tag="upsert"):
+class Write(msgspec.Struct, frozen=True, tag="write"):
+    """A step; see store/vectors.py."""
+
     points: list[Point]
-
-
-class Delete(msgspec.Struct, frozen=True, tag="delete"):
-    ids: list[str]
+    forgotten: list[str]
+    since: Cursor
+    until: Cursor
 
 
 class Near(msgspec.Struct, frozen=True, tag="near"):
@@ -49,9 +52,7 @@ class Count(msgspec.Struct, frozen=True, tag="count"):
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
-    """Writes out what there is, and the cursor after it, if one is given."""
-
-    cursor: Cursor | None = None
+    pass
 
 
 class Clear(msgspec.Struct, frozen=True, tag="clear"):
@@ -72,7 +73,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     pass
 
 
-Call = Upsert | Delete | Near | Matching | Count | Flush | Clear | Optimise | Switch | Look
+Call = Write | Near | Matching | Count | Flush | Clear | Optimise | Switch | Look
 
 
 class State(msgspec.Struct, frozen=True):
@@ -84,9 +85,6 @@ class State(msgspec.Struct, frozen=True):
     points: int
     loose: int
     set_aside: str = ""
-
-
-Query = Near | Matching
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -106,3 +104,21 @@ Reply = Answer | Failed
 
 def framed(message: bytes) -> bytes:
     return LENGTH.pack(len(message)) + message
+
+
+def writing(step: Step) -> Write:
+    return Write(
+        [_point(entry) for entry in step.entries],
+        [point_id(one) for one in step.forgotten],
+        step.since,
+        step.until,
+    )
+
+
+def float32(vector: Vector) -> bytes:
+    return np.ascontiguousarray(vector, np.float32).tobytes()
+
+
+def _point(entry: Entry) -> Point:
+    memory = entry.memory
+    return Point(point_id(memory.id), float32(entry.dense), entry.sparse, payload_of(memory))

@@ -83,10 +83,8 @@ def carried_out(held: Held | Built, call: calls.Call) -> calls.Answer:
             return calls.Answer(found=held.shard.matching(words, where, limit))
         case calls.Count(where):
             return calls.Answer(count=held.shard.count(where))
-        case calls.Upsert(points):
-            held.shard.upsert(points)
-        case calls.Delete(ids):
-            held.shard.delete(ids)
+        case calls.Write(points, forgotten, since, until):
+            held.shard.write(points, forgotten, since, until)
         case _:
             _tend(held, call)
             return calls.Answer(state=_state(held))
@@ -95,8 +93,8 @@ def carried_out(held: Held | Built, call: calls.Call) -> calls.Answer:
 
 def _tend(held: Held | Built, call: calls.Call) -> None:
     match call:
-        case calls.Flush(cursor):
-            held.shard.flush(cursor)
+        case calls.Flush():
+            held.shard.flush()
         case calls.Optimise():
             held.shard.optimise()
         case calls.Clear():

@@ -31,6 +31,8 @@ from store.vectors import Cursor, Found, Sparse, Where
 _FLUSHED = "flushed.json"
 _SHARD = "shard"
 _FLOAT32_BYTES = 4
+_FLUSH_EVERY = 2000
+"""Points that are written between flushes."""
 
 
 class _Flushed(msgspec.Struct, frozen=True):
@@ -61,12 +63,22 @@ class EdgeShard:
         flushed = _read(directory / _FLUSHED)
         whole = self._shard.info().points_count >= flushed.points
         self.cursor = flushed.cursor if whole else Cursor()
+        self._unflushed = 0
 
-    def upsert(self, points: Sequence[Point]) -> None:
-        self._shard.update(edge.UpdateOperation.upsert_points([_point(one) for one in points]))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
+    def write(
+        self, points: Sequence[Point], forgotten: Sequence[str], since: Cursor, until: Cursor
+    ) -> None:
+        """Raises ValueError for a step from elsewhere."""
+        if since != self.cursor:
+            raise ValueError("it began anew")
+        if forgotten:
+            self._shard.update(edge.UpdateOperation.delete_points(list(forgotten)))
+        if points:
+            self._shard.update(edge.UpdateOperation.upsert_points([_point(one) for one in points]))
+        self.cursor = until
+        self._unflushed += len(points) + len(forgotten)
+        if self._unflushed >= _FLUSH_EVERY:
+            self.flush()
 
     def near(self, dense: bytes, where: Where, limit: int) -> list[Found]:
         vector: list[float] = np.frombuffer(dense, np.float32).tolist()
@@ -80,19 +92,18 @@ class EdgeShard:
     def count(self, where: Where) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=_filter(conditions(where))))
 
-    def flush(self, cursor: Cursor | None) -> None:
+    def flush(self) -> None:
         self._shard.flush()
-        if cursor is not None:
-            flushed = _Flushed(cursor, self._shard.info().points_count)
-            aside = self._directory / f"{_FLUSHED}.new"
-            aside.write_bytes(msgspec.json.encode(flushed))
-            aside.replace(self._directory / _FLUSHED)
-            self.cursor = cursor
+        flushed = _Flushed(self.cursor, self._shard.info().points_count)
+        aside = self._directory / f"{_FLUSHED}.new"
+        aside.write_bytes(msgspec.json.encode(flushed))
+        aside.replace(self._directory / _FLUSHED)
+        self._unflushed = 0
 
     def optimise(self) -> None:
         """Build the graphs that are due; takes from seconds to minutes."""
         self._shard.optimize()
-        self._shard.flush()
+        self.flush()
 
     def sizes(self) -> tuple[int, int]:
         """How many points there are, and for how many no graph was built yet."""
@@ -101,6 +112,7 @@ class EdgeShard:
         return info.points_count, max(0, 2 * info.points_count - info.indexed_vectors_count)
 
     def close(self) -> None:
+        self.flush()
         self._shard.close()
 
     def _index(self, field: str, schema: edge.PayloadSchemaType) -> None:
@@ -140,11 +152,13 @@ def _sparse(words: Sparse) -> edge.SparseVector:
 
 
 def _filter(asked: Conditions) -> edge.Filter:
-    return edge.Filter(
-        must=[_condition(one) for one in asked.every],
-        should=[edge.Filter(must=[_condition(one) for one in each]) for each in asked.either]
-        or None,
-    )
+    must: list[Any] = [_condition(one) for one in asked.every]
+    if asked.points:
+        must.append(edge.HasIdCondition(set(asked.points)))
+    should: list[Any] = [
+        edge.Filter(must=[_condition(one) for one in each]) for each in asked.either
+    ]
+    return edge.Filter(must=must, should=should or None)
 
 
 def _condition(condition: Condition) -> edge.FieldCondition:

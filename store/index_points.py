@@ -42,10 +42,12 @@ Condition = Is | Between
 
 
 class Conditions(NamedTuple):
-    """All of ``every``, and all of one of ``either`` where there are any."""
+    """All of ``every``, all of one of ``either`` where there are any, and one of the ``points``
+    where there are any."""
 
     every: tuple[Condition, ...]
     either: tuple[tuple[Condition, ...], ...]
+    points: tuple[str, ...]
 
 
 def point_id(memory_id: str) -> str:
@@ -107,7 +109,11 @@ def conditions(where: Where) -> Conditions:
         low = microseconds(where.since) if where.since else None
         high = microseconds(where.until) if where.until else None
         every.append(Between("said_at", low, high))
-    return Conditions(tuple(every), tuple(_span(span) for span in where.spans))
+    return Conditions(
+        tuple(every),
+        tuple(_span(span) for span in where.spans),
+        tuple(point_id(one) for one in where.ids),
+    )
 
 
 def _span(span: Span) -> tuple[Condition, ...]:

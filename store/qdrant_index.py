@@ -4,7 +4,7 @@ The cursor is a point of the same collection, without vectors and without a tena
 query meets it, and what loses the points loses the cursor. It also names what made the vectors.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -29,7 +29,7 @@ from store.index_points import (
     payload_of,
     point_id,
 )
-from store.vectors import Cursor, Entry, Follower, Found, Sparse, Vector, Where
+from store.vectors import CatchingUp, Cursor, Entry, Found, Sparse, Step, Vector, Where
 
 COLLECTION = "palimpsest"
 _STATE = "00000000-0000-0000-0000-000000000000"
@@ -73,28 +73,21 @@ class QdrantIndex:
             counted = await self._client.count(COLLECTION, _filter(where), exact=True)
         return counted.count
 
-    async def upsert(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        async with self._ready():
-            points = [_point(entry) for entry in entries]
-            await self._client.upsert(COLLECTION, points, wait=True)
-
-    async def delete(self, ids: Sequence[str]) -> None:
-        if not ids:
-            return
-        async with self._ready():
-            gone = qdrant.PointIdsList(points=[point_id(one) for one in ids])
-            await self._client.delete(COLLECTION, gone, wait=True)
-
     async def cursor(self) -> Cursor:
         async with self._ready():
-            state = await self._state()
-        return Cursor(state["changed"], state["id"]) if state else Cursor()
+            return _cursor(await self._state())
 
-    async def advance(self, cursor: Cursor) -> None:
+    async def write(self, step: Step) -> None:
         async with self._ready():
-            await self._write_state(cursor)
+            if _cursor(await self._state()) != step.since:
+                raise IndexUnavailable("Qdrant: the collection is elsewhere by now")
+            if step.forgotten:
+                gone = qdrant.PointIdsList(points=[point_id(one) for one in step.forgotten])
+                await self._client.delete(COLLECTION, gone, wait=True)
+            if step.entries:
+                points = [_point(entry) for entry in step.entries]
+                await self._client.upsert(COLLECTION, points, wait=True)
+            await self._write_state(step.until, step.since)
 
     async def clear(self) -> None:
         async with _translated():
@@ -103,12 +96,9 @@ class QdrantIndex:
         async with self._ready():
             pass
 
-    async def rebuilt(self) -> Follower | None:
+    async def rebuild(self, caught_up: CatchingUp) -> bool:
         """The server tends its graphs itself."""
-        return None
-
-    async def adopt(self, copy: Follower) -> None:
-        raise NotImplementedError
+        return False
 
     async def close(self) -> None:
         await self._client.close()
@@ -169,10 +159,12 @@ class QdrantIndex:
         points = await self._client.retrieve(COLLECTION, [_STATE], with_payload=True)
         return points[0].payload if points else None
 
-    async def _write_state(self, cursor: Cursor) -> None:
+    async def _write_state(self, cursor: Cursor, since: Cursor | None = None) -> None:
+        """Only if it still is as it was ``since``: another process may have emptied the index."""
         payload = {"vectors": self._vectors, "changed": cursor.changed, "id": cursor.id}
         point = qdrant.PointStruct(id=_STATE, vector={}, payload=payload)
-        await self._client.upsert(COLLECTION, [point], wait=True)
+        same = _is(since) if since else None
+        await self._client.upsert(COLLECTION, [point], wait=True, update_filter=same)
 
     async def _query(
         self, query: list[float] | qdrant.SparseVector, using: str, where: Where, limit: int
@@ -207,17 +199,34 @@ def _point(entry: Entry) -> qdrant.PointStruct:
     )
 
 
+def _cursor(state: dict[str, Any] | None) -> Cursor:
+    return Cursor(state["changed"], state["id"]) if state else Cursor()
+
+
+def _is(cursor: Cursor) -> qdrant.Filter:
+    changed = qdrant.MatchValue(value=cursor.changed)
+    memory = qdrant.MatchValue(value=cursor.id)
+    return qdrant.Filter(
+        must=[
+            qdrant.FieldCondition(key="changed", match=changed),
+            qdrant.FieldCondition(key="id", match=memory),
+        ]
+    )
+
+
 def _sparse(words: Sparse) -> qdrant.SparseVector:
     return qdrant.SparseVector(indices=list(words.indices), values=list(words.values))
 
 
 def _filter(where: Where) -> qdrant.Filter:
     asked = conditions(where)
-    return qdrant.Filter(
-        must=[_condition(one) for one in asked.every],
-        should=[qdrant.Filter(must=[_condition(one) for one in each]) for each in asked.either]
-        or None,
-    )
+    must: list[qdrant.Condition] = [_condition(one) for one in asked.every]
+    if asked.points:
+        must.append(qdrant.HasIdCondition(has_id=list(asked.points)))
+    should: list[qdrant.Condition] = [
+        qdrant.Filter(must=[_condition(one) for one in each]) for each in asked.either
+    ]
+    return qdrant.Filter(must=must, should=should or None)
 
 
 def _condition(condition: Condition) -> qdrant.FieldCondition:

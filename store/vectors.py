@@ -5,7 +5,8 @@ lost is filled again from there. It answers with ids and with what ranking needs
 from Postgres, so nothing that was deleted is ever shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -70,7 +71,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Where:
     """What is looked through; an empty or absent field excludes nothing. ``spans``: only these
-    parts of conversations."""
+    parts of conversations; ``ids``: only these memories."""
 
     tenant: str
     projects: tuple[str, ...] = ()
@@ -81,22 +82,33 @@ class Where:
     since: datetime | None = None
     until: datetime | None = None
     spans: tuple[Span, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+class Step(NamedTuple):
+    """What changed after ``since``, up to ``until``; an entry replaces what has its id."""
+
+    entries: Sequence[Entry]
+    forgotten: Sequence[str]
+    since: Cursor
+    until: Cursor
 
 
 class Follower(Protocol):
-    """What follows the memories. Raises IndexUnavailable; writes may be repeated."""
-
-    async def upsert(self, entries: Sequence[Entry]) -> None: ...
-
-    async def delete(self, ids: Sequence[str]) -> None: ...
+    """What follows the memories. Raises IndexUnavailable."""
 
     async def cursor(self) -> Cursor:
         """The start, for an index that is new or was lost."""
         ...
 
-    async def advance(self, cursor: Cursor) -> None:
-        """Only once what was written before it is safe."""
+    async def write(self, step: Step) -> None:
+        """Take a step, whole or not at all; another time it is harmless. What is at another place
+        than ``since`` refuses it: it began anew, and has to be asked where it is."""
         ...
+
+
+CatchingUp = Callable[[Follower], AbstractAsyncContextManager[None]]
+"""While it is entered, what it was given has all that the index has, and the index gets no more."""
 
 
 class VectorIndex(Follower, Protocol):
@@ -116,13 +128,10 @@ class VectorIndex(Follower, Protocol):
         """Empty, with its cursor at the start."""
         ...
 
-    async def rebuilt(self) -> Follower | None:
-        """A copy with its graph built anew, where that is due. That may take minutes; queries and
-        writes go on, so the copy has to follow the memories before it is adopted."""
-        ...
-
-    async def adopt(self, copy: Follower) -> None:
-        """Go on with the copy; no write may be under way."""
+    async def rebuild(self, caught_up: CatchingUp) -> bool:
+        """Build its graph anew where that is due, in a copy that takes its place once
+        ``caught_up`` with the memories; False when it was not due. That may take minutes; queries
+        and writes go on."""
         ...
 
     async def close(self) -> None: ...

@@ -1,18 +1,20 @@
 """What every vector index does, whichever engine is below."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qdrant_client import AsyncQdrantClient
 
+from errors import IndexUnavailable
 from intelligence.memory import Kind
 from store.edge_index import EdgeIndex
 from store.qdrant_index import QdrantIndex, client_of
-from store.vectors import Cursor, Span, Sparse, VectorIndex, Where
+from store.vectors import Cursor, Entry, Span, Sparse, Step, VectorIndex, Where
 from tests.store.memories_made import BEGAN, DIMENSION, direction, entry, memory
 
 ALL = Where("default")
@@ -54,8 +56,13 @@ async def ids(index: VectorIndex, where: Where) -> set[int]:
     return {found.position for found in near}
 
 
+async def put(index: VectorIndex, entries: Sequence[Entry], forgotten: Sequence[str] = ()) -> None:
+    since = await index.cursor()
+    await index.write(Step(entries, forgotten, since, Cursor(since.changed + 1)))
+
+
 async def test_finds_the_nearest_first_with_its_cosine(index: VectorIndex) -> None:
-    await index.upsert([entry(number) for number in range(10)])
+    await put(index, [entry(number) for number in range(10)])
     found = await index.near(direction(7), ALL, 3)
     assert found[0].id == memory(7).id
     assert found[0].score == pytest.approx(1.0, abs=1e-5)
@@ -65,7 +72,7 @@ async def test_finds_the_nearest_first_with_its_cosine(index: VectorIndex) -> No
 
 
 async def test_a_rare_word_weighs_more_than_a_common_one(index: VectorIndex) -> None:
-    await index.upsert([entry(number) for number in range(10)])
+    await put(index, [entry(number) for number in range(10)])
     found = await index.matching(Sparse((0, 5), (1.0, 1.0)), ALL, 10)
     assert found[0].id == memory(4).id
     assert found[0].score > 5 * found[1].score > 0
@@ -75,7 +82,7 @@ async def test_a_rare_word_weighs_more_than_a_common_one(index: VectorIndex) -> 
 
 async def test_tells_what_ranking_needs(index: VectorIndex) -> None:
     known = memory(5, conversation="other", project="/q", kind=Kind.FIX)
-    await index.upsert([entry(5, known)])
+    await put(index, [entry(5, known)])
     [found] = await index.near(direction(5), ALL, 10)
     assert (found.id, found.kind, found.project) == (known.id, Kind.FIX, "/q")
     assert (found.conversation, found.position, found.part) == ("other", 5, 2)
@@ -83,7 +90,8 @@ async def test_tells_what_ranking_needs(index: VectorIndex) -> None:
 
 
 async def test_looks_only_where_it_is_told(index: VectorIndex) -> None:
-    await index.upsert(
+    await put(
+        index,
         [
             entry(0),
             entry(1, memory(1, tenant="stranger")),
@@ -91,7 +99,7 @@ async def test_looks_only_where_it_is_told(index: VectorIndex) -> None:
             entry(3, memory(3, conversation="d")),
             entry(4, memory(4, kind=Kind.PATTERN, language="python")),
             entry(5, memory(5, kind=Kind.FIX, files=("a.py", "b/c.py"))),
-        ]
+        ],
     )
     assert await ids(index, ALL) == {0, 2, 3, 4, 5}
     assert await ids(index, Where("stranger")) == {1}
@@ -104,10 +112,13 @@ async def test_looks_only_where_it_is_told(index: VectorIndex) -> None:
     assert await ids(index, replace(ALL, file="b/c.py")) == {5}
     assert await ids(index, replace(ALL, file="c.py")) == set()
     assert await ids(index, replace(ALL, kinds=(Kind.FIX,), language="python")) == set()
+    two = (memory(0).id, memory(3, conversation="d").id, memory(77).id)
+    assert await ids(index, replace(ALL, ids=two)) == {0, 3}
+    assert await ids(index, replace(ALL, ids=two, conversation="d")) == {3}
 
 
 async def test_looks_only_at_the_times_it_is_told(index: VectorIndex) -> None:
-    await index.upsert([entry(number) for number in range(6)])
+    await put(index, [entry(number) for number in range(6)])
     second, fourth = (BEGAN + timedelta(minutes=number) for number in (2, 4))
     assert await ids(index, replace(ALL, since=second)) == {2, 3, 4, 5}
     assert await ids(index, replace(ALL, until=second)) == {0, 1, 2}
@@ -117,8 +128,8 @@ async def test_looks_only_at_the_times_it_is_told(index: VectorIndex) -> None:
 
 
 async def test_looks_at_spans_of_conversations(index: VectorIndex) -> None:
-    await index.upsert([entry(number) for number in range(6)])
-    await index.upsert([entry(10 + n, memory(10 + n, conversation="d")) for n in range(6)])
+    await put(index, [entry(number) for number in range(6)])
+    await put(index, [entry(10 + n, memory(10 + n, conversation="d")) for n in range(6)])
     spans = (Span("c", 2, 3), Span("d", 12, 12), Span("d", 0, 3))
     assert await ids(index, replace(ALL, spans=spans)) == {2, 3, 12}
     assert await ids(index, replace(ALL, spans=spans, conversation="d")) == {12}
@@ -126,11 +137,11 @@ async def test_looks_at_spans_of_conversations(index: VectorIndex) -> None:
 
 
 async def test_the_same_twice_is_there_once_and_the_latest_counts(index: VectorIndex) -> None:
-    await index.upsert([entry(1), entry(2)])
-    await index.upsert([entry(1), entry(2)])
+    await put(index, [entry(1), entry(2)])
+    await put(index, [entry(1), entry(2)])
     assert await index.count(ALL) == 2
     changed = memory(1)
-    await index.upsert([replace(entry(9, changed), sparse=Sparse((77,), (1.0,)))])
+    await put(index, [replace(entry(9, changed), sparse=Sparse((77,), (1.0,)))])
     assert await index.count(ALL) == 2
     assert [found.id for found in await index.matching(Sparse((77,), (1.0,)), ALL, 5)] == [
         changed.id
@@ -140,23 +151,36 @@ async def test_the_same_twice_is_there_once_and_the_latest_counts(index: VectorI
 
 
 async def test_takes_memories_without_words(index: VectorIndex) -> None:
-    await index.upsert([entry(1, words=Sparse((), ()))])
+    await put(index, [entry(1, words=Sparse((), ()))])
     assert len(await index.near(direction(1), ALL, 5)) == 1
 
 
 async def test_deletes_also_what_is_not_there(index: VectorIndex) -> None:
-    await index.upsert([entry(1), entry(2)])
-    await index.delete([memory(1).id, memory(8).id])
-    await index.delete([])
+    await put(index, [entry(1), entry(2)])
+    await put(index, [], [memory(1).id, memory(8).id])
     assert await ids(index, ALL) == {2}
+
+
+async def test_refuses_a_step_from_elsewhere(index: VectorIndex) -> None:
+    await put(index, [entry(1)])
+    with pytest.raises(IndexUnavailable):
+        await index.write(Step([entry(2)], [memory(1).id], Cursor(7), Cursor(8)))
+    assert await index.cursor() == Cursor(1)
+    assert await ids(index, ALL) == {1}
+
+
+async def test_takes_vectors_without_a_direction(index: VectorIndex) -> None:
+    nowhere = replace(entry(1), dense=np.zeros(DIMENSION, np.float32))
+    await put(index, [nowhere, entry(2)])
+    assert (await index.near(direction(2), ALL, 5))[0].position == 2
+    assert len(await index.matching(Sparse((0,), (1.0,)), ALL, 5)) == 2
 
 
 async def test_begins_at_the_start_and_remembers_how_far_it_came(
     index: VectorIndex, backend: str, tmp_path: Path
 ) -> None:
     assert await index.cursor() == Cursor()
-    await index.upsert([entry(1)])
-    await index.advance(Cursor(41, memory(1).id))
+    await index.write(Step([entry(1)], [], Cursor(), Cursor(41, memory(1).id)))
     assert await index.cursor() == Cursor(41, memory(1).id)
     await index.close()
     again = await opened(backend, tmp_path)
@@ -166,7 +190,7 @@ async def test_begins_at_the_start_and_remembers_how_far_it_came(
         await again.clear()
         assert await again.cursor() == Cursor()
         assert await again.count(ALL) == 0
-        await again.upsert([entry(2)])
+        await put(again, [entry(2)])
         assert await ids(again, ALL) == {2}
     finally:
         await again.close()
