@@ -15,13 +15,14 @@ from settings import Settings
 from stack.addresses import addresses
 from store.database import Database
 from store.requests import RequestStore
+from workflows.learn_segment import LearnSegment
 from workflows.proxy_request import ProxyRequest
 
 
 def replayer() -> Replayer:
     """Today's workflow code, as the worker runs it."""
     return Replayer(
-        workflows=[ProxyRequest],
+        workflows=[ProxyRequest, LearnSegment],
         workflow_runner=UnsandboxedWorkflowRunner(),
         data_converter=DATA_CONVERTER,
     )

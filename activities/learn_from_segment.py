@@ -1,0 +1,124 @@
+"""Learn from a segment: candidates are saved or borne out, what was offered is judged."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from temporalio import activity
+
+from activities.failures import failure
+from activities.segment_reading import Reading, SegmentReader
+from context.blocks import Message, take_apart
+from context.exchanges import exchanges
+from errors import PalimpsestError
+from intelligence.memory import Fix, Kind, Memory
+from learning.candidate import ASKED, Candidate, alike
+from learning.find import candidates
+from learning.outcomes import outcomes
+from store.ledger import LedgerStore
+from store.memories import MemoryStore
+from store.segments import Segment, SegmentStore
+from workflows.learning_contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
+
+_OF_AGENTS = ("fix", "command")
+_ALIKE = 10
+
+
+class LearnFromSegment:
+    """The activity; last it marks the segment, and until then it may be repeated."""
+
+    def __init__(
+        self,
+        reader: SegmentReader,
+        segments: SegmentStore,
+        memories: MemoryStore,
+        ledger: LedgerStore,
+    ) -> None:
+        self._reader = reader
+        self._segments = segments
+        self._memories = memories
+        self._ledger = ledger
+
+    @activity.defn(name=LEARN_FROM_SEGMENT)
+    async def run(self, segment: LearnSegmentInput) -> LearnSegmentResult:
+        try:
+            reading = await self._reader.read(segment)
+            result = (
+                LearnSegmentResult(reading)
+                if isinstance(reading, str)
+                else await self._learn(reading)
+            )
+            end = Segment(
+                bytes.fromhex(segment.chain),
+                segment.conversation_id,
+                segment.request_id,
+                segment.depth,
+            )
+            await self._segments.mark(end, () if isinstance(reading, str) else reading.chain)
+        except PalimpsestError as error:
+            raise failure(error) from error
+        return result
+
+    async def _learn(self, reading: Reading) -> LearnSegmentResult:
+        messages, found = await asyncio.to_thread(_found, reading)
+        new = 0
+        for candidate in found:
+            new += await self._keep(_memory(candidate, reading))
+        judged = await self._judge(reading, messages, found)
+        return LearnSegmentResult("kept", 0, len(found), new, judged)
+
+    async def _keep(self, memory: Memory) -> int:
+        """1 if it was not known, nor anything that says the same."""
+        for known in await self._near(memory):
+            if known.id == memory.id or alike(known.detail, memory.detail):
+                await self._memories.see(known.id, memory.conversation)
+                return 0
+        return await self._memories.save([memory])
+
+    async def _near(self, memory: Memory) -> list[Memory]:
+        if isinstance(memory.detail, Fix):
+            return await self._memories.fixes(memory.detail.signature, memory.project)
+        if memory.detail and memory.detail.trigger == ASKED:
+            return await self._memories.matching(
+                memory.text, kind=Kind.PATTERN, project=memory.project, limit=_ALIKE
+            )
+        return await self._memories.get([memory.id])
+
+    async def _judge(
+        self, reading: Reading, messages: Sequence[Message], found: Sequence[Candidate]
+    ) -> int:
+        offered = await self._offered(reading)
+        calls = [call for exchange in exchanges(messages) for call in exchange.calls]
+        verdicts = list(outcomes(offered, calls, found, reading.origin.project))
+        for memory_id, helped in verdicts:
+            await self._memories.outcome(memory_id, helped)
+        return len(verdicts)
+
+    async def _offered(self, reading: Reading) -> list[tuple[int, Memory]]:
+        """What was put before the model in the new part of the segment, and where."""
+        epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
+        offered: list[tuple[int, Memory]] = []
+        for recall in epoch.recalled if epoch else ():
+            if recall.position >= reading.since:
+                known = await self._memories.get(recall.memories)
+                offered += ((recall.position - reading.first, memory) for memory in known)
+        return offered
+
+
+def _found(reading: Reading) -> tuple[list[Message], list[Candidate]]:
+    """The candidates that what is new bears out; of a sub-agent no person said anything."""
+    messages = [take_apart(one.raw) for one in reading.said]
+    found = [
+        candidate
+        for candidate in candidates(messages, reading.origin.project)
+        if candidate.position + reading.first >= reading.since
+        and (not reading.origin.agent or candidate.what in _OF_AGENTS)
+    ]
+    return messages, found
+
+
+def _memory(candidate: Candidate, reading: Reading) -> Memory:
+    origin = reading.origin
+    said_at = reading.said[candidate.position].at
+    placed = replace(candidate, position=candidate.position + reading.first)
+    return placed.memory(origin.tenant, origin.project, origin.conversation, said_at)

@@ -1,0 +1,104 @@
+"""The messages of a segment, read back from what was captured, without secrets.
+
+Some messages before it are read too: what ended an error stands after the error.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from context.lineage import chain, root
+from context.project import project_of
+from context.speech import is_human_request
+from context.view import RequestView, parse
+from errors import NotFound
+from intelligence.archive import Origin, Said
+from intelligence.permission import Permission
+from intelligence.secrets import redacted
+from learning.cleaning import cleaned
+from providers.headers import value_of
+from providers.recorded import recorded_pairs
+from store.identity import AGENT
+from store.requests import RequestStore
+from store.segments import SegmentStore, Spoken
+from workflows.learning_contracts import LearnSegmentInput
+
+_BEFORE = 100
+_AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``said`` begins at position ``first``; what is new begins at ``since``. ``chain`` is the
+    lineage of the whole history; ``epoch`` names what it was sent by."""
+
+    origin: Origin
+    said: tuple[Said, ...]
+    first: int
+    since: int
+    chain: tuple[bytes, ...]
+    epoch: bytes | None
+
+
+class SegmentReader:
+    """Reads segments of one tenant."""
+
+    def __init__(
+        self, requests: RequestStore, segments: SegmentStore, permission: Permission, tenant: str
+    ) -> None:
+        self._requests = requests
+        self._segments = segments
+        self._permission = permission
+        self._tenant = tenant
+
+    async def read(self, segment: LearnSegmentInput) -> Reading | str:
+        """The segment, or why there is nothing to learn: `known`, `side_call`, `opted_out`,
+        `expired`."""
+        try:
+            row = await self._requests.row(segment.request_id)
+            body = await self._requests.body(segment.request_id)
+        except NotFound:
+            return "expired"
+        view = await asyncio.to_thread(parse, body)
+        agent = value_of(recorded_pairs(row["headers"]), AGENT) is not None
+        if not agent and not is_human_request(view, agent=False):
+            return "side_call"
+        project = project_of(view)
+        if not await self._permission.allows(project, segment.conversation_id):
+            return "opted_out"
+        origin = Origin(self._tenant, project, segment.conversation_id, agent)
+        messages = view.messages[: segment.depth]
+        hashes = await asyncio.to_thread(chain, root(self._tenant), messages)
+        since = await self._segments.learned(hashes)
+        if since >= len(messages):
+            return "known"
+        first = max(0, since - _BEFORE)
+        said = await self._said(view, hashes, range(first, len(messages)))
+        return Reading(origin, said, first, since, hashes, row["applied_epoch"])
+
+    async def _said(
+        self, view: RequestView, hashes: Sequence[bytes], positions: range
+    ) -> tuple[Said, ...]:
+        """A few messages at a time, so that requests are not kept waiting for the interpreter."""
+        spoken = await self._segments.spoken(hashes)
+        found: list[Said] = []
+        for start in range(0, len(positions), _AT_ONCE):
+            some = positions[start : start + _AT_ONCE]
+            texts = await asyncio.to_thread(_cleaned, [view.messages[at] for at in some])
+            found += (
+                Said(text, hashes[at], _time(spoken, at))
+                for at, text in zip(some, texts, strict=True)
+            )
+        return tuple(found)
+
+
+def _cleaned(messages: Sequence[bytes]) -> list[bytes]:
+    return [cleaned(message, redacted) for message in messages]
+
+
+def _time(spoken: Sequence[Spoken], position: int) -> datetime:
+    """When the first head that holds the message was left; now, if none was yet."""
+    at = bisect_left(spoken, position + 1, key=lambda one: one.depth)
+    return spoken[at].at if at < len(spoken) else datetime.now(UTC)

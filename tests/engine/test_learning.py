@@ -1,0 +1,191 @@
+"""What is due is learned from by a workflow of its own, on the real engine; stale things go."""
+
+import asyncio
+import base64
+import re
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.workflow import NondeterminismError
+
+from activities.archive_segment import ArchiveSegment
+from activities.learn_from_segment import LearnFromSegment
+from activities.segment_reading import SegmentReader
+from engine.forgetting import Forgetting
+from engine.learning import Scheduler, build_learning_worker
+from engine.payloads import DATA_CONVERTER
+from engine.replay import recorded, replayer
+from intelligence.memory import Kind
+from intelligence.permission import Permission
+from learning.standing import HALF_LIFE
+from store.database import Database
+from store.ledger import LedgerStore
+from store.memories import MemoryStore, Which
+from store.requests import RequestStore
+from store.segments import Segment, SegmentStore
+from store.unremembered import Unremembered
+from tests.asking import eventually
+from tests.learning.doing import mended
+from tests.learning.talking import TENANT, answered, talk
+from tests.locking import locked
+from tests.running import Parts
+from tests.store.conftest import database as database
+from tests.store.conftest import url as url
+from tests.store.epochs import epoch
+from tests.store.memories import SAID_AT, fix, pattern, turn
+from workflows.learn_segment import LearnSegment
+from workflows.learning_contracts import (
+    LEARN_FROM_SEGMENT,
+    LEARN_SEGMENT,
+    LearnSegmentInput,
+    LearnSegmentResult,
+)
+
+HERE = Path(__file__).parent.parent / "histories" / "learning"
+HISTORIES = dict(recorded(HERE))
+
+
+@pytest.fixture
+async def client(parts: Parts) -> Client:
+    return await Client.connect(parts.temporal_address, data_converter=DATA_CONVERTER)
+
+
+@asynccontextmanager
+async def learning(
+    client: Client, database: Database, rate: float = 100
+) -> AsyncGenerator[Scheduler]:
+    """A worker of a queue of its own, and who finds what is due on it."""
+    queue = uuid.uuid4().hex
+    segments, memories = SegmentStore(database, TENANT), MemoryStore(database, TENANT)
+    reader = SegmentReader(
+        RequestStore(database), segments, Permission(Unremembered(database, TENANT), ""), TENANT
+    )
+    activities = [
+        ArchiveSegment(reader, memories).run,
+        LearnFromSegment(reader, segments, memories, LedgerStore(database, TENANT)).run,
+    ]
+    async with build_learning_worker(client, queue, activities, rate=rate, graceful=1):
+        yield Scheduler(client, queue, segments, idle=0)
+
+
+async def result_of(client: Client, segment: Segment) -> LearnSegmentResult:
+    handle = client.get_workflow_handle(
+        f"learn-{segment.chain.hex()}", result_type=LearnSegmentResult
+    )
+    return await handle.result()
+
+
+async def test_a_conversation_at_rest_is_learned_from_once(
+    client: Client, database: Database
+) -> None:
+    segment = await answered(database, talk(mended(uuid.uuid4().hex).built), "one")
+    async with learning(client, database) as scheduler:
+        assert await scheduler.gather() == 1
+        result = await result_of(client, segment)
+        assert await scheduler.gather() == 0
+    assert (result.outcome, result.found, result.new) == ("kept", 2, 2)
+    assert await MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)) == result.parts > 0
+
+
+async def test_what_is_cut_is_kept_while_the_conversation_goes_on(
+    client: Client, database: Database
+) -> None:
+    segment = await answered(database, talk(mended(uuid.uuid4().hex).built), "one")
+    made = epoch(segment.chain, segment.depth)
+    await LedgerStore(database, TENANT).record(made, "on", "one", segment.request_id)
+    async with learning(client, database) as scheduler:
+        running = asyncio.create_task(scheduler.run())
+        await eventually(
+            lambda: MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)), lambda n: n > 0
+        )
+        running.cancel()
+
+
+async def test_an_outage_of_the_database_is_waited_for(
+    client: Client, database: Database, url: str
+) -> None:
+    segment = await answered(database, talk(mended(uuid.uuid4().hex).built), "one")
+    impatient = Database(url, timeout=0.2)
+    async with learning(client, impatient) as scheduler:
+        async with locked(Parts("", url), "blobs"):
+            assert await scheduler.gather() == 1
+            handle = client.get_workflow_handle(f"learn-{segment.chain.hex()}")
+            found = await eventually(
+                handle.describe,
+                lambda told: any(p.attempt > 1 for p in told.raw_description.pending_activities),
+            )
+            assert found.status == WorkflowExecutionStatus.RUNNING
+        assert (await result_of(client, segment)).found == 2
+    await impatient.close()
+
+
+async def test_segments_are_learned_from_no_faster_than_the_rate(
+    client: Client, database: Database
+) -> None:
+    made = [
+        await answered(database, talk(mended(uuid.uuid4().hex).built), f"conv_{n}")
+        for n in range(4)
+    ]
+    began = asyncio.get_running_loop().time()
+    async with learning(client, database, rate=2) as scheduler:
+        assert await scheduler.gather() == 4
+        for segment in made:
+            await result_of(client, segment)
+    assert asyncio.get_running_loop().time() - began > 1
+
+
+async def test_what_went_stale_is_forgotten(database: Database) -> None:
+    memories = MemoryStore(database, TENANT)
+    old, sure, said = pattern("to test"), fix("error: it broke"), turn("what was said")
+    await memories.save([old, msgspec.structs.replace(sure, confirmed=True), said])
+    forgetting = Forgetting(memories)
+    assert await forgetting.sweep(SAID_AT + timedelta(days=1)) == 0
+    assert await forgetting.sweep(SAID_AT + 6 * HALF_LIFE) == 1
+    assert {memory.id for memory in await memories.page()} == {sure.id, said.id}
+    assert await memories.save([old]) == 1, "it may be learned again"
+
+
+@workflow.defn(name=LEARN_SEGMENT)
+class Hasty(LearnSegment):
+    """It learns before it keeps."""
+
+    @workflow.run
+    async def run(self, segment: LearnSegmentInput) -> LearnSegmentResult:
+        await workflow.execute_activity(
+            LEARN_FROM_SEGMENT, segment, start_to_close_timeout=timedelta(seconds=1)
+        )
+        return await super().run(segment)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+async def test_a_kept_history_replays(name: str) -> None:
+    await replayer().replay_workflow(HISTORIES[name])
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+async def test_a_changed_workflow_does_not(name: str) -> None:
+    changed = Replayer(
+        workflows=[Hasty],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=DATA_CONVERTER,
+    )
+    with pytest.raises(NondeterminismError):
+        await changed.replay_workflow(HISTORIES[name])
+
+
+def test_no_content_is_in_a_history() -> None:
+    assert set(HISTORIES) == {"learned.json"}
+    text = (HERE / "learned.json").read_text()
+    for data in re.findall(r'"data": ?"([A-Za-z0-9+/=]+)"', text):
+        text += base64.b64decode(data).decode("latin-1")
+    assert '"request_id"' in text
+    for secret in ("errcheck", "make lint", "os.Remove", "Mend the linter"):
+        assert secret not in text

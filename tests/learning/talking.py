@@ -1,0 +1,60 @@
+"""A conversation in the database, as the proxy leaves it."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from context.lineage import chain, root
+from context.view import parse
+from store.database import Database
+from store.identity import identify
+from store.records import Accepted
+from store.requests import RequestStore
+from store.segments import Segment
+from tests.context.build import Message
+from tests.learning.doing import ROOT
+from tests.store.requests import TENANT, new_id, settle
+from tests.upstream.ask import BASH
+
+SESSION = secrets.token_bytes(32)
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The body of a request, and who sent it."""
+
+    body: bytes
+    agent: bool = False
+
+
+def talk(
+    messages: list[Message], *, project: str = ROOT, agent: bool = False, **fields: Any
+) -> Talk:
+    given: dict[str, Any] = {
+        "model": "claude-opus-4-5",
+        "max_tokens": 1000,
+        "system": f"You are an agent.\nWorking directory: {project}\nToday is Friday.",
+        "tools": [BASH],
+        "messages": messages,
+        **fields,
+    }
+    return Talk(msgspec.json.encode(given), agent)
+
+
+async def answered(database: Database, talk: Talk, conversation: str, **changes: Any) -> Segment:
+    """The segment up to the end of a request that was answered in a conversation."""
+    store, request_id, view = RequestStore(database), new_id(), parse(talk.body)
+    headers = [("x-claude-code-agent-id", "a1")] if talk.agent else []
+    identity = identify(b"/v1/messages", (), talk.body)
+    shown = msgspec.json.encode(headers).decode()
+    await store.accept(
+        Accepted(
+            request_id, TENANT, "/v1/messages", shown, view, "test", b"", identity, claims=False
+        )
+    )
+    given = {"conversation_id": conversation, "session": SESSION, **changes}
+    await settle(store, request_id, talk.body, b"{}", **given)
+    hashes = chain(root(TENANT), view.messages)
+    return Segment(hashes[-1], conversation, request_id, len(view.messages))
