@@ -16,13 +16,21 @@ class Known:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._since: OrderedDict[bytes, float] = OrderedDict()
         self._clock = clock
+        self.erasure = 0
+        """The number of the last erasure of content that was heard of."""
 
     def __contains__(self, key: bytes) -> bool:
         since = self._since.get(key)
         return since is not None and self._clock() - since < TTL_SECONDS
 
-    def add(self, keys: Iterable[bytes]) -> None:
-        """Call after the commit only."""
+    def add(self, keys: Iterable[bytes], erasure: int = 0) -> None:
+        """Call after the commit only, with the erasure's number that it told of: what was stored
+        before an erasure may be gone."""
+        if erasure < self.erasure:
+            return
+        if erasure > self.erasure:
+            self._since.clear()
+            self.erasure = erasure
         now = self._clock()
         for key in keys:
             self._since[key] = now

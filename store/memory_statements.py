@@ -21,7 +21,7 @@ WITH given AS (
             SELECT FROM forgotten WHERE forgotten.id = given.id AND forgotten.final))
         AND NOT EXISTS (
             SELECT FROM unremembered u WHERE u.tenant = given.tenant AND (
-                u.scope = 'conversation' AND u.name = given.conversation_id
+                u.scope = 'conversation' AND u.name = given.conversation_id AND NOT :revive
                 OR u.scope = 'project' AND u.name = given.project))
 ), alive AS (
     DELETE FROM forgotten USING allowed WHERE forgotten.id = allowed.id

@@ -29,12 +29,17 @@ class RequestStore:
         """Commit a request with everything new in its body, and return its id; when another one
         holds its claim, return that one's id and write nothing."""
         size = len(request.view.body)
+        erasure = self._known.erasure
         body = await off_the_loop(size, capture, request.view, self._known)
-        rows = await self._database.run(statements.ACCEPT, _accept_values(request, body))
-        holder = str(rows[0]["request_id"]) if rows else request.id
+        [row] = await self._database.run(statements.ACCEPT, _accept_values(request, body))
+        holder = str(row["request_id"] or request.id)
         if holder == request.id:
+            if 0 < erasure < row["erasure"]:
+                # What was taken as stored may have been erased meanwhile.
+                body = await off_the_loop(size, capture, request.view, ())
+                await self._database.run(statements.CONTENT, _content_values(body))
             # A node stands for all before it; whatever the request refers to is spared with it.
-            self._known.add((*body.latest, *body.parts))
+            self._known.add((*body.latest, *body.parts), row["erasure"])
         return holder
 
     async def begin_attempt(
@@ -194,6 +199,12 @@ def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
         "fingerprint": request.identity.fingerprint if request.claims else None,
         "keyed": request.identity.keyed,
         "seize_from": request.seize_from,
+        **_content_values(body),
+    }
+
+
+def _content_values(body: CapturedBody) -> dict[str, Any]:
+    return {
         "blob_hash": [blob.hash for blob in body.blobs],
         "blob_codec": [blob.codec for blob in body.blobs],
         "blob_size": [blob.size for blob in body.blobs],

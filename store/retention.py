@@ -7,6 +7,7 @@ and they stay until the conversations that were sent by them have not been used 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -14,11 +15,13 @@ from sqlalchemy import TextClause, text
 
 from errors import DatabaseUnavailable
 from store.database import Database, Row
+from store.unreferenced import BLOBS, NODES
 
 _EVERY_SECONDS = 3600.0
 _STATEMENT_SECONDS = 600.0
 _FIRST_AFTER_SECONDS = 60.0
 _BATCH = 50
+_SPARED = timedelta(hours=1)
 
 _log = structlog.stdlib.get_logger()
 
@@ -69,7 +72,11 @@ class Retention:
         return await self._database.run(statement, values, timeout=_STATEMENT_SECONDS)
 
     async def _collect(self) -> None:
-        for statement in _COLLECT:
+        since = datetime.now(UTC) - _SPARED
+        await self._run(_ORPHANS)
+        for statement in (NODES, BLOBS):
+            await self._run(statement, {"since": since})
+        for statement in _TRACES:
             await self._run(statement)
 
 
@@ -107,21 +114,6 @@ WITH gone AS (
 SELECT id FROM gone
 """)
 _STORED = text("SELECT COALESCE(sum(pg_column_size(data)), 0) AS stored FROM blobs")
-_UNREFERENCED_NODES = text("""
-WITH RECURSIVE live(hash) AS (
-    SELECT node FROM requests
-    UNION
-    SELECT n.parent FROM nodes n JOIN live ON live.hash = n.hash WHERE n.parent IS NOT NULL
-)
-DELETE FROM nodes WHERE touched_at < now() - interval '1 hour'
-    AND NOT EXISTS (SELECT FROM live WHERE live.hash = nodes.hash)
-""")
-_UNREFERENCED_BLOBS = text("""
-DELETE FROM blobs WHERE touched_at < now() - interval '1 hour'
-    AND NOT EXISTS (SELECT FROM nodes WHERE nodes.message = blobs.hash)
-    AND NOT EXISTS (SELECT FROM requests WHERE requests.response = blobs.hash)
-    AND hash NOT IN (SELECT unnest(parts) FROM requests)
-""")
 _EPOCHS = text("""
 WITH age AS (
     SELECT greatest(make_interval(days => 1) * CAST(:days AS float), interval '1 hour') AS most
@@ -158,4 +150,13 @@ _CONVERSATIONS = text("""
 DELETE FROM conversations WHERE updated_at < now() - interval '1 hour'
     AND NOT EXISTS (SELECT FROM heads WHERE heads.conversation_id = conversations.id)
 """)
-_COLLECT = (_ORPHANS, _UNREFERENCED_NODES, _UNREFERENCED_BLOBS, _HEADS, _CONVERSATIONS)
+# Memories have no age. Where they were seen, and what was learned from, goes with the subject.
+_SIGHTINGS = text("""
+DELETE FROM sightings WHERE seen_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM memories WHERE memories.id = sightings.memory_id)
+""")
+_SEGMENTS = text("""
+DELETE FROM segments WHERE learned_at < now() - interval '1 hour'
+    AND NOT EXISTS (SELECT FROM heads WHERE heads.conversation_id = segments.conversation_id)
+""")
+_TRACES = (_HEADS, _CONVERSATIONS, _SIGHTINGS, _SEGMENTS)

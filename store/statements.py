@@ -37,7 +37,22 @@ WITH claim AS (
     FROM won
     ON CONFLICT (id) DO NOTHING
 )
-SELECT request_id FROM claim
+SELECT (SELECT request_id FROM claim) AS request_id, last_value AS erasure FROM erasures
+""")
+
+CONTENT = text("""
+WITH new_blobs AS (
+    INSERT INTO blobs (hash, codec, size, data)
+    SELECT blob.* FROM unnest(
+        CAST(:blob_hash AS bytea[]), CAST(:blob_codec AS smallint[]),
+        CAST(:blob_size AS int[]), CAST(:blob_data AS bytea[])) AS blob
+    ON CONFLICT (hash) DO UPDATE SET touched_at = now()
+)
+INSERT INTO nodes (hash, parent, message, depth)
+SELECT node.* FROM unnest(
+    CAST(:node_hash AS bytea[]), CAST(:node_parent AS bytea[]),
+    CAST(:node_message AS bytea[]), CAST(:node_depth AS int[])) AS node
+ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 """)
 
 BEGIN = text("""

@@ -13,6 +13,9 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
+    # Its number tells processes that something was erased; only a used one has a new number next.
+    op.execute("CREATE SEQUENCE erasures")
+    op.execute("SELECT nextval('erasures')")
     op.create_table(
         "forgotten",
         sa.Column("id", sa.Text(), nullable=False, comment="a memory that was deleted"),
@@ -159,6 +162,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP SEQUENCE erasures")
     op.drop_column("conversations", "project")
     op.drop_table("unremembered")
     op.drop_table("sightings")

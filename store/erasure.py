@@ -1,0 +1,157 @@
+"""Erases what was captured of conversations: requests with their answers, epochs, summaries, and
+every message and blob that nothing else refers to. At once, also what is an hour old at most.
+
+Processes take what they stored lately as stored (store/known.py). So the erasure is announced
+first, by a number that each accepted request is told, and waits for those under way.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TextClause, text
+
+from store.database import Database
+from store.memories import Which
+from store.unreferenced import BLOBS, NODES
+
+_STATEMENT_SECONDS = 600.0
+_LOOKS = 200
+_BETWEEN_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many of each are gone; ``messages`` and ``blobs`` are those that nothing refers to."""
+
+    requests: int = 0
+    conversations: int = 0
+    epochs: int = 0
+    messages: int = 0
+    blobs: int = 0
+
+
+class Erasure:
+    """Erases for one tenant. Requests that have not ended stay; so do epochs by which other
+    conversations are sent."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._database = database
+        self._tenant = tenant
+
+    async def erase(self, which: Which) -> Erased:
+        """By project, conversation and age; what else ``which`` says is about memories alone.
+        Nothing is kept of those conversations from now on: who goes on with one begins anew."""
+        started = await self._announced()
+        rows = await self._run(_REQUESTS, self._chosen(which))
+        affected = {row["conversation_id"] for row in rows if row["conversation_id"]}
+        if which.before is None:
+            named = await self._run(_NAMED, self._chosen(which))
+            affected |= {row["id"] for row in named}
+        [gone] = await self._run(_TRACES, {"tenant": self._tenant, "ids": list(affected)})
+        [nodes] = await self._run(NODES, {"since": started})
+        [blobs] = await self._run(BLOBS, {"since": started})
+        return Erased(len(rows), gone["conversations"], gone["epochs"], nodes["n"], blobs["n"])
+
+    async def remaining(self, which: Which) -> int:
+        """Requests and conversations that are still there, those under way among them."""
+        [row] = await self._run(_REMAINING, self._chosen(which))
+        return row["requests"] + (row["conversations"] if which.before is None else 0)
+
+    async def _announced(self) -> datetime:
+        [row] = await self._run(_ANNOUNCE)
+        # Some other transaction may take long; it is hardly one that accepts a request.
+        for _ in range(_LOOKS):
+            if await self._is_settled(row["xid"]):
+                break
+            await asyncio.sleep(_BETWEEN_SECONDS)
+        return row["started"]
+
+    async def _is_settled(self, xid: int) -> bool:
+        """Whether no transaction is under way that began before that one."""
+        [row] = await self._run(_SETTLED, {"xid": xid})
+        return row["settled"]
+
+    async def _run(self, statement: TextClause, values: dict[str, Any] | None = None) -> Any:
+        return await self._database.run(statement, values, timeout=_STATEMENT_SECONDS)
+
+    def _chosen(self, which: Which) -> dict[str, Any]:
+        return {
+            "tenant": self._tenant,
+            "project": which.project,
+            "conversation": which.conversation,
+            "before": which.before,
+        }
+
+
+_ANNOUNCE = text("""
+SELECT nextval('erasures'), now() AS started,
+       CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid
+""")
+_SETTLED = text("""
+SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) > :xid AS settled
+""")
+_OF = """
+    r.tenant = :tenant
+    AND (CAST(:conversation AS text) IS NULL OR r.conversation_id = :conversation)
+    AND (CAST(:project AS text) IS NULL OR EXISTS (
+        SELECT FROM conversations c WHERE c.id = r.conversation_id AND c.project = :project))
+    AND (CAST(:before AS timestamptz) IS NULL OR r.accepted_at < :before)
+"""
+_NAMED_BY = """
+    c.tenant = :tenant
+    AND (CAST(:conversation AS text) IS NULL OR c.id = :conversation)
+    AND (CAST(:project AS text) IS NULL OR c.project = :project)
+"""
+_REQUESTS = text(f"""
+WITH gone AS (
+    DELETE FROM requests r WHERE r.state = 'ended' AND {_OF} RETURNING id, conversation_id
+), attempted AS (
+    DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
+), claimed AS (
+    DELETE FROM claims WHERE request_id IN (SELECT id FROM gone)
+), journalled AS (
+    DELETE FROM journal WHERE request_id IN (SELECT id FROM gone)
+), sealed AS (
+    DELETE FROM vault WHERE request_id IN (SELECT id FROM gone)
+)
+SELECT id, conversation_id FROM gone
+""")
+_NAMED = text(f"SELECT id FROM conversations c WHERE {_NAMED_BY}")
+_TRACES = text("""
+WITH dead AS (
+    SELECT id FROM unnest(CAST(:ids AS text[])) AS one(id)
+    WHERE NOT EXISTS (SELECT FROM requests WHERE requests.conversation_id = one.id)
+), used AS (
+    SELECT unnest(ARRAY[applied_epoch, observed_epoch]) AS chain FROM heads
+    WHERE conversation_id NOT IN (SELECT id FROM dead)
+    UNION
+    SELECT unnest(ARRAY[applied_epoch, observed_epoch]) FROM requests
+), unused AS (
+    DELETE FROM epochs
+    WHERE NOT EXISTS (SELECT FROM used WHERE used.chain = epochs.chain) AND (
+        conversation_id IN (SELECT id FROM dead)
+        -- or of one that was erased before, and is used no longer
+        OR NOT EXISTS (SELECT FROM conversations c WHERE c.id = epochs.conversation_id)
+            AND EXISTS (SELECT FROM unremembered u
+                        WHERE u.scope = 'conversation' AND u.name = epochs.conversation_id))
+    RETURNING 1
+), headless AS (
+    DELETE FROM heads WHERE conversation_id IN (SELECT id FROM dead)
+), unsummed AS (
+    DELETE FROM summaries WHERE conversation_id IN (SELECT id FROM dead)
+), unlearned AS (
+    DELETE FROM segments WHERE conversation_id IN (SELECT id FROM dead)
+), gone AS (
+    DELETE FROM conversations WHERE id IN (SELECT id FROM dead) RETURNING 1
+), unremembering AS (
+    INSERT INTO unremembered (tenant, scope, name) SELECT :tenant, 'conversation', id FROM dead
+    ON CONFLICT DO NOTHING
+)
+SELECT (SELECT count(*) FROM gone) AS conversations, (SELECT count(*) FROM unused) AS epochs
+""")
+_REMAINING = text(f"""
+SELECT (SELECT count(*) FROM requests r WHERE {_OF}) AS requests,
+       (SELECT count(*) FROM conversations c WHERE {_NAMED_BY}) AS conversations
+""")
