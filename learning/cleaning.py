@@ -7,6 +7,7 @@ import msgspec
 
 _SHAPES = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 _OPAQUE = ("data", "signature", "encrypted_content")
+_LONGEST_NAMED = 500
 EMPTY = b'{"role":"","content":[]}'
 
 
@@ -25,7 +26,16 @@ def _clean(value: Any, redact: Callable[[str], str]) -> Any:
         return [_clean(item, redact) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
         return {
-            name: inner if name in _OPAQUE else _clean(inner, redact)
+            name: inner if name in _OPAQUE else _field(name, inner, redact)
             for name, inner in cast("dict[str, Any]", value).items()
         }
     return value
+
+
+def _field(name: str, value: Any, redact: Callable[[str], str]) -> Any:
+    """A value that is no secret by itself may be one by its name."""
+    clean = _clean(value, redact)
+    if clean != value or not isinstance(value, str) or len(value) > _LONGEST_NAMED:
+        return clean
+    told = f'{name}="'
+    return redact(f'{told}{value}"')[len(told) : -1]
