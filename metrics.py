@@ -112,6 +112,10 @@ class Metrics:
             "Thinking blocks that the provider reported as dropped",
             ["reason"],
         )
+        self.index_behind = self._gauge(
+            "palimpsest_index_behind_seconds",
+            "Since the vector index of this process had all that is known",
+        )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 
     def settled(self, end: Settlement, asked_model: str, dropped: Iterable[str]) -> None:
