@@ -8,6 +8,8 @@ from time import perf_counter
 import msgspec
 
 from bench.results import machine
+from eval import learning
+from eval.labels import labels
 from eval.measuring import PROCESSES, Measured, measure_all
 from eval.results import LATEST, Results, estimates, prune_rows, rows, write
 from eval.sessions import DATA, load, paths
@@ -65,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     results = run(files, sizes, chosen.processes, chosen.details)
     write(results, chosen.output)
     print(f"{render(results)}\n\nwritten to {chosen.output}")
+    print(f"\n{learning.render(learning.learned(files, labels()))}")
 
 
 if __name__ == "__main__":

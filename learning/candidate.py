@@ -52,7 +52,9 @@ class Candidate:
             texts = (rewrite(text) for text in msgspec.structs.astuple(self.detail))
             return replace(self, detail=Fix(*texts))
         steps = tuple(rewrite(step) for step in self.detail.steps)
-        return replace(self, detail=Pattern(self.detail.trigger, steps))
+        return replace(
+            self, detail=Pattern(self.detail.trigger, steps, rewrite(self.detail.example))
+        )
 
     def memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
         """As something known of a project, seen in this conversation."""

@@ -33,6 +33,12 @@ class Edit:
         """Whether that very line of code was changed."""
         return bool(line) and any(_is_in(line, one) or _is_in(one, line) for one in self.removed)
 
+    def brings(self, name: str) -> bool:
+        """Whether the name was not there before."""
+        return any(name in line for line in self.added) and not any(
+            name in line for line in self.removed
+        )
+
     @property
     def resolves_a_conflict(self) -> bool:
         return any(line.startswith(("<<<<<<<", ">>>>>>>")) for line in self.removed)
@@ -98,7 +104,7 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...]
 def _telling(lines: Sequence[str]) -> Sequence[str]:
     """The first lines that say something: code, and comments that speak to a tool."""
     code = [line for line in lines if not _COMMENT.match(line) or _DIRECTIVE.search(line)]
-    return [line for line in code or lines if len(line) > 2][:_MOST_LINES]
+    return ([line for line in code if len(line) > 2] or lines)[:_MOST_LINES]
 
 
 def _is_in(part: str, line: str) -> bool:

@@ -27,6 +27,7 @@ _MENDS = re.compile(
     r"|brew install|apt(?:-get)? install|git (?:config|lfs|submodule|pull)"
     r"|chmod|mkdir|export|mise (?:install|trust)|rustup|docker compose (?:up|pull)|asdf|nvm use)\b"
 )
+_RULE = re.compile(r"[(\[]([a-z][\w/-]{2,40})[)\]]\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w{3,}")
 _CONFIDENT, _LIKELY = 0.8, 0.6
 
@@ -100,7 +101,8 @@ def _blamed(given: Sequence[Command], problem: Problem) -> Command:
     whose words it repeats, else the last."""
     checks = [command for command in given if command.check]
     if problem.file and checks:
-        return checks[-1]
+        linters = [command for command in checks if command.check == "lint"]
+        return (linters if linters and _RULE.search(problem.said) else checks)[-1]
     named = (
         c for c in given if c.program.split()[0].rpartition("/")[2] in problem.said.split(":")[0]
     )
@@ -116,7 +118,7 @@ def _repeats(command: Command, failed_one: Command) -> bool:
 
 def _replaces(command: Command, failed_one: Command) -> bool:
     """Whether it is another way of doing the same with the same program; another check is not."""
-    if failed_one.check or command.text == failed_one.text:
+    if failed_one.check or "|" in failed_one.text or command.text == failed_one.text:
         return False
     return command.program == failed_one.program
 
@@ -142,7 +144,12 @@ def _telling(problem: Problem, changes: Sequence[Edit]) -> tuple[list[Edit], flo
     """The changes that ended the error, as far as they can be told; none if they cannot."""
     fit = [edit for edit in changes if not edit.whole and not edit.resolves_a_conflict]
     there = [edit for edit in fit if problem.file and edit.file.endswith(problem.file)]
+    rule = _RULE.search(problem.said)
     touching = [edit for edit in there or fit if edit.touches(problem.source)]
+    for pool in (touching, there or fit):
+        silencing = [edit for edit in pool if rule and edit.brings(rule[1])]
+        if silencing:
+            return silencing[:1], _CONFIDENT
     if touching:
         return touching[-1:], _CONFIDENT
     names = set(_NAMES.findall(problem.said))

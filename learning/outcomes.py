@@ -9,6 +9,7 @@ from intelligence.memory import Fix, Memory, Pattern
 from learning.candidate import Candidate, alike
 from learning.commands import commands
 from learning.problems import succeeded
+from learning.recipes import generalised
 
 _NOT_THERE = re.compile(
     r"command not found|[Nn]o such file|[Uu]nknown (?:command|task|target|flag|option)"
@@ -54,6 +55,6 @@ def _ran(pattern: Pattern, later: Sequence[Call], project: str) -> bool | None:
         if call.name != "Bash":
             continue
         given = commands(str(call.input.get("command", "")), project)
-        if any(command.text in told for command in given):
+        if any(generalised(command.text) in told for command in given):
             return succeeded(call) or not _NOT_THERE.search(call.output[:_HEAD])
     return None

@@ -1,5 +1,9 @@
-"""How this project is tested, linted, built: the commands that worked more than once."""
+"""How this project is tested, linted, built: the commands that worked.
 
+What any project of its toolchain is built and tested by is left out: everybody knows.
+"""
+
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,8 +22,14 @@ TRIGGERS = {
     "generate": "To generate code or migrate in this project",
 }
 
+_PATH = re.compile(r"(?:\.{1,2}/)?[\w@][\w.@-]*(?:/[\w.@-]+)+/?\Z")
+_EVERYBODYS = re.compile(
+    r"(?:go (?:test|build|vet|fmt|generate)|cargo (?:test|build|check|fmt|clippy)|npm (?:test|t)"
+    r"|dotnet (?:test|build)|mvn (?:test|compile)|swift (?:test|build)|zig build|tsc)"
+    r"(?: (?:<path>|<name>|-run|-race|--|\./\.\.\.|\.))*\Z"
+)
 _OFTEN = 2
-_CONFIDENT, _LIKELY = 0.8, 0.5
+_CONFIDENT, _LIKELY, _HARDLY = 0.8, 0.5, 0.3
 
 
 @dataclass(slots=True)
@@ -31,8 +41,8 @@ class _Tally:
 
 
 def recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
-    """The checks that ran at least twice and worked at least once, in the order they first ran. A
-    check that fails since the code is wrong works all the same."""
+    """The checks that worked, in the order they first ran, the surer the more often. A check that
+    fails since the code is wrong works all the same, but once it has to pass."""
     tallies: dict[str, _Tally] = {}
     for call in calls:
         if call.name != "Bash":
@@ -43,14 +53,26 @@ def recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
             continue
         for command in given:
             if command.check and is_runner(command) and is_repeatable(command):
-                tally = tallies.setdefault(command.text, _Tally(command))
+                tally = tallies.setdefault(generalised(command.text), _Tally(command))
                 tally.ran += 1
                 tally.worked += worked
                 tally.position = call.result_position
-    return [_candidate(tally) for tally in tallies.values() if tally.worked and tally.ran >= _OFTEN]
+    return [
+        _candidate(text, tally)
+        for text, tally in tallies.items()
+        if tally.worked and not _EVERYBODYS.match(text)
+    ]
 
 
-def _candidate(tally: _Tally) -> Candidate:
-    pattern = Pattern(TRIGGERS[tally.command.check], (f"`{tally.command.text}`",))
-    confidence = _CONFIDENT if tally.worked >= _OFTEN else _LIKELY
+def generalised(text: str) -> str:
+    """With `<path>` for what it was limited to, behind the program and its task."""
+    words = text.split(" ")
+    return " ".join(words[:2] + ["<path>" if _PATH.match(word) else word for word in words[2:]])
+
+
+def _candidate(text: str, tally: _Tally) -> Candidate:
+    example = tally.command.text if "<path>" in text else ""
+    pattern = Pattern(TRIGGERS[tally.command.check], (f"`{text}`",), example)
+    sure = _CONFIDENT if tally.worked >= _OFTEN else _LIKELY
+    confidence = sure if tally.ran >= _OFTEN else _HARDLY
     return Candidate("command", pattern, tally.position, confidence)

@@ -22,6 +22,7 @@ _PATH = re.compile(
 )
 _QUOTED = re.compile(r"\"([^\"\n]{0,400})\"|'([^'\n]{1,400})'(?!\w)|`([^`\n]{1,400})`")
 _NAME = re.compile(r"-{0,2}[A-Za-z_][\w-]{0,39}(?:(?:\.|::)[A-Za-z_]\w{0,39}){0,4}(?:\(\))?\Z")
+_COUNTED = re.compile(r"\d{3}")
 _STATUS = re.compile(r"\b(status|http|HTTP|code) ?(?:/\d(?:\.\d)? )?([1-5]\d\d)\b")
 _NUMBER = re.compile(
     r"(?<![\w#])[-+]?\d[\d.,:_]*(?:e[-+]?\d+)?(?:ns|µs|us|ms|s|m|h|[kKMG]i?B|B|%|x)?\b"
@@ -64,4 +65,4 @@ def _of_the_rule(line: str) -> str:
 def _quoted(found: re.Match[str]) -> str:
     """A name of code stays; any other value is told only to have been there."""
     value = next((group for group in found.groups() if group is not None), "")
-    return value if _NAME.match(value) else "<value>"
+    return value if _NAME.match(value) and not _COUNTED.search(value) else "<value>"

@@ -17,6 +17,7 @@ from learning.candidate import Candidate
 from learning.edits import edits
 
 _TEST = re.compile(r"^test[_-]|[_-](?:test|spec)s?$|Tests?$|Spec$")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _OFTEN = 2
 _MOST_FILES = 4
 _MOSTLY = 0.6
@@ -26,7 +27,8 @@ _CONFIDENT, _HARDLY = 0.5, 0.3
 def together(
     messages: Sequence[Message], calls: Iterable[Call], project: str = ""
 ) -> list[Candidate]:
-    """The pairs that changed together for a request that changed few files, and seldom apart."""
+    """The pairs that changed together for requests that changed few files, and seldom apart: for
+    two requests, or for one where their names are alike."""
     starts = [at for at, message in enumerate(messages) if _is_request(message)]
     changed: defaultdict[int, set[str]] = defaultdict(set)
     last: dict[str, int] = {}
@@ -46,7 +48,9 @@ def together(
     return [
         _candidate(one, other, max(last[one], last[other]), times)
         for (one, other), times in pairs.items()
-        if times >= _MOSTLY * max(alone[one], alone[other]) and not _is_its_test(one, other)
+        if times >= _MOSTLY * max(alone[one], alone[other])
+        and (times >= _OFTEN or _are_kin(one, other))
+        and not _is_its_test(one, other)
     ]
 
 
@@ -61,6 +65,13 @@ def _is_request(message: Message) -> bool:
     return message.role == "user" and any(
         speech(text) is Speech.HUMAN for text in texts if text.strip()
     )
+
+
+def _are_kin(one: str, other: str) -> bool:
+    """Whether half of the words in their names are the same."""
+    names = (_TEST.sub("", PurePosixPath(path).name.partition(".")[0]) for path in (one, other))
+    a, b = (set(_WORD.findall(name)) for name in names)
+    return len(a & b) * 2 >= max(len(a), len(b))
 
 
 def _is_its_test(one: str, other: str) -> bool:

@@ -30,6 +30,7 @@ def test_a_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert results.times[0].rewrite_p95 > 0
     told = capsys.readouterr()
     assert "ledger" in told.out
+    assert "precision" in told.out
     assert "torn.json.gz: BadGzipFile" in told.err
 
 

@@ -14,10 +14,27 @@ def steps(doing: Doing, what: What) -> list[tuple[str, ...]]:
     return [one.detail.steps for one in found if isinstance(one.detail, Pattern)]
 
 
-def test_a_check_that_ran_twice_is_a_recipe() -> None:
-    doing = Doing().run("make test", "Exit code 2\n1 failed", fails=True).run("make test", "ok")
-    assert steps(doing, "command") == [("`make test`",)]
-    assert steps(Doing().run("make test", "ok"), "command") == []
+def test_a_check_that_worked_is_a_recipe_the_surer_the_more_often() -> None:
+    doing, found = Doing(), list[float]()
+    for _ in range(3):
+        doing.run("make test", "ok")
+        assert steps(doing, "command") == [("`make test`",)]
+        found += [one.confidence for one in candidates(doing.messages, ROOT)]
+    assert found == [0.3, 0.8, 0.8]
+
+
+def test_what_everybody_does_is_none() -> None:
+    doing = Doing().run("go test ./... -run TestA -v", "ok").run("go build ./cmd/a", "")
+    assert steps(doing, "command") == []
+
+
+def test_what_it_was_limited_to_is_left_open() -> None:
+    doing = Doing().run("go test -tags=e2e ./cmd/a/... -run TestX", "ok")
+    doing.run("go test -tags=e2e ./cmd/b -run TestY", "ok")
+    [found] = [one for one in candidates(doing.messages, ROOT) if one.what == "command"]
+    assert isinstance(found.detail, Pattern)
+    assert found.detail.steps == ("`go test -tags=e2e <path> -run <name>`",)
+    assert found.detail.example == "go test -tags=e2e ./cmd/a/... -run <name>"
 
 
 def test_what_never_worked_is_none() -> None:
