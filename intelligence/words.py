@@ -1,8 +1,9 @@
 """The words of a text, as BM25 weighs them; prose and code alike.
 
-An identifier counts whole and by its parts (``get_userName``: itself, ``get``, ``user``, ``name``),
-English words by their stem, and scripts without spaces by pairs of characters. How rare a word is
-is known to the index, which multiplies the weights by it.
+An identifier counts whole, however it is written, and by its parts (``get_userName``:
+``getusername``, ``get``, ``user``, ``name``), English words by their stem, and scripts without
+spaces by pairs of characters. How rare a word is is known to the index, which multiplies the
+weights by it.
 """
 
 import re
@@ -44,11 +45,11 @@ def words(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=32_768)
 def _forms(run: str) -> tuple[str, ...]:
-    """A run of letters and digits with what joins them: itself, then its parts."""
+    """A run of letters and digits with what joins them: all of them as one, then each."""
     parts = [hump for part in _PART.findall(run) for hump in _HUMP.split(part)]
     spaced = [part for part in parts if not _UNSPACED.search(part)]
     pairs = [pair for part in parts for found in _UNSPACED.findall(part) for pair in _pairs(found)]
-    whole = [run] if len(spaced) > 1 else []
+    whole = ["".join(spaced)] if len(spaced) > 1 else []
     return tuple(word for word in (*whole, *spaced, *pairs) if len(word) <= _LONGEST)
 
 

@@ -18,10 +18,10 @@ def score(text: str, asked: str) -> float:
     ("text", "expected"),
     [
         ("getUserName", {"getUserName", "get", "User", "Name"}),
-        ("get_user_name", {"get_user_name", "get", "user", "name"}),
+        ("get_user_name", {"getusername", "get", "user", "name"}),
         ("HTTPServer", {"HTTPServer", "HTTP", "Server"}),
-        ("src/app/main.py:12", {"src", "app", "main.py", "main", "py", "12"}),
-        ("--no-cache", {"no-cache", "no", "cache"}),
+        ("src/app/main.py:12", {"src", "app", "mainpy", "main", "py", "12"}),
+        ("--no-cache", {"nocache", "no", "cache"}),
         ("Caroline's dog.", {"Caroline", "s", "dog"}),
         ("数据库连接", {"数据", "据库", "库连", "连接"}),
     ],

@@ -1,0 +1,130 @@
+"""How what was found is put in order: by meaning and by words at once, and by what stands near it.
+
+Of each side the scores are counted in standard deviations over all that was found, so that they
+can be added. To a hit come the scores of what was said just before and after it, the less the
+farther away in characters: a short answer is found by its question.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from math import exp
+from statistics import fmean, pstdev
+from typing import NamedTuple
+
+from store.vectors import Found, Span
+
+NEIGHBOURS = 2
+"""Messages before and after a hit that are looked at with it."""
+
+# Tuned on half of LoCoMo's dialogues and of LongMemEval's questions; docs/adr/0025.
+_WORDS = 0.8
+_REACH = 280.0
+_RECENCY = 0.3
+_HALF_LIFE_DAYS = 30.0
+_ELSEWHERE = 1.0
+_SECONDS_PER_DAY = 86_400.0
+
+
+class Side(NamedTuple):
+    """What was found by meaning, or by words. ``least``: what others count for, that were not."""
+
+    found: Sequence[Found]
+    least: float = 0.0
+
+
+class Ranked(NamedTuple):
+    """``meaning`` is the cosine, ``words`` BM25's score, ``total`` what the order is by."""
+
+    found: Found
+    total: float
+    meaning: float
+    words: float
+
+
+def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
+    """The spans of conversations that the candidates and their neighbours are in."""
+    positions: defaultdict[str, set[int]] = defaultdict(set)
+    for found in candidates:
+        if found.position >= 0:
+            positions[found.conversation].add(found.position)
+    return tuple(
+        Span(conversation, first, last)
+        for conversation, known in positions.items()
+        for first, last in _merged(sorted(known))
+    )
+
+
+def ranked(near: Side, matching: Side, *, project: str, now: datetime) -> list[Ranked]:
+    """Best first. ``project``: what comes from another one has to be better; empty: all are
+    alike."""
+    by_id = {found.id: found for found in (*near.found, *matching.found)}
+    if not by_id:
+        return []
+    meaning, words = _scores(by_id, near), _scores(by_id, matching)
+    fused = [
+        one + _WORDS * other
+        for one, other in zip(_standard(meaning), _standard(words), strict=True)
+    ]
+    own = dict(zip(by_id, fused, strict=True))
+    context = _context(by_id.values(), own)
+    rows = [
+        Ranked(
+            found,
+            own[found.id] + context.get(found.id, 0.0) + _standing(found, project, now),
+            meaning[at],
+            words[at],
+        )
+        for at, found in enumerate(by_id.values())
+    ]
+    return sorted(rows, key=lambda row: (-row.total, row.found.id))
+
+
+def neighbours(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
+    """Pairs that were said one soon after the other, with how close they are, 0 to 1."""
+    turns = sorted(
+        (one for one in found if one.position >= 0),
+        key=lambda one: (one.conversation, one.position, one.part, one.id),
+    )
+    for at, one in enumerate(turns):
+        apart = one.length / 2
+        for other in turns[at + 1 : at + 1 + NEIGHBOURS]:
+            if other.conversation != one.conversation or other.position > one.position + NEIGHBOURS:
+                break
+            yield one, other, exp(-(apart + other.length / 2) / _REACH)
+            apart += other.length
+
+
+def _merged(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first, last = max(0, positions[0] - NEIGHBOURS), positions[0] + NEIGHBOURS
+    for position in positions[1:]:
+        if position - NEIGHBOURS > last + 1:
+            yield first, last
+            first = position - NEIGHBOURS
+        last = position + NEIGHBOURS
+    yield first, last
+
+
+def _scores(by_id: Mapping[str, Found], side: Side) -> list[float]:
+    scores = {found.id: found.score for found in side.found}
+    return [scores.get(name, side.least) for name in by_id]
+
+
+def _standard(scores: Sequence[float]) -> list[float]:
+    mean, deviation = fmean(scores), pstdev(scores)
+    return [(score - mean) / deviation if deviation else 0.0 for score in scores]
+
+
+def _context(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, float]:
+    """What neighbours add; those that are below the mean take nothing away."""
+    added: defaultdict[str, float] = defaultdict(float)
+    for one, other, share in neighbours(found):
+        added[one.id] += share * max(0.0, own[other.id])
+        added[other.id] += share * max(0.0, own[one.id])
+    return added
+
+
+def _standing(found: Found, project: str, now: datetime) -> float:
+    age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
+    recent = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
+    return recent - (_ELSEWHERE if project and found.project != project else 0.0)

@@ -1,0 +1,163 @@
+"""Finding what is known: by meaning and by words, ranked, without what is there already."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intelligence.duplicates import distinct
+from intelligence.embedding import Embedder
+from intelligence.memory import Memory, injectable
+from intelligence.query import Query, questions
+from intelligence.ranking import Ranked, Side, around, neighbours, ranked
+from intelligence.relevance import STRANGERS, nearness, relevance, stems, told
+from intelligence.reranker import Reranker
+from intelligence.words import query as words_of
+from store.vectors import Found, Vector, VectorIndex, Where
+
+Lookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
+Present = Callable[[Found], bool]
+
+_CANDIDATES = 64
+_LOOKED_AROUND = 16
+_BESIDE = 128
+_READ = 2
+"""Memories are read for so many times the answers that are asked for: some are duplicates."""
+_RERANKED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """``score``: how likely it bears on the question, 0 to 1."""
+
+    memory: Memory
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    text: str
+    vector: Vector
+
+
+def nothing_present(found: Found) -> bool:
+    """Nothing that is found is in the prompt already."""
+    return False
+
+
+class Retriever:
+    """``lookup`` reads memories by their ids, without those that may not be shown; ``threshold``
+    is the least score of a hit."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        index: VectorIndex,
+        lookup: Lookup,
+        tenant: str,
+        threshold: float = 0.5,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._embedder = embedder
+        self._index = index
+        self._lookup = lookup
+        self._tenant = tenant
+        self._threshold = threshold
+        self._reranker = reranker
+        self._strangers: NDArray[np.float32] | None = None
+
+    async def search(self, query: Query, present: Present = nothing_present) -> list[Hit]:
+        """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
+        or whatever else ``lookup`` does."""
+        texts = [text for text in questions(query.text) if words_of(text).indices]
+        if not texts:
+            return []
+        vectors = await self._embedder.embed(texts)
+        asked = [_Asked(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        found = await asyncio.gather(*(self._ranked(one, query) for one in asked))
+        rows = [row for row in _best(found) if not present(row.found)]
+        read = await self._lookup([row.found.id for row in rows[: _READ * query.limit]])
+        known = {memory.id: memory for memory in read if injectable(memory)}
+        pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
+        hits = await self._scored(asked, pairs)
+        return await self._reranked(texts[0], hits[: query.limit])
+
+    async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
+        """All that was found for one question and what stands around it, best first."""
+        where = Where(self._tenant, () if query.everywhere else (query.project,))
+        near, matching = await self._both(asked, where, _CANDIDATES)
+        sides = (
+            Side(near, near[-1].score if near else 0.0),
+            Side(matching, matching[-1].score if len(matching) == _CANDIDATES else 0.0),
+        )
+        rows = ranked(*sides, project=query.project, now=query.now)
+        spans = around(row.found for row in rows[:_LOOKED_AROUND])
+        if not spans:
+            return rows
+        beside = await self._both(asked, replace(where, spans=spans), _BESIDE)
+        sides = tuple(
+            Side((*side.found, *more), side.least) for side, more in zip(sides, beside, strict=True)
+        )
+        return ranked(*sides, project=query.project, now=query.now)
+
+    async def _both(
+        self, asked: _Asked, where: Where, limit: int
+    ) -> tuple[Sequence[Found], Sequence[Found]]:
+        return await asyncio.gather(
+            self._index.near(asked.vector, where, limit),
+            self._index.matching(words_of(asked.text), where, limit),
+        )
+
+    async def _scored(
+        self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]]
+    ) -> list[Hit]:
+        """Without what says the same as a better one, and what is below the threshold."""
+        if self._strangers is None:
+            self._strangers = await self._embedder.embed(STRANGERS)
+        said = [stems(memory.text) for memory, _ in pairs]
+        scores = _relevances(asked, self._strangers, said, [row for _, row in pairs])
+        hits = (Hit(pairs[at][0], scores[pairs[at][1].found.id]) for at in distinct(said))
+        return [hit for hit in hits if hit.score >= self._threshold]
+
+    async def _reranked(self, question: str, hits: list[Hit]) -> list[Hit]:
+        if self._reranker is None or not hits:
+            return hits
+        best, rest = hits[:_RERANKED], hits[_RERANKED:]
+        scores = await self._reranker.scores(question, [hit.memory.text for hit in best])
+        order = sorted(range(len(best)), key=lambda at: -scores[at])
+        return [*(best[at] for at in order), *rest]
+
+
+def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
+    """Of what several questions found, each memory where it stands best."""
+    best: dict[str, Ranked] = {}
+    for row in (row for rows in found for row in rows):
+        known = best.get(row.found.id)
+        if known is None or row.total > known.total:
+            best[row.found.id] = row
+    yield from sorted(best.values(), key=lambda row: (-row.total, row.found.id))
+
+
+def _relevances(
+    asked: Sequence[_Asked],
+    strangers: NDArray[np.float32],
+    said: Sequence[frozenset[int]],
+    rows: Sequence[Ranked],
+) -> dict[str, float]:
+    """By id: of the question that it bears on most, or what its neighbours lend it: an answer need
+    not repeat its question."""
+    tellings = [told(one.text) for one in asked]
+    own = {
+        row.found.id: max(
+            relevance(telling, words, nearness(one.vector, strangers, row.meaning))
+            for one, telling in zip(asked, tellings, strict=True)
+        )
+        for row, words in zip(rows, said, strict=True)
+    }
+    lent = dict(own)
+    for one, other, share in neighbours(row.found for row in rows):
+        lent[one.id] = max(lent[one.id], share * own[other.id])
+        lent[other.id] = max(lent[other.id], share * own[one.id])
+    return lent

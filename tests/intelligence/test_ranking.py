@@ -1,0 +1,89 @@
+"""The order of what was found: by both sides, by what stands near, by age and by project."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from intelligence.memory import Kind
+from intelligence.ranking import Side, around, neighbours, ranked
+from store.vectors import Found, Span
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def found(
+    name: str,
+    score: float = 0.0,
+    position: int = -1,
+    part: int = 0,
+    length: int = 100,
+    project: str = "/p",
+    days: float = 10,
+    conversation: str = "c",
+) -> Found:
+    kind = Kind.TURN if position >= 0 else Kind.PATTERN
+    said_at = NOW - timedelta(days=days)
+    return Found(name, score, kind, project, conversation, position, part, said_at, length)
+
+
+def order(near: list[Found], matching: list[Found], project: str = "") -> list[str]:
+    least = near[-1].score if near else 0.0
+    rows = ranked(Side(near, least), Side(matching), project=project, now=NOW)
+    return [row.found.id for row in rows]
+
+
+def test_what_both_sides_know_is_before_what_one_does() -> None:
+    near = [found("meaning", 0.9), found("both", 0.8), found("last", 0.1)]
+    matching = [found("words", 9.0), found("both", 8.0)]
+    assert order(near, matching)[0] == "both"
+    assert order(near, matching)[-1] == "last"
+
+
+def test_a_side_that_tells_nothing_apart_does_not_count() -> None:
+    assert order([found("a", 0.5), found("b", 0.5)], [found("b", 2.0)]) == ["b", "a"]
+    assert order([], []) == []
+    assert order([found("a", 0.5)], []) == ["a"]
+
+
+def test_a_turn_beside_a_good_one_is_before_one_that_stands_alone() -> None:
+    near = [
+        found("good", 0.9, position=4),
+        found("beside", 0.3, position=5),
+        found("alone", 0.3, position=40),
+        *(found(f"other{n}", 0.2, position=100 + 10 * n) for n in range(6)),
+    ]
+    assert order(near, [])[:3] == ["good", "beside", "alone"]
+
+
+def test_a_bad_neighbour_takes_nothing_away() -> None:
+    near = [found("a", 0.5, position=1), found("b", 0.5, position=30), found("c", 0.1, position=2)]
+    rows = ranked(Side(near), Side(()), project="", now=NOW)
+    assert rows[0].total == pytest.approx(rows[1].total)
+
+
+def test_neighbours_are_closer_the_less_text_is_between() -> None:
+    turns = [found(str(n), position=n, length=size) for n, size in enumerate((50, 600, 50, 50))]
+    shares = {(one.id, other.id): share for one, other, share in neighbours(turns)}
+    assert shares["2", "3"] > shares["0", "1"] > shares["0", "2"] > 0
+    assert ("0", "3") not in shares
+
+
+def test_other_conversations_and_patterns_have_no_neighbours() -> None:
+    turns = [found("a", position=1), found("b", position=2, conversation="d"), found("c")]
+    assert list(neighbours(turns)) == []
+
+
+def test_of_equals_the_newer_is_first() -> None:
+    assert order([found("old", 0.5, days=400), found("new", 0.5, days=1)], []) == ["new", "old"]
+
+
+def test_what_comes_from_elsewhere_has_to_be_better() -> None:
+    near = [found("there", 0.52, project="/q"), found("here", 0.5), found("far", 0.1)]
+    assert order(near, [], project="/p")[:2] == ["here", "there"]
+    assert order(near, [])[:2] == ["there", "here"]
+
+
+def test_looks_around_turns_and_merges_what_touches() -> None:
+    hits = [found("a", position=1), found("b", position=6), found("c", position=20), found("p")]
+    other = found("d", position=5, conversation="d")
+    assert set(around([*hits, other])) == {Span("c", 0, 8), Span("c", 18, 22), Span("d", 3, 7)}
