@@ -14,6 +14,7 @@ from sqlalchemy import TextClause, text
 
 from store.database import Database
 from store.memories import Which
+from store.requests import storable
 from store.unreferenced import BLOBS, NODES
 
 _STATEMENT_SECONDS = 600.0
@@ -79,8 +80,8 @@ class Erasure:
     def _chosen(self, which: Which) -> dict[str, Any]:
         return {
             "tenant": self._tenant,
-            "project": which.project,
-            "conversation": which.conversation,
+            "project": storable(which.project),
+            "conversation": storable(which.conversation),
             "before": which.before,
         }
 

@@ -77,7 +77,7 @@ class MemoryStore:
 
     async def get(self, ids: Sequence[str]) -> list[Memory]:
         """Those that are there, in the order of ``ids``."""
-        values = {"ids": list(ids), "tenant": self._tenant}
+        values = {"ids": [storable(each) for each in ids], "tenant": self._tenant}
         rows = await self._database.run(statements.GET, values)
         found = {row["id"]: memory_of(row) for row in rows}
         return [found[memory_id] for memory_id in ids if memory_id in found]
@@ -96,7 +96,7 @@ class MemoryStore:
             "words": storable(words),
             "limit": limit,
             "after_time": after.said_at if after else None,
-            "after_id": after.id if after else None,
+            "after_id": storable(after.id) if after else None,
         }
         rows = await self._database.run(statements.PAGE, values, timeout=_STATEMENT_SECONDS)
         return [memory_of(row) for row in rows]
@@ -118,7 +118,7 @@ class MemoryStore:
     ) -> Memory:
         """What is None stays. The id stays too, so that learning the same again finds the edit."""
         values = {
-            "id": memory_id,
+            "id": storable(memory_id),
             "tenant": self._tenant,
             "text": storable(text),
             "detail": detail_json(detail),
@@ -200,9 +200,9 @@ class MemoryStore:
     def _chosen(self, which: Which) -> dict[str, Any]:
         return {
             "tenant": self._tenant,
-            "ids": None if which.ids is None else list(which.ids),
+            "ids": None if which.ids is None else [storable(each) for each in which.ids],
             "kind": which.kind,
-            "project": which.project,
-            "conversation": which.conversation,
+            "project": storable(which.project),
+            "conversation": storable(which.conversation),
             "before": which.before,
         }

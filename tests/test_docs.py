@@ -10,6 +10,7 @@ from api import (
     conversations,
     count_tokens,
     health,
+    memory,
     messages,
     passthrough,
     requests,
@@ -21,8 +22,8 @@ from metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 MODULES = (
-    *(messages, count_tokens, requests, conversations, stream, stats),
-    *(health, passthrough),
+    *(messages, count_tokens, requests, conversations, memory, stream),
+    *(stats, health, passthrough),
 )
 DOCUMENTS = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 ADRS = sorted((ROOT / "docs/adr").glob("*.md"))
