@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from context.answered import answered
 from context.lineage import chain, root
 from context.project import project_of
 from context.speech import is_human_request
-from context.view import RequestView, parse
+from context.view import parse
 from errors import NotFound
 from intelligence.archive import Origin, Said
 from intelligence.permission import Permission
 from intelligence.secrets import redacted
 from learning.cleaning import cleaned
+from providers.decoding import Decoder
 from providers.headers import value_of
-from providers.recorded import recorded_pairs
+from providers.recorded import recorded_headers, recorded_pairs
+from store.database import Row
 from store.identity import AGENT
 from store.requests import RequestStore
 from store.segments import SegmentStore, Spoken
@@ -70,26 +73,40 @@ class SegmentReader:
             return "opted_out"
         origin = Origin(self._tenant, project, segment.conversation_id, agent)
         messages = view.messages[: segment.depth]
+        if segment.depth >= len(view.messages):
+            messages += await self._answer(row)
         hashes = await asyncio.to_thread(chain, root(self._tenant), messages)
         since = await self._segments.learned(hashes)
-        if since >= len(messages):
+        if since >= segment.depth:
             return "known"
         first = max(0, since - _BEFORE)
-        said = await self._said(view, hashes, range(first, len(messages)))
+        said = await self._said(messages, hashes, first)
         return Reading(origin, said, first, since, hashes, row["applied_epoch"])
 
+    async def _answer(self, row: Row) -> tuple[bytes, ...]:
+        """What the model said to the request last, which no request after it brings back."""
+        if row["outcome"] != "answered":
+            return ()
+        try:
+            _, recorded = await self._requests.response(row["id"])
+        except NotFound:
+            return ()
+        headers = recorded_headers(row)
+        decoder = Decoder(value_of(headers, b"content-encoding"))
+        kind = value_of(headers, b"content-type") or ""
+        message = await asyncio.to_thread(answered, decoder.feed(recorded), kind)
+        return (message,) if message else ()
+
     async def _said(
-        self, view: RequestView, hashes: Sequence[bytes], positions: range
+        self, messages: Sequence[bytes], hashes: Sequence[bytes], first: int
     ) -> tuple[Said, ...]:
         """A few messages at a time, so that requests are not kept waiting for the interpreter."""
         spoken = await self._segments.spoken(hashes)
         found: list[Said] = []
-        for start in range(0, len(positions), _AT_ONCE):
-            some = positions[start : start + _AT_ONCE]
-            texts = await asyncio.to_thread(_cleaned, [view.messages[at] for at in some])
+        for start in range(first, len(messages), _AT_ONCE):
+            texts = await asyncio.to_thread(_cleaned, messages[start : start + _AT_ONCE])
             found += (
-                Said(text, hashes[at], _time(spoken, at))
-                for at, text in zip(some, texts, strict=True)
+                Said(text, hashes[at], _time(spoken, at)) for at, text in enumerate(texts, start)
             )
         return tuple(found)
 

@@ -19,7 +19,7 @@ from store.memories import MemoryStore, Which
 from store.requests import RequestStore
 from store.segments import Segment, SegmentStore
 from store.unremembered import Unremembered
-from tests.context.build import Message, user
+from tests.context.build import Message, assistant, user
 from tests.learning.doing import LINT, ROOT, Doing, mended
 from tests.learning.talking import TENANT, answered, talk
 from tests.store.conftest import database as database
@@ -91,6 +91,27 @@ async def test_turns_are_kept_with_their_place(learner: Learner) -> None:
     assert asked.text == "Mend the linter's errors, please."
     assert (asked.project, asked.conversation, asked.position) == (ROOT, "one", 0)
     assert any(turn.text.startswith("Bash make lint (failed)") for turn in turns)
+
+
+async def test_the_models_last_words_are_kept_too(learner: Learner) -> None:
+    said = {"type": "text", "text": "It was the Norwegian blue."}
+    response = msgspec.json.encode({"type": "message", "content": [said]})
+    headers = '[["content-type", "application/json"]]'
+    first = await answered(
+        learner.database,
+        talk([user("Which parrot?")]),
+        "one",
+        response=response,
+        response_headers=headers,
+    )
+    await learner.run(first)
+    turns = await learner.memories.page()
+    assert [(turn.text, turn.position) for turn in turns if turn.role == "assistant"] == [
+        ("It was the Norwegian blue.", 1)
+    ]
+    going_on = [user("Which parrot?"), assistant("It was the Norwegian blue."), user("Thanks.")]
+    await learner.run(await answered(learner.database, talk(going_on), "one"))
+    assert len(await learner.memories.page()) == len(turns) + 1
 
 
 async def test_a_fix_of_two_conversations_is_offered_in_a_third(learner: Learner) -> None:

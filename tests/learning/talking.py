@@ -43,7 +43,9 @@ def talk(
     return Talk(msgspec.json.encode(given), agent)
 
 
-async def answered(database: Database, talk: Talk, conversation: str, **changes: Any) -> Segment:
+async def answered(
+    database: Database, talk: Talk, conversation: str, response: bytes = b"{}", **changes: Any
+) -> Segment:
     """The segment up to the end of a request that was answered in a conversation."""
     store, request_id, view = RequestStore(database), new_id(), parse(talk.body)
     headers = [("x-claude-code-agent-id", "a1")] if talk.agent else []
@@ -55,6 +57,6 @@ async def answered(database: Database, talk: Talk, conversation: str, **changes:
         )
     )
     given = {"conversation_id": conversation, "session": SESSION, **changes}
-    await settle(store, request_id, talk.body, b"{}", **given)
+    await settle(store, request_id, talk.body, response, **given)
     hashes = chain(root(TENANT), view.messages)
     return Segment(hashes[-1], conversation, request_id, len(view.messages))
