@@ -19,6 +19,7 @@ from context.planner import Policy
 from context.tokens import text_tokens
 from engine.bootstrap import bootstrap
 from engine.connect import connect
+from engine.knowing import knowing, learning
 from engine.starter import Starter
 from engine.strays import Strays
 from engine.worker import Activity, build_egress_worker, build_worker
@@ -115,6 +116,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
         conversations = ConversationStore(database, TENANT)
         ledger = LedgerStore(database, TENANT)
+        known = await stack.enter_async_context(knowing(settings, database, metrics))
         forward = ForwardUpstream(
             exchanges, recovery, wire, heart, relay if egress else None, ledger=ledger
         )
@@ -139,8 +141,10 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             client,
             settings.task_queue,
             [
-                QueryIntelligence(exchanges, requests, conversations).run,
-                RewriteContext(exchanges, requests, past, decider, metrics, unrewritten).run,
+                QueryIntelligence(exchanges, requests, conversations, ledger, known.recaller).run,
+                RewriteContext(
+                    exchanges, requests, past, decider, metrics, unrewritten, known.recaller
+                ).run,
                 *calls,
                 CloseRequest(exchanges, requests, metrics, relay).run,
             ],
@@ -191,12 +195,16 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             past=past,
             conversations=conversations,
             ledger=ledger,
+            known=known,
             following=linked.following if linked else None,
         )
         strays = Strays(requests, exchanges, starter, spill, heart)
         await strays.commit_spilled()
         retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
         await stack.enter_async_context(worker)
+        await stack.enter_async_context(
+            learning(settings, database, client, known, requests, ledger)
+        )
         if egress:
             egress_worker = build_egress_worker(
                 client,

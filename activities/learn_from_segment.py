@@ -61,19 +61,19 @@ class LearnFromSegment:
 
     async def _learn(self, reading: Reading) -> LearnSegmentResult:
         messages, found = await asyncio.to_thread(_found, reading)
-        new = 0
-        for candidate in found:
-            new += await self._keep(_memory(candidate, reading))
+        seen = [await self._keep(_memory(candidate, reading)) for candidate in found]
         judged = await self._judge(reading, messages, found)
-        return LearnSegmentResult("kept", 0, len(found), new, judged)
+        borne_out = tuple(dict.fromkeys(filter(None, seen)))
+        return LearnSegmentResult("kept", 0, len(found), seen.count(None), judged, borne_out)
 
-    async def _keep(self, memory: Memory) -> int:
-        """1 if it was not known, nor anything that says the same."""
+    async def _keep(self, memory: Memory) -> str | None:
+        """The id of what was known and says the same; None if there is none and it is saved."""
         for known in await self._near(memory):
             if known.id == memory.id or alike(known.detail, memory.detail):
                 await self._memories.see(known.id, memory.conversation)
-                return 0
-        return await self._memories.save([memory])
+                return known.id
+        await self._memories.save([memory])
+        return None
 
     async def _near(self, memory: Memory) -> list[Memory]:
         if isinstance(memory.detail, Fix):

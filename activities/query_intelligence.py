@@ -1,20 +1,24 @@
 """What do we know of this request's conversation?"""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from temporalio import activity
 
 from activities.failures import failure
+from activities.recalling import Looked, Recaller, Standing
 from activities.request_view import request_headers, request_view
 from context.compaction import is_compacted
-from context.lineage import chain, root
+from context.lineage import Hash, chain, root
+from context.project import project_of
 from context.view import RequestView
 from errors import PalimpsestError
 from providers.exchange import Exchanges
 from providers.session import session_of
 from providers.settlement import TENANT
 from store.conversations import ConversationStore, Place
+from store.ledger import LedgerStore
 from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
@@ -28,11 +32,18 @@ class QueryIntelligence:
     """The activity; finds the conversation by lineage and loads what is known of it."""
 
     def __init__(
-        self, exchanges: Exchanges, requests: RequestStore, conversations: ConversationStore
+        self,
+        exchanges: Exchanges,
+        requests: RequestStore,
+        conversations: ConversationStore,
+        ledger: LedgerStore,
+        recaller: Recaller | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._conversations = conversations
+        self._ledger = ledger
+        self._recaller = recaller
 
     @activity.defn(name=QUERY_INTELLIGENCE)
     async def run(self, query: QueryIntelligenceInput) -> QueryIntelligenceResult:
@@ -43,10 +54,13 @@ class QueryIntelligence:
             place = await self._conversations.place(hashes)
             if place.conversation_id is None:
                 place = await self._compacted(query.request_id, view, place)
+            conversation = place.conversation_id or _new_id(query.request_id)
+            project = project_of(view)
+            looked = await self._look(query.request_id, view, conversation, project, hashes, place)
         except PalimpsestError as error:
             raise failure(error) from error
         return QueryIntelligenceResult(
-            conversation_id=place.conversation_id or _new_id(query.request_id),
+            conversation_id=conversation,
             turn=place.turn + 1,
             chain=hashes[-1].hex(),
             token_ratio=place.token_ratio,
@@ -54,7 +68,27 @@ class QueryIntelligence:
             idle=place.idle,
             epoch=place.applied.hex() if place.applied else None,
             observed=place.observed.hex() if place.observed else None,
+            project=project,
+            memories=looked.memories if looked else (),
+            recall=looked.outcome if looked else None,
         )
+
+    async def _look(
+        self,
+        request_id: str,
+        view: RequestView,
+        conversation: str,
+        project: str,
+        hashes: Sequence[Hash],
+        place: Place,
+    ) -> Looked | None:
+        """None where nothing is to be recalled."""
+        if self._recaller is None:
+            return None
+        headers = await request_headers(request_id, self._exchanges, self._requests)
+        epoch = await self._ledger.get(place.applied, "on") if place.applied else None
+        standing = Standing(conversation, project, hashes, epoch)
+        return await self._recaller.look(view, headers, standing)
 
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:

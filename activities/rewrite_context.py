@@ -2,21 +2,26 @@
 
 import time
 
+import structlog
 from temporalio import activity
 
 from activities.deciding import INLINE_BYTES, Decided, Decider
 from activities.failures import failure
+from activities.recalling import Recaller
 from activities.request_view import request_headers, request_view
+from context.ledger import Recall
 from context.view import RequestView
-from errors import PalimpsestError
+from errors import DatabaseUnavailable, PalimpsestError
 from metrics import Metrics
 from providers.exchange import Exchange, Exchanges
-from providers.past import PastReader
+from providers.past import Past, PastReader
 from providers.rendered import render
 from providers.unrewritten import Unrewritten
 from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
+
+_log = structlog.stdlib.get_logger()
 
 
 class RewriteContext:
@@ -31,6 +36,7 @@ class RewriteContext:
         decider: Decider,
         metrics: Metrics,
         unrewritten: Unrewritten,
+        recaller: Recaller | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -38,6 +44,7 @@ class RewriteContext:
         self._decider = decider
         self._metrics = metrics
         self._unrewritten = unrewritten
+        self._recaller = recaller
 
     @activity.defn(name=REWRITE_CONTEXT)
     async def run(self, rewrite: RewriteContextInput) -> RewriteContextResult:
@@ -46,18 +53,36 @@ class RewriteContext:
             view = await request_view(rewrite.request_id, self._exchanges, self._requests)
             headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
             past = await self._past.of(view, rewrite.known)
-            decided = await self._decider.decide(view, headers, rewrite, past)
+            recall = await self._recall(view, rewrite, past)
+            decided = await self._decider.decide(view, headers, rewrite, past, recall)
         except PalimpsestError as error:
             raise failure(error) from error
         if decided.summarise:
-            return _result(decided, (time.perf_counter() - started) * 1000)
+            return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
         exchange = self._exchanges.get(rewrite.request_id)
         if exchange:
             await _hand_over(exchange, decided)
         if decided.epoch is None:
             self._remember(view)
         self._count(decided)
-        return _result(decided, (time.perf_counter() - started) * 1000)
+        if self._recaller and recall and decided.epoch and recall in decided.epoch.recalled:
+            await self._recaller.recalled(recall)
+        return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
+
+    async def _recall(
+        self, view: RequestView, rewrite: RewriteContextInput, past: Past
+    ) -> Recall | None:
+        """What was found for this turn; None where it was told before."""
+        known = rewrite.known
+        if self._recaller is None or known is None or not known.memories:
+            return None
+        if past.applied and past.applied.depth == len(past.chain):
+            return None
+        try:
+            return await self._recaller.recall(view, known, rewrite.token_ratio or 1.0)
+        except DatabaseUnavailable as error:
+            _log.warning("a request goes on without what is known", reason=str(error))
+            return None
 
     def _remember(self, view: RequestView) -> None:
         if len(view.body) <= INLINE_BYTES:
@@ -84,7 +109,7 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
     exchange.rendered = await off_the_loop(len(view.body), render, view, epoch, messages)
 
 
-def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
+def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> RewriteContextResult:
     sent = decided.sent
     return RewriteContextResult(
         counted_tokens=sent.counted if sent else None,
@@ -99,13 +124,25 @@ def _result(decided: Decided, took_ms: float) -> RewriteContextResult:
         original_tokens=sent.tokens_before if sent else None,
         summary=_summary(decided),
         summarise=decided.summarise,
+        intelligence=_intelligence(decided, rewrite),
     )
+
+
+def _intelligence(decided: Decided, rewrite: RewriteContextInput) -> str | None:
+    """What the client is told of what was recalled for its newest turn."""
+    looked = rewrite.known.recall if rewrite.known else None
+    if looked != "found":
+        return looked
+    recalled = decided.epoch.recalled if decided.epoch else ()
+    return recalled[-1].summary if recalled else "none"
 
 
 def _summary(decided: Decided) -> str:
     """What the client is told, as the value of a header."""
-    if decided.epoch:
+    if decided.epoch and decided.epoch.number:
         name, outcome = f"rewritten;epoch={decided.epoch.number}", decided.sent
+    elif decided.epoch:
+        name, outcome = "extended", decided.sent
     elif decided.observed and decided.observed.epoch:
         name, outcome = "observed", decided.observed
     else:

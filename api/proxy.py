@@ -9,6 +9,7 @@ from temporalio.worker import Worker
 from api.admission import Admission
 from api.deliveries import Deliveries
 from api.departures import Departures
+from engine.knowing import Knowing
 from engine.starter import Starter
 from metrics import Metrics
 from providers.exchange import Exchanges
@@ -49,6 +50,7 @@ class Proxy:
     past: PastReader
     conversations: ConversationStore
     ledger: LedgerStore
+    known: Knowing
     following: Following | None = None
 
 

@@ -1,0 +1,142 @@
+"""What a process needs to know things: memories, their index, the look for them, and learning."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from activities.archive_segment import ArchiveSegment
+from activities.learn_from_segment import LearnFromSegment
+from activities.recalling import Recaller, RecallRules
+from activities.segment_reading import SegmentReader
+from engine.forgetting import Forgetting
+from engine.learning import Scheduler, build_learning_worker
+from intelligence.embedders import embedder
+from intelligence.embedding import Embedder
+from intelligence.indexer import Indexer
+from intelligence.memory import Memory
+from intelligence.permission import Permission
+from intelligence.reranker import FastembedReranker
+from intelligence.retrieval import Retriever
+from metrics import Metrics
+from providers.settlement import TENANT
+from providers.treatment import Treatment, capped
+from settings import Settings
+from store.database import Database
+from store.edge_index import EdgeIndex
+from store.ledger import LedgerStore
+from store.memories import MemoryStore
+from store.qdrant_index import QdrantIndex, client_of
+from store.requests import RequestStore
+from store.segments import SegmentStore
+from store.unremembered import Unremembered
+from store.vectors import VectorIndex
+
+_LEARNING_GRACE = 1.0
+"""Seconds that are left to learning when a process stops: what is cut is learned again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """What is known, as one process has it; ``recaller`` is None where nothing is recalled."""
+
+    memories: MemoryStore
+    permission: Permission
+    index: VectorIndex
+    indexer: Indexer
+    recaller: Recaller | None
+
+
+@asynccontextmanager
+async def knowing(
+    settings: Settings, database: Database, metrics: Metrics
+) -> AsyncGenerator[Knowing]:
+    """The index follows Postgres while this lasts; nothing waits for it."""
+    async with AsyncExitStack() as stack:
+        memories = MemoryStore(database, TENANT)
+        permission = Permission(Unremembered(database, TENANT), settings.forget)
+        embeds = await asyncio.to_thread(
+            embedder, settings.embedder, settings.embedder_url, settings.embedder_key
+        )
+        index = _index(settings, embeds)
+        stack.push_async_callback(index.close)
+        indexer = Indexer(memories, index, embeds)
+        metrics.index_behind.set_function(lambda: indexer.behind)
+        stack.callback(asyncio.create_task(indexer.run()).cancel)
+        yield Knowing(
+            memories,
+            permission,
+            index,
+            indexer,
+            _recaller(settings, memories, permission, index, embeds, metrics)
+            if settings.intelligence == "on"
+            else None,
+        )
+
+
+@asynccontextmanager
+async def learning(
+    settings: Settings,
+    database: Database,
+    client: Client,
+    known: Knowing,
+    requests: RequestStore,
+    ledger: LedgerStore,
+) -> AsyncGenerator[None]:
+    """The worker of the learning queue, and who starts what is due and drops what is stale."""
+    if settings.learning == "off":
+        yield
+        return
+    segments = SegmentStore(database, TENANT)
+    reader = SegmentReader(requests, segments, known.permission, TENANT)
+    worker = build_learning_worker(
+        client,
+        settings.task_queue,
+        [
+            ArchiveSegment(reader, known.memories).run,
+            LearnFromSegment(reader, segments, known.memories, ledger).run,
+        ],
+        rate=settings.learning_rate,
+        graceful=_LEARNING_GRACE,
+    )
+    scheduler = Scheduler(client, settings.task_queue, segments, settings.learning_idle)
+    async with worker, AsyncExitStack() as stack:
+        for loop in (scheduler.run(), Forgetting(known.memories).run()):
+            stack.callback(asyncio.create_task(loop).cancel)
+        yield
+
+
+def _index(settings: Settings, embeds: Embedder) -> VectorIndex:
+    if settings.qdrant_url:
+        return QdrantIndex(client_of(settings.qdrant_url), embeds.name, embeds.dimension)
+    return EdgeIndex(settings.data_dir / "vectors", embeds.name, embeds.dimension)
+
+
+def _recaller(
+    settings: Settings,
+    memories: MemoryStore,
+    permission: Permission,
+    index: VectorIndex,
+    embeds: Embedder,
+    metrics: Metrics,
+) -> Recaller:
+    async def lookup(ids: Sequence[str]) -> list[Memory]:
+        return await permission.allowed(await memories.get(ids))
+
+    retriever = Retriever(
+        embeds,
+        index,
+        lookup,
+        TENANT,
+        settings.intelligence_threshold,
+        FastembedReranker(settings.reranker) if settings.reranker else None,
+    )
+    rules = RecallRules(
+        Treatment(settings.context, capped(settings.context_cap)),
+        settings.intelligence_budget,
+        settings.intelligence_deadline,
+        settings.intelligence_scope == "all",
+    )
+    return Recaller(retriever, memories, permission, rules, metrics)
