@@ -113,13 +113,14 @@ class Indexer:
 
     async def _build(self) -> None:
         try:
-            await self._index.rebuild(self._caught_up)
+            await self._index.rebuild(self.held_still)
         except _Unavailable as error:
             self.failures += 1
             _log.warning("the index's graph was not built", reason=str(error))
 
     @asynccontextmanager
-    async def _caught_up(self, copy: Follower) -> AsyncGenerator[None]:
+    async def held_still(self, copy: Follower) -> AsyncGenerator[None]:
+        """Bring a copy of the index up to date, and write nothing while this is entered."""
         async with self._writing:
             await self._follow(copy)
             yield

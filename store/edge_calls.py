@@ -91,10 +91,13 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     reason: str
 
 
+Scored = tuple[float, Found]
+
+
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """``found`` of queries, ``count`` of `Count`, ``state`` of the others."""
 
-    found: list[Found] = []
+    found: list[Scored] = []
     count: int = 0
     state: State | None = None
 

@@ -17,7 +17,7 @@ from store import edge_calls as calls
 from store.edge_build import EdgeCopy, copied
 from store.edge_child import EdgeChild, Silent
 from store.edge_slots import forget_unused
-from store.index_points import GRAPH_FROM
+from store.index_points import GRAPH_FROM, made_by
 from store.vectors import CatchingUp, Cursor, Found, Sparse, Step, Vector, Where
 
 _OPEN_SECONDS = 60.0
@@ -37,7 +37,7 @@ class EdgeIndex:
         self, root: Path, vectors: str, dimension: int, patience: float = _CALL_SECONDS
     ) -> None:
         self._root = root
-        self._vectors = vectors
+        self._vectors = made_by(vectors)
         self._dimension = dimension
         self._patience = patience
         self._start: asyncio.Task[EdgeChild] | None = None
@@ -49,10 +49,10 @@ class EdgeIndex:
 
     async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
         call = calls.Near(calls.float32(vector), where, limit)
-        return (await self._ask(call)).found
+        return _scored(await self._ask(call))
 
     async def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
-        return (await self._ask(calls.Matching(words, where, limit))).found
+        return _scored(await self._ask(calls.Matching(words, where, limit)))
 
     async def count(self, where: Where) -> int:
         return (await self._ask(calls.Count(where))).count
@@ -143,3 +143,20 @@ class EdgeIndex:
 
 def _is_alive(start: "asyncio.Task[EdgeChild]") -> bool:
     return not start.cancelled() and start.exception() is None and start.result().alive
+
+
+def _scored(answer: calls.Answer) -> list[Found]:
+    return [
+        Found(
+            id=one.id,
+            score=score,
+            kind=one.kind,
+            project=one.project,
+            conversation=one.conversation,
+            position=one.position,
+            part=one.part,
+            said_at=one.said_at,
+            length=one.length,
+        )
+        for score, one in answer.found
+    ]

@@ -21,11 +21,14 @@ from store.index_points import (
     GRAPH_FROM,
     NAMES,
     NUMBERS,
+    PLACE,
     WORDS,
+    AtPlaces,
     Condition,
     Is,
     conditions,
     found,
+    made_by,
     payload_of,
     point_id,
 )
@@ -56,7 +59,7 @@ class QdrantIndex:
 
     def __init__(self, client: AsyncQdrantClient, vectors: str, dimension: int) -> None:
         self._client = client
-        self._vectors = vectors
+        self._vectors = made_by(vectors)
         self._dimension = dimension
         self._checked = False
 
@@ -135,8 +138,10 @@ class QdrantIndex:
                 type=qdrant.KeywordIndexType.KEYWORD, is_tenant=name == "tenant"
             )
             await self._client.create_payload_index(COLLECTION, name, schema)
-        for number in NUMBERS:
-            integers = qdrant.PayloadSchemaType.INTEGER
+        for number in (*NUMBERS, PLACE):
+            integers = qdrant.IntegerIndexParams(
+                type=qdrant.IntegerIndexType.INTEGER, lookup=number == PLACE, range=number != PLACE
+            )
             await self._client.create_payload_index(COLLECTION, number, integers)
         await self._write_state(Cursor())
 
@@ -148,9 +153,9 @@ class QdrantIndex:
             # Its maker has not come to it.
             return
         if not params or not state or state["vectors"] != self._vectors:
-            made_by = state["vectors"] if state else "something else"
+            maker = state["vectors"] if state else "something else"
             raise IndexUnavailable(
-                f"the collection {COLLECTION} holds vectors of {made_by}, and "
+                f"the collection {COLLECTION} holds vectors of {maker}, and "
                 f"PALIMPSEST_EMBEDDER makes those of {self._vectors}: set it back, or run "
                 "`palimpsest memory reindex`"
             )
@@ -233,5 +238,8 @@ def _condition(condition: Condition) -> qdrant.FieldCondition:
     if isinstance(condition, Is):
         match = qdrant.MatchAny(any=list(condition.values))
         return qdrant.FieldCondition(key=condition.field, match=match)
+    if isinstance(condition, AtPlaces):
+        places = qdrant.MatchAny(any=list(condition.places))
+        return qdrant.FieldCondition(key=PLACE, match=places)
     bounds = qdrant.Range(gte=condition.low, lte=condition.high)
     return qdrant.FieldCondition(key=condition.field, range=bounds)

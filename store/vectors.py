@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +53,7 @@ class Entry:
     sparse: Sparse
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, array_like=True):
     """A memory that matched, as the index knows it; ``score`` is the query's own, ``length`` its
     text's in characters."""
 

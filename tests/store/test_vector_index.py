@@ -134,6 +134,8 @@ async def test_looks_at_spans_of_conversations(index: VectorIndex) -> None:
     assert await ids(index, replace(ALL, spans=spans)) == {2, 3, 12}
     assert await ids(index, replace(ALL, spans=spans, conversation="d")) == {12}
     assert await ids(index, replace(ALL, projects=("/q",), spans=spans)) == set()
+    wide = (Span("c", 4, 1_000_000), Span("d", 0, 10))
+    assert await ids(index, replace(ALL, spans=wide)) == {4, 5, 10}
 
 
 async def test_the_same_twice_is_there_once_and_the_latest_counts(index: VectorIndex) -> None:

@@ -1,0 +1,62 @@
+"""Generated memories: as long and as repetitive as what coding agents say, and always the same."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from intelligence.memory import Kind, Memory, memory_id
+from store.memories import Changes
+from store.vectors import Cursor
+
+TENANT = "default"
+PROJECTS = 40
+PARTS = 200
+"""Of a conversation."""
+
+_WORDS = 30_000
+_LENGTH = 180
+_BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+_SYLLABLES = tuple(a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en"))
+
+
+def word(number: int) -> str:
+    first, rest = divmod(number, len(_SYLLABLES))
+    return _SYLLABLES[rest] + (word(first - 1) if first else "")
+
+
+_VOCABULARY = tuple(word(number) for number in range(_WORDS))
+
+
+def text(number: int, length: int = _LENGTH) -> str:
+    """Few words are frequent and most are rare, as in any language."""
+    ranks: list[int] = (np.random.default_rng(number).zipf(1.3, length) % _WORDS).tolist()
+    return " ".join(_VOCABULARY[rank] for rank in ranks)
+
+
+def project(number: int) -> str:
+    return f"/home/someone/project-{number // PARTS % PROJECTS}"
+
+
+def memory(number: int) -> Memory:
+    return Memory(
+        id=memory_id(TENANT, project(number), Kind.TURN, str(number)),
+        tenant=TENANT,
+        project=project(number),
+        kind=Kind.TURN,
+        text=text(number),
+        conversation=f"conversation-{number // PARTS}",
+        position=number % PARTS,
+        said_at=_BEGAN + timedelta(seconds=30 * number),
+    )
+
+
+class Generated:
+    """So many memories, as the database tells of them."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+
+    async def changes(self, cursor: Cursor, limit: int) -> Changes:
+        last = min(cursor.changed + limit, self._items)
+        memories = [memory(number) for number in range(cursor.changed, last)]
+        return Changes(memories, [], Cursor(last) if memories else cursor)
