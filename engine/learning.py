@@ -67,15 +67,22 @@ class _Rests:
 
 class Scheduler:
     """Starts a workflow for each segment that is due; run by every process, harmless when several
-    do. ``idle`` in seconds."""
+    do. ``idle`` in seconds; ``word``: there is a distiller."""
 
     def __init__(
-        self, client: Client, task_queue: str, segments: SegmentStore, idle: float
+        self,
+        client: Client,
+        task_queue: str,
+        segments: SegmentStore,
+        idle: float,
+        *,
+        word: bool = False,
     ) -> None:
         self._client = client
         self._queue = learning_queue(task_queue)
         self._segments = segments
         self._idle = idle
+        self._word = word
         now = datetime.now(UTC)
         self._rests = _Rests(now - _HORIZON, now)
 
@@ -109,7 +116,11 @@ class Scheduler:
                 await self._client.start_workflow(
                     LEARN_SEGMENT,
                     LearnSegmentInput(
-                        segment.request_id, segment.conversation_id, name, segment.depth
+                        segment.request_id,
+                        segment.conversation_id,
+                        name,
+                        segment.depth,
+                        self._word,
                     ),
                     id=f"learn-{name}",
                     task_queue=self._queue,

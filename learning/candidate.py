@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from intelligence.memory import Fix, Kind, Memory, Pattern, memory_id
+from learning.wording import MARK
 
 What = Literal["fix", "command", "correction", "together"]
 
@@ -16,6 +17,7 @@ ASKED = "What the user asked for"
 """The trigger of a correction."""
 
 _WORD = re.compile(r"\w{2,}")
+_CHANGES = re.compile(r"; (?=in `)")
 _STRING = re.compile(r"\"(?:\\.|[^\"\\`])*\"")
 _SILENCED = re.compile(
     r"nolint|noqa|type: ?ignore|pyright: ?ignore|eslint-disable|ts-ignore|#\[allow"
@@ -103,7 +105,7 @@ def _same_remedy(one: str, other: str) -> bool:
 def _brought(remedy: str) -> set[str]:
     """The words of code that a remedy brought in, or, if it only took some away, all of them."""
     words: set[str] = set()
-    for change in _STRING.sub("", remedy).split("; "):
+    for change in _CHANGES.split(_STRING.sub("", remedy.partition(MARK)[0])):
         before, became, after = change.partition("` became `")
         new = set(_WORD.findall(after or before.partition("` added `")[2]))
         words |= new - set(_WORD.findall(before)) if became else new

@@ -19,34 +19,42 @@ from temporalio.workflow import NondeterminismError
 from activities.archive_segment import ArchiveSegment
 from activities.learn_from_segment import LearnFromSegment
 from activities.segment_reading import SegmentReader
+from activities.word_learned import WordLearned, credentials
 from engine.forgetting import Forgetting
 from engine.learning import Scheduler, build_learning_worker
 from engine.payloads import DATA_CONVERTER
 from engine.replay import recorded, replayer
-from intelligence.memory import Kind
+from engine.worker import Activity
+from intelligence.memory import Fix, Kind
 from intelligence.permission import Permission
 from learning.standing import HALF_LIFE
+from learning.wording import MARK
+from providers.side_call import SideCalls
 from store.database import Database
 from store.ledger import LedgerStore
 from store.memories import MemoryStore, Which
 from store.requests import RequestStore
 from store.segments import Segment, SegmentStore
 from store.unremembered import Unremembered
+from store.wordings import WordingStore
 from tests.asking import eventually
 from tests.learning.doing import mended
 from tests.learning.talking import TENANT, answered, talk
 from tests.locking import locked
+from tests.providers.test_side_call import calls_to
 from tests.running import Parts
 from tests.store.conftest import database as database
 from tests.store.conftest import url as url
 from tests.store.epochs import epoch
 from tests.store.memories import SAID_AT, fix, pattern, turn
+from tests.upstream import Fault, Simulator
 from workflows.learn_segment import LearnSegment
 from workflows.learning_contracts import (
     LEARN_FROM_SEGMENT,
     LEARN_SEGMENT,
     LearnSegmentInput,
     LearnSegmentResult,
+    WordLearnedInput,
 )
 
 HERE = Path(__file__).parent.parent / "histories" / "learning"
@@ -60,20 +68,45 @@ async def client(parts: Parts) -> Client:
 
 @asynccontextmanager
 async def learning(
-    client: Client, database: Database, rate: float = 100
+    client: Client, database: Database, rate: float = 100, calls: SideCalls | None = None
 ) -> AsyncGenerator[Scheduler]:
-    """A worker of a queue of its own, and who finds what is due on it."""
+    """A worker of a queue of its own, and who finds what is due on it; with a distiller where
+    there are ``calls``."""
     queue = uuid.uuid4().hex
     segments, memories = SegmentStore(database, TENANT), MemoryStore(database, TENANT)
     reader = SegmentReader(
         RequestStore(database), segments, Permission(Unremembered(database, TENANT), ""), TENANT
     )
-    activities = [
+    activities: list[Activity] = [
         ArchiveSegment(reader, memories).run,
         LearnFromSegment(reader, segments, memories, LedgerStore(database, TENANT)).run,
     ]
+    if calls:
+        activities.append(distiller(memories, database, calls).run)
     async with build_learning_worker(client, queue, activities, rate=rate, graceful=1):
-        yield Scheduler(client, queue, segments, idle=0)
+        yield Scheduler(client, queue, segments, idle=0, word=calls is not None)
+
+
+async def told(client: Client, database: Database, due: Scheduler, conversation: str) -> Segment:
+    """A conversation in which an error was mended, learned from."""
+    segment = await answered(database, talk(mended(uuid.uuid4().hex).built), conversation)
+    await due.gather()
+    assert (await result_of(client, segment)).outcome == "kept"
+    return segment
+
+
+def distiller(
+    memories: MemoryStore, database: Database, calls: SideCalls, most: int = 10_000
+) -> WordLearned:
+    return WordLearned(
+        memories,
+        WordingStore(database),
+        calls,
+        model="claude-haiku-4-5",
+        headers=credentials("sk-ant-test"),
+        most=most,
+        owner="test",
+    )
 
 
 async def result_of(client: Client, segment: Segment) -> LearnSegmentResult:
@@ -142,6 +175,48 @@ async def test_segments_are_learned_from_no_faster_than_the_rate(
     assert asyncio.get_running_loop().time() - began > 1
 
 
+async def test_what_is_borne_out_is_worded_by_a_model(
+    client: Client, database: Database, upstream: Simulator
+) -> None:
+    memories = MemoryStore(database, TENANT)
+    async with calls_to(upstream.url) as calls, learning(client, database, calls=calls) as due:
+        for number in range(3):
+            await told(client, database, due, f"conv_{number}")
+            [found] = await memories.page(Which(kind=Kind.FIX))
+            assert isinstance(found.detail, Fix)
+            assert found.detail.remedy.endswith(f"{MARK}A short title") is (number > 0)
+            assert found.text.endswith(f"{MARK}A short title") is (number > 0)
+            assert found.conversations == number + 1, "as it is worded, it is still known"
+    assert len(upstream.log) == 1
+
+
+async def test_a_model_that_fails_is_done_without(
+    client: Client, database: Database, upstream: Simulator
+) -> None:
+    upstream.faults.push(Fault("status", status=401))
+    async with calls_to(upstream.url) as calls, learning(client, database, calls=calls) as due:
+        await told(client, database, due, "one")
+        segment = await told(client, database, due, "two")
+    [call, _] = await RequestStore(database).attempts(segment.request_id)
+    assert (call["kind"], call["outcome"], call["status"]) == ("wording", "upstream_error", 401)
+
+
+async def test_wording_stays_within_its_budget(database: Database, upstream: Simulator) -> None:
+    segment = await answered(database, talk(mended().built), "one")
+    memories = MemoryStore(database, TENANT)
+    known = [msgspec.structs.replace(fix(f"error: {n}"), confirmed=True) for n in range(4)]
+    await memories.save(known)
+    given = WordLearnedInput(segment.request_id, tuple(memory.id for memory in known))
+    async with calls_to(upstream.url) as calls:
+        asked = [
+            (await distiller(memories, database, calls, most).run(given)).asked
+            for most in (100, 600, 100_000)
+        ]
+    assert asked[0] == 0
+    assert 0 < asked[1] < 4
+    assert sum(asked) == 4 == len(upstream.log)
+
+
 async def test_what_went_stale_is_forgotten(database: Database) -> None:
     memories = MemoryStore(database, TENANT)
     old, sure, said = pattern("to test"), fix("error: it broke"), turn("what was said")
@@ -182,8 +257,8 @@ async def test_a_changed_workflow_does_not(name: str) -> None:
 
 
 def test_no_content_is_in_a_history() -> None:
-    assert set(HISTORIES) == {"learned.json"}
-    text = (HERE / "learned.json").read_text()
+    assert set(HISTORIES) == {"learned.json", "worded.json"}
+    text = "".join((HERE / name).read_text() for name in HISTORIES)
     for data in re.findall(r'"data": ?"([A-Za-z0-9+/=]+)"', text):
         text += base64.b64decode(data).decode("latin-1")
     assert '"request_id"' in text

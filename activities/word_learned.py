@@ -1,0 +1,92 @@
+"""Have a model word what two conversations bore out. Without it, what was learned stands as the
+rules worded it."""
+
+import asyncio
+
+import structlog
+from temporalio import activity
+
+from activities.failures import failure
+from errors import PalimpsestError
+from intelligence.memory import Fix, Memory
+from intelligence.secrets import redacted
+from learning.wording import may_be_worded, most_tokens, question, worded
+from providers.headers import RawHeaders
+from providers.side_call import Said, SideCalls, failed
+from store.memories import MemoryStore
+from store.records import AttemptEnd, Lease
+from store.wordings import WordingStore
+from workflows.learning_contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
+
+_TARGET = b"/v1/messages"
+
+_log = structlog.stdlib.get_logger()
+
+
+def credentials(key: str) -> RawHeaders:
+    """The headers of the distiller's own calls."""
+    return (
+        (b"x-api-key", key.encode()),
+        (b"anthropic-version", b"2023-06-01"),
+        (b"content-type", b"application/json"),
+    )
+
+
+class WordLearned:
+    """The activity. ``model`` is asked, with ``headers``; ``most`` tokens may go in a day."""
+
+    def __init__(
+        self,
+        memories: MemoryStore,
+        wordings: WordingStore,
+        calls: SideCalls,
+        *,
+        model: str,
+        headers: RawHeaders,
+        most: int,
+        owner: str,
+    ) -> None:
+        self._memories = memories
+        self._wordings = wordings
+        self._calls = calls
+        self._model = model
+        self._headers = headers
+        self._most = most
+        self._owner = owner
+
+    @activity.defn(name=WORD_LEARNED)
+    async def run(self, given: WordLearnedInput) -> WordLearnedResult:
+        done = 0
+        try:
+            for memory in await self._memories.get(given.memories):
+                if isinstance(memory.detail, Fix) and may_be_worded(memory):
+                    done += await self._word(given.request_id, memory, memory.detail)
+        except PalimpsestError as error:
+            _log.warning("what was learned is not worded", reason=str(error))
+            raise failure(error) from error
+        return WordLearnedResult(done)
+
+    async def _word(self, request_id: str, memory: Memory, fix: Fix) -> bool:
+        """False where the budget is spent."""
+        content = question(fix, self._model)
+        number = await self._wordings.begin(
+            request_id, self._owner, most_tokens(content), self._most
+        )
+        if number is None:
+            return False
+        said = await self._ask(request_id, content, Lease(number, 0))
+        changed = worded(fix, redacted(said.text))
+        if changed != fix:
+            text = memory.text + changed.remedy.removeprefix(fix.remedy)
+            await self._memories.edit(memory.id, text=text, detail=changed)
+        return True
+
+    async def _ask(self, request_id: str, content: bytes, lease: Lease) -> Said:
+        try:
+            said = await self._calls.ask(_TARGET, self._headers, content)
+        except (PalimpsestError, asyncio.CancelledError) as error:
+            await self._wordings.close(request_id, failed(lease, error, content))
+            raise
+        end = AttemptEnd(lease, "answered", said.status, said.size, usage=said.usage)
+        await self._wordings.close(request_id, end)
+        return said
