@@ -8,8 +8,8 @@ farther away in characters: a short answer is found by its question.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from math import exp
-from statistics import fmean, pstdev
+from math import exp, sqrt
+from statistics import fmean
 from typing import NamedTuple
 
 from store.vectors import Found, Span
@@ -111,7 +111,8 @@ def _scores(by_id: Mapping[str, Found], side: Side) -> list[float]:
 
 
 def _standard(scores: Sequence[float]) -> list[float]:
-    mean, deviation = fmean(scores), pstdev(scores)
+    mean = fmean(scores)
+    deviation = sqrt(fmean([(score - mean) ** 2 for score in scores]))
     return [(score - mean) / deviation if deviation else 0.0 for score in scores]
 
 

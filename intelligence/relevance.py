@@ -6,7 +6,7 @@ It goes by *evidence*, the share of what the question's words tell that the memo
 and by *nearness*, how much nearer in meaning it is than texts that have nothing to do with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import exp, log2
 
@@ -64,10 +64,12 @@ def told(question: str) -> dict[int, float]:
     return {number: _bits(word) for word in words(question) for number in _stem(word)}
 
 
-def nearness(question: Vector, strangers: NDArray[np.float32], cosine: float) -> float:
-    """A cosine in standard deviations over those of texts that have nothing to do with it."""
+def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
+    """Makes of a cosine how many standard deviations it is above those of texts that have nothing
+    to do with the question."""
     others = strangers @ question
-    return float((cosine - others.mean()) / max(float(others.std()), 1e-6))
+    mean, deviation = float(others.mean()), max(float(others.std()), 1e-6)
+    return lambda cosine: (cosine - mean) / deviation
 
 
 def relevance(question: Mapping[int, float], memory: frozenset[int], near: float) -> float:

@@ -148,12 +148,9 @@ def _relevances(
 ) -> dict[str, float]:
     """By id: of the question that it bears on most, or what its neighbours lend it: an answer need
     not repeat its question."""
-    tellings = [told(one.text) for one in asked]
+    sides = [(told(one.text), nearness(one.vector, strangers)) for one in asked]
     own = {
-        row.found.id: max(
-            relevance(telling, words, nearness(one.vector, strangers, row.meaning))
-            for one, telling in zip(asked, tellings, strict=True)
-        )
+        row.found.id: max(relevance(telling, words, near(row.meaning)) for telling, near in sides)
         for row, words in zip(rows, said, strict=True)
     }
     lent = dict(own)

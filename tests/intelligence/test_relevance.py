@@ -13,7 +13,7 @@ def embedder() -> StaticEmbedder:
 
 def score(embedder: StaticEmbedder, question: str, text: str) -> float:
     asked, answer = embedder.embedded([question, text])
-    near = nearness(asked, embedder.embedded(STRANGERS), float(asked @ answer))
+    near = nearness(asked, embedder.embedded(STRANGERS))(float(asked @ answer))
     return relevance(told(question), stems(text), near)
 
 

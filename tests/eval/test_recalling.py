@@ -1,0 +1,66 @@
+"""The benchmarks of recall on made ones: their loaders, the measures, the table and the file."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from eval import locomo, longmemeval
+from eval.asked import Place
+from eval.benchmarks import ALL
+from eval.recall import WAYS
+from eval.recalling import Recalls, main
+from tests.eval import benchmarks_made
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    benchmarks_made.write(tmp_path)
+    return tmp_path
+
+
+def test_a_dialogue_is_turns_and_questions_that_have_an_answer(data: Path) -> None:
+    [path] = locomo.paths(data)
+    [stack] = locomo.load(path)
+    assert [memory.text for memory in stack.memories] == [
+        f"{speaker}: {text}" for speaker, text in benchmarks_made.TOLD
+    ]
+    assert [question.kind for question in stack.questions] == ["single-hop", "multi-hop"]
+    assert stack.questions[0].evidence == {Place("talk 1", 1)}
+    assert stack.questions[1].evidence == {Place("talk 1", 2), Place("talk 1", 4)}
+    assert stack.questions[0].at.isoformat() == "2023-05-08T13:56:00+00:00"
+
+
+def test_a_haystack_goes_through_the_archive(data: Path) -> None:
+    [path] = longmemeval.paths(data)
+    [stack] = longmemeval.load(path)
+    assert len(stack.memories) == 6
+    assert {memory.role for memory in stack.memories} == {"user", "assistant"}
+    [question] = stack.questions
+    assert question.evidence == {Place("q1 0", 2)}
+    assert question.conversations == {"q1 0"}
+
+
+def test_every_way_is_measured(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = data / "recall.json"
+    main(["--data", str(data), "--output", str(output)])
+    found = msgspec.json.decode(output.read_bytes(), type=Recalls).benchmarks
+    total = {(row.benchmark, row.way): row for row in found.rows if row.kind == ALL}
+    assert set(total) == {(name, way) for name in ("LoCoMo", "LongMemEval") for way in WAYS}
+    assert total["LoCoMo", "palimpsest"].questions == 2
+    # All is found where all fits.
+    assert {row.at_tokens for row in total.values()} == {(1.0,) * 4}
+    assert total["LongMemEval", "palimpsest"].conversations_at_5 == 1.0
+    assert {(one.benchmark, one.memories) for one in found.shelved} == {
+        ("LoCoMo", 4),
+        ("LongMemEval", 6),
+    }
+    assert "palimpsest" in capsys.readouterr().out
+
+
+def test_a_folder_without_benchmarks_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--data", str(tmp_path), "--output", str(tmp_path / "none.json")])
+    assert str(tmp_path) in capsys.readouterr().out
+    assert not (tmp_path / "none.json").exists()
