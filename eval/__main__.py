@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     results = run(files, sizes, chosen.processes, chosen.details)
     write(results, chosen.output)
     print(f"{render(results)}\n\nwritten to {chosen.output}")
-    print(f"\n{learning.render(learning.learned(files, labels()))}")
+    print(f"\n{learning.render(learning.learned(files, labels()), learning.foreseen(files))}")
 
 
 if __name__ == "__main__":

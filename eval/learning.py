@@ -11,7 +11,8 @@ import msgspec
 from eval.labels import Label, interval, labels
 from eval.sessions import DATA, paths
 from eval.taught import Taught, groups, taught
-from learning.candidate import What
+from intelligence.memory import Fix
+from learning.candidate import What, alike
 
 Which = Literal["candidates", "offered"]
 _HEAD = (
@@ -48,8 +49,43 @@ def learned(files: Sequence[Path], known: Mapping[str, Label]) -> list[Precision
     return [*_rows("candidates", list(apart.values()), known), *_rows("offered", offered, known)]
 
 
-def render(rows: Sequence[Precision]) -> str:
-    return "\n".join((_HEAD, *map(str, rows)))
+class Foreseen(msgspec.Struct, frozen=True):
+    """Going through the sessions in the order of time: errors that two earlier ones had ended in
+    one way, and how many of them ended that way again."""
+
+    met: int
+    same: int
+
+    def __str__(self) -> str:
+        low, high = interval(self.same, self.met)
+        return (
+            f"of {self.met} errors that two earlier sessions had ended in one way,"
+            f" {self.same} ended so again ({low:.2f}-{high:.2f})"
+        )
+
+
+def foreseen(files: Sequence[Path]) -> Foreseen:
+    """What would have been offered, against what then was done; no label is needed for it."""
+    known: list[list[Taught]] = []
+    met = same = 0
+    found = [one for one in taught(files) if isinstance(one.candidate.detail, Fix)]
+    for one in sorted(found, key=lambda one: (one.at, one.session)):
+        offered = [group for group in known if _offers(group, one)]
+        met += bool(offered)
+        same += any(alike(group[0].candidate.detail, one.candidate.detail) for group in offered)
+        known = groups([*(each for group in known for each in group), one])
+    return Foreseen(met, same)
+
+
+def render(rows: Sequence[Precision], seen: Foreseen) -> str:
+    return "\n".join((_HEAD, *map(str, rows), str(seen)))
+
+
+def _offers(group: Sequence[Taught], one: Taught) -> bool:
+    """Whether earlier sessions bear the group out, and it is about the same error."""
+    details = group[0].candidate.detail, one.candidate.detail
+    signatures = {detail.signature for detail in details if isinstance(detail, Fix)}
+    return len({each.session for each in group} - {one.session}) > 1 and len(signatures) == 1
 
 
 def _rows(
@@ -76,7 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m eval.learning", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="laid out like ../shared/data")
     chosen = parser.parse_args(arguments)
-    print(render(learned(paths(chosen.data), labels())))
+    files = paths(chosen.data)
+    print(render(learned(files, labels()), foreseen(files)))
 
 
 if __name__ == "__main__":

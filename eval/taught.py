@@ -28,11 +28,12 @@ _TOP = re.compile(
 
 @dataclass(frozen=True)
 class Taught:
-    """``key`` is a hash of what the candidate says."""
+    """``key`` is a hash of what the candidate says; ``at``: when its session began."""
 
     session: str
     half: Half
     candidate: Candidate
+    at: float = 0.0
 
     @property
     def key(self) -> str:
@@ -56,7 +57,9 @@ def taught(files: Iterable[Path]) -> list[Taught]:
             continue
         messages = history(session)
         made = candidates(messages, project(messages))
-        found += (Taught(session.id, session.half, candidate) for candidate in made)
+        found += (
+            Taught(session.id, session.half, candidate, session.turns[0].at) for candidate in made
+        )
     return found
 
 

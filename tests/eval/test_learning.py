@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from eval.labels import Label, interval, labels
-from eval.learning import learned, main
+from eval.learning import Foreseen, foreseen, learned, main
 from eval.taught import groups, taught
 from tests.eval.made import Message, user, write
-from tests.learning.doing import Doing, mended
+from tests.learning.doing import LINT, Doing, mended
 
 
 def messages(doing: Doing) -> list[Message]:
@@ -34,6 +34,16 @@ def test_a_fix_of_two_sessions_is_offered(tmp_path: Path) -> None:
     assert rows["offered", "fix"] == (1, 1)
     assert rows["offered", "command"][0] == 1
     assert rows["offered", "all"][0] == 2
+
+
+def test_what_is_offered_is_held_against_what_was_done_later(tmp_path: Path) -> None:
+    files = [write(tmp_path, name, messages(mended(name))) for name in "abcd"]
+    assert foreseen(files[:2]) == Foreseen(0, 0)
+    assert foreseen(files) == Foreseen(2, 2)
+    doing = Doing().run("make lint", LINT, fails=True)
+    doing.edit("app/main.go", "os.Remove(path)", "if err := os.Remove(path); err != nil {")
+    other = write(tmp_path, "e", messages(doing.run("make lint", "ok")))
+    assert foreseen([*files, other]) == Foreseen(3, 2)
 
 
 def test_the_labels_are_enough_and_hold_no_text() -> None:
