@@ -1,11 +1,13 @@
-"""The command line: `palimpsest up | serve | replay`."""
+"""The command line: `palimpsest up | serve | replay | memory | import`."""
 
 import argparse
 import sys
+from pathlib import Path
 
 import uvloop
 
 import logs
+from engine.memory_arguments import add_actions
 from errors import PalimpsestError
 from settings import Settings
 
@@ -34,6 +36,14 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             from engine.replay import replay
 
             return uvloop.run(replay(settings, arguments.request))
+        case "memory":
+            from engine.memory_command import memory_command
+
+            return uvloop.run(memory_command(settings, arguments))
+        case "import":
+            from engine.import_command import import_transcripts
+
+            return uvloop.run(import_transcripts(settings, arguments.folder))
         case _:
             from stack.supervisor import up
 
@@ -47,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="run one proxy process on an external Temporal and Postgres")
     replay = commands.add_parser("replay", help="replay a request's history against this code")
     replay.add_argument("request", help="the request's id, as x-palimpsest-request-id shows it")
+    importing = commands.add_parser("import", help="file Claude Code's transcripts in the archive")
+    importing.add_argument("folder", type=Path, help="such as ~/.claude/projects")
+    add_actions(commands.add_parser("memory", help="what is known: list, edit, delete, take out"))
     return parser
 
 

@@ -158,6 +158,13 @@ class MemoryStore:
         )
         return [row["id"] for row in rows]
 
+    async def touch(self) -> int:
+        """Let every index take all of them in again; how many they are."""
+        rows = await self._database.run(
+            statements.TOUCH, {"tenant": self._tenant}, timeout=_STATEMENT_SECONDS
+        )
+        return rows[0]["n"]
+
     async def changes(self, cursor: Cursor, limit: int) -> Changes:
         """What came after the cursor, of every tenant, in order; only what no running transaction
         can still add to."""

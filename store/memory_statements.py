@@ -111,6 +111,11 @@ UPDATE memories SET uses = uses + 1
 WHERE id = ANY(CAST(:ids AS text[])) AND tenant = :tenant
 """)
 
+TOUCH = text(f"""
+WITH touched AS (UPDATE memories SET changed = {_NOW} WHERE tenant = :tenant RETURNING 1)
+SELECT count(*) AS n FROM touched
+""")
+
 # What another conversation bore out may be learned again.
 FORGET = text(f"""
 WITH gone AS (

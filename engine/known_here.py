@@ -1,0 +1,41 @@
+"""The memories of the running stack, or of `DATABASE_URL`, for commands beside it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from intelligence.permission import Permission
+from providers.settlement import TENANT
+from settings import Settings
+from stack.addresses import addresses
+from store.database import Database
+from store.erasure import Erasure
+from store.memories import MemoryStore
+from store.migrate import migrate
+from store.unremembered import Unremembered
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHere:
+    memories: MemoryStore
+    erasure: Erasure
+    permission: Permission
+    unremembered: Unremembered
+
+
+@asynccontextmanager
+async def known_here(settings: Settings) -> AsyncGenerator[KnownHere]:
+    """Raises StartupFailed or DatabaseUnavailable where nothing runs."""
+    database = Database(addresses(settings).database, settings.engine_timeout)
+    try:
+        await database.ping()
+        await migrate(database)
+        unremembered = Unremembered(database, TENANT)
+        yield KnownHere(
+            MemoryStore(database, TENANT),
+            Erasure(database, TENANT),
+            Permission(unremembered, settings.forget),
+            unremembered,
+        )
+    finally:
+        await database.close()
