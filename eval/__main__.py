@@ -11,6 +11,7 @@ from bench.results import machine
 from eval import learning
 from eval.labels import labels
 from eval.measuring import PROCESSES, Measured, measure_all
+from eval.recalling import recall
 from eval.results import LATEST, Results, estimates, prune_rows, rows, write
 from eval.sessions import DATA, load, paths
 from eval.table import render
@@ -68,6 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
     write(results, chosen.output)
     print(f"{render(results)}\n\nwritten to {chosen.output}")
     print(f"\n{learning.render(learning.learned(files, labels()), learning.foreseen(files))}")
+    beside = chosen.output.with_name("recall.json")
+    print(f"\n{recall(chosen.data, beside, quick=chosen.quick)}")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ NEIGHBOURS = 2
 """Messages before and after a hit that are looked at with it."""
 
 # Tuned on half of LoCoMo's dialogues and of LongMemEval's questions; docs/adr/0025.
-_WORDS = 0.8
-_REACH = 280.0
-_RECENCY = 0.3
+_WORDS = 0.7
+_REACH = 300.0
+_RECENCY = 0.1
 _HALF_LIFE_DAYS = 30.0
 _ELSEWHERE = 1.0
 _SECONDS_PER_DAY = 86_400.0
