@@ -1,6 +1,7 @@
 """Forgetting for good, on a person's word: memories, what was captured, the index; with proof."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -33,7 +34,7 @@ class Forgotten:
     def told(self) -> dict[str, Any]:
         """For people and programs."""
         return {
-            "deleted": {"memories": self.memories, **asdict(self.captured)},
+            "deleted": {"memories": self.memories, **self.captured.counts()},
             "remaining": self.remaining,
             "checked": {
                 "memories": self.left_memories,
@@ -67,29 +68,35 @@ class Forgetter:
         captured = _means_captured(which)
         # First what is learned from, then what was.
         erased = await self._erasure.erase(which) if captured else Erased()
-        gone: list[str] = []
-        for _ in range(_ROUNDS):
-            found = await self._memories.forget(which, everything=everything)
-            gone += found
-            if not found:
-                break
+        # What sub-agents said is known under conversations of their own.
+        all_of = [which, *(Which(conversation=each, before=which.before) for each in erased.beside)]
+        gone = sum([await self._forget(one, everything=everything) for one in all_of])
         return Forgotten(
-            len(gone),
+            gone,
             erased,
-            await self._memories.count(which),
-            await self._erasure.remaining(which) if captured else 0,
-            await self._left_in_index(which),
+            sum([await self._memories.count(one) for one in all_of]),
+            await self._erasure.remaining(which, erased.sessions) if captured else 0,
+            await self._left_in_index(all_of),
         )
 
-    async def _left_in_index(self, which: Which) -> int | None:
+    async def _forget(self, which: Which, *, everything: bool) -> int:
+        """Once more where something was found, for what was being written meanwhile."""
+        gone = 0
+        for _ in range(_ROUNDS):
+            found = await self._memories.forget(which, everything=everything)
+            gone += len(found)
+            if not found:
+                break
+        return gone
+
+    async def _left_in_index(self, all_of: Sequence[Which]) -> int | None:
         if self._index is None or self._indexer is None:
             return None
         if not await self._indexer.caught_up(_PATIENCE_SECONDS):
             return None
-        if which.ids == ():
-            return 0
+        wheres = [_where(self._tenant, one) for one in all_of if one.ids != ()]
         try:
-            return await self._index.count(_where(self._tenant, which))
+            return sum([await self._index.count(where) for where in wheres])
         except IndexUnavailable:
             return None
 

@@ -6,6 +6,7 @@ first, by a number that each accepted request is told, and waits for those under
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,13 +25,21 @@ _BETWEEN_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many of each are gone; ``messages`` and ``blobs`` are those that nothing refers to."""
+    """How many of each are gone; ``messages`` and ``blobs`` are those that nothing refers to.
+    ``sessions`` are the client's, and ``beside`` the conversations that went because they were of
+    those sessions: of sub-agents, and of what the client asks for itself."""
 
     requests: int = 0
     conversations: int = 0
     epochs: int = 0
     messages: int = 0
     blobs: int = 0
+    sessions: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        names = ("requests", "conversations", "epochs", "messages", "blobs")
+        return {name: getattr(self, name) for name in names}
 
 
 class Erasure:
@@ -45,19 +54,30 @@ class Erasure:
         """By project, conversation and age; what else ``which`` says is about memories alone.
         Nothing is kept of those conversations from now on: who goes on with one begins anew."""
         started = await self._announced()
-        rows = await self._run(_REQUESTS, self._chosen(which))
+        rows = await self._run(_REQUESTS, {**self._chosen(which), "sessions": []})
         affected = {row["conversation_id"] for row in rows if row["conversation_id"]}
+        beside = {row["conversation_id"] for row in rows if row["is_beside"]} - {None}
         if which.before is None:
             named = await self._run(_NAMED, self._chosen(which))
             affected |= {row["id"] for row in named}
         [gone] = await self._run(_TRACES, {"tenant": self._tenant, "ids": list(affected)})
         [nodes] = await self._run(NODES, {"since": started})
         [blobs] = await self._run(BLOBS, {"since": started})
-        return Erased(len(rows), gone["conversations"], gone["epochs"], nodes["n"], blobs["n"])
+        return Erased(
+            len(rows),
+            gone["conversations"],
+            gone["epochs"],
+            nodes["n"],
+            blobs["n"],
+            tuple(sorted({row["session"] for row in rows} - {None})),
+            tuple(sorted(beside)),
+        )
 
-    async def remaining(self, which: Which) -> int:
-        """Requests and conversations that are still there, those under way among them."""
-        [row] = await self._run(_REMAINING, self._chosen(which))
+    async def remaining(self, which: Which, sessions: Sequence[str] = ()) -> int:
+        """Requests and conversations that are still there, those under way among them, and those
+        beside the main line of the sessions."""
+        values = {**self._chosen(which), "sessions": list(sessions)}
+        [row] = await self._run(_REMAINING, values)
         return row["requests"] + (row["conversations"] if which.before is None else 0)
 
     async def _announced(self) -> datetime:
@@ -105,9 +125,32 @@ _NAMED_BY = """
     AND (CAST(:conversation AS text) IS NULL OR c.id = :conversation)
     AND (CAST(:project AS text) IS NULL OR c.project = :project)
 """
+# Of a session, what is not of its main line: sub-agents, titles, and calls that had no answer.
+_SESSION = """(
+    SELECT pair ->> 1 FROM jsonb_array_elements(r.headers) AS pair
+    WHERE lower(pair ->> 0) = 'x-claude-code-session-id' LIMIT 1
+)"""
+_ALL_OF = f"""
+    of_them AS (
+        SELECT r.id, {_SESSION} AS session FROM requests r WHERE {_OF}
+    ), beside AS (
+        SELECT r.id FROM requests r
+        WHERE r.tenant = :tenant
+            AND COALESCE(CAST(:conversation AS text), CAST(:project AS text)) IS NOT NULL
+            AND (CAST(:before AS timestamptz) IS NULL OR r.accepted_at < :before)
+            AND ({_SESSION} = ANY(CAST(:sessions AS text[]))
+                OR {_SESSION} IN (SELECT session FROM of_them))
+            AND r.id NOT IN (SELECT id FROM of_them)
+            AND NOT EXISTS (SELECT FROM heads h
+                WHERE h.conversation_id = r.conversation_id AND h.session IS NOT NULL)
+    ), chosen AS (
+        SELECT id, false AS is_beside FROM of_them UNION ALL SELECT id, true FROM beside
+    )
+"""
 _REQUESTS = text(f"""
-WITH gone AS (
-    DELETE FROM requests r WHERE r.state = 'ended' AND {_OF} RETURNING id, conversation_id
+WITH {_ALL_OF}, gone AS (
+    DELETE FROM requests r USING chosen WHERE r.state = 'ended' AND r.id = chosen.id
+    RETURNING r.id, r.conversation_id, chosen.is_beside, {_SESSION} AS session
 ), attempted AS (
     DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
 ), claimed AS (
@@ -117,7 +160,7 @@ WITH gone AS (
 ), sealed AS (
     DELETE FROM vault WHERE request_id IN (SELECT id FROM gone)
 )
-SELECT id, conversation_id FROM gone
+SELECT id, conversation_id, is_beside, session FROM gone
 """)
 _NAMED = text(f"SELECT id FROM conversations c WHERE {_NAMED_BY}")
 _TRACES = text("""
@@ -153,6 +196,7 @@ WITH dead AS (
 SELECT (SELECT count(*) FROM gone) AS conversations, (SELECT count(*) FROM unused) AS epochs
 """)
 _REMAINING = text(f"""
-SELECT (SELECT count(*) FROM requests r WHERE {_OF}) AS requests,
+WITH {_ALL_OF}
+SELECT (SELECT count(*) FROM chosen) AS requests,
        (SELECT count(*) FROM conversations c WHERE {_NAMED_BY}) AS conversations
 """)

@@ -51,6 +51,7 @@ async def test_a_conversation_goes_with_all_that_only_it_refers_to(
     await ledger.record(epoch(b"e" * 32, 2), "on", "conv_gone", gone)
     erased = await erasure.erase(Which(conversation="conv_gone"))
     assert erased == Erased(requests=1, conversations=1, epochs=1, messages=1, blobs=2)
+    assert erased.counts()["blobs"] == 2
     with pytest.raises(NotFound):
         await store.body(gone)
     assert await store.body(kept) == kept_body
@@ -80,6 +81,41 @@ async def test_a_project_is_erased_alone(database: Database, erasure: Erasure) -
     assert (await erasure.erase(Which(project="/a"))).requests == 1
     assert await erasure.remaining(Which(project="/a")) == 0
     assert await store.body(other) == message("b")
+
+
+async def in_session(database: Database, session: str, *request_ids: str, main: bool) -> None:
+    """As if these requests had come with the client's session."""
+    await database.run(
+        text("UPDATE requests SET headers = CAST(:headers AS jsonb) WHERE id = ANY(:ids)"),
+        {"headers": f'[["X-Claude-Code-Session-Id", "{session}"]]', "ids": list(request_ids)},
+    )
+    if main:
+        await database.run(
+            text("UPDATE heads SET session = '\\x01' WHERE request_id = ANY(:ids)"),
+            {"ids": list(request_ids)},
+        )
+
+
+async def test_sub_agents_and_side_calls_of_its_session_go_along(
+    database: Database, erasure: Erasure
+) -> None:
+    store = RequestStore(database)
+    main = await exchange(store, message("main"), "conv_main")
+    other = await exchange(store, message("another main line"), "conv_other")
+    agent = await exchange(store, message("sub-agent"), "conv_agent")
+    apart = await exchange(store, message("apart"), "conv_apart")
+    await in_session(database, "s1", main, other, main=True)
+    await in_session(database, "s1", agent, main=False)
+    await in_session(database, "s2", apart, main=False)
+    open_ = await accept(store, message("title, under way"))
+    await in_session(database, "s1", open_, main=False)
+    await database.run(text("UPDATE conversations SET project = '/a' WHERE id = 'conv_main'"))
+    erased = await erasure.erase(Which(project="/a"))
+    assert (erased.requests, erased.sessions, erased.beside) == (2, ("s1",), ("conv_agent",))
+    assert await erasure.remaining(Which(project="/a")) == 0
+    assert await erasure.remaining(Which(project="/a"), erased.sessions) == 1
+    for kept in (other, apart):
+        assert await store.body(kept)
 
 
 async def test_by_age_a_conversation_that_goes_on_stays(
