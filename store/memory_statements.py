@@ -67,7 +67,11 @@ UPDATE memories SET conversations = conversations + 1, said_at = greatest(said_a
 WHERE id IN (SELECT memory_id FROM seen)
 """)
 
-GET = text("SELECT * FROM memories WHERE id = ANY(CAST(:ids AS text[])) AND tenant = :tenant")
+# By the ids first, whatever the planner thinks of a tenant.
+GET = text("""
+WITH found AS MATERIALIZED (SELECT * FROM memories WHERE id = ANY(CAST(:ids AS text[])))
+SELECT * FROM found WHERE tenant = :tenant
+""")
 
 CHOSEN = """
     tenant = :tenant
