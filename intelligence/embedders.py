@@ -10,7 +10,8 @@ from intelligence.static_embedder import StaticEmbedder
 
 def embedder(named: str, url: str, key: str | None) -> Embedder:
     """``static``, ``fastembed:<model>``, ``openai:<model>`` or ``openai:<model>@<dimension>``; the
-    last two ask ``url`` with ``key``. Raises StartupFailed, EmbedderUnavailable; calls nobody."""
+    last two ask ``url`` with ``key``. Reads files, so belongs into a thread; calls nobody. Raises
+    StartupFailed, EmbedderUnavailable."""
     kind, _, model = named.partition(":")
     match kind:
         case "static" if not model:

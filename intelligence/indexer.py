@@ -16,8 +16,9 @@ from store.memories import Changes
 from store.vectors import Cursor, Entry, Follower, Sparse, Step, VectorIndex
 
 EVERY_SECONDS = 1.0
-_PATIENCE_SECONDS = 30.0
-"""The longest wait after failures; the first is a second."""
+_PATIENCE_SECONDS = 5.0
+"""The longest wait after a failure."""
+_BUILD_AGAIN_SECONDS = 300.0
 _LOOK_SECONDS = 0.05
 _AT_ONCE = 128
 """Memories of a step: while one is taken in, queries wait."""
@@ -48,6 +49,7 @@ class Indexer:
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._building: asyncio.Task[None] | None = None
+        self._build_after = 0.0
         self._up_to_date = monotonic()
         self.indexed = 0
         self.failures = 0
@@ -63,18 +65,10 @@ class Indexer:
 
     async def run(self) -> None:
         """Follow for ever."""
-        wait, reason = EVERY_SECONDS, ""
         try:
             while True:
-                try:
-                    await self._follow_on()
-                    wait, reason = EVERY_SECONDS, ""
-                except _Unavailable as error:
-                    self.failures += 1
-                    if str(error) != reason:
-                        _log.warning("the index waits", reason=str(error))
-                    wait, reason = min(2 * wait, _PATIENCE_SECONDS), str(error)
-                await self._rest(wait)
+                await self._follow_on()
+                await self._rest(EVERY_SECONDS)
         finally:
             if self._building:
                 self._building.cancel()
@@ -99,13 +93,20 @@ class Indexer:
         return (await self._memories.changes(cursor, 1)).cursor == cursor
 
     async def _follow_on(self) -> None:
-        if not await self._may_write():
-            self._up_to_date = monotonic()
-            return
-        async with self._writing:
-            await self._follow(self._index)
-        self._up_to_date = monotonic()
-        if self._building is None or self._building.done():
+        """Returns when the index has everything, or is another process's to write to."""
+        wait, reason = EVERY_SECONDS, ""
+        while True:
+            try:
+                if await self._has_all():
+                    self._up_to_date = monotonic()
+                break
+            except _Unavailable as error:
+                self.failures += 1
+                if str(error) != reason:
+                    _log.warning("the index waits", reason=str(error))
+                wait, reason = min(2 * wait, _PATIENCE_SECONDS), str(error)
+                await asyncio.sleep(wait)
+        if monotonic() >= self._build_after and (not self._building or self._building.done()):
             self._building = asyncio.create_task(self._build())
 
     async def _may_write(self) -> bool:
@@ -113,9 +114,11 @@ class Indexer:
 
     async def _build(self) -> None:
         try:
-            await self._index.rebuild(self.held_still)
+            if await self._may_write():
+                await self._index.rebuild(self.held_still)
         except _Unavailable as error:
             self.failures += 1
+            self._build_after = monotonic() + _BUILD_AGAIN_SECONDS
             _log.warning("the index's graph was not built", reason=str(error))
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""A database of a test's own, as the store's tests have it."""
+"""A database of a test's own, as for the stores."""
 
 from tests.store.conftest import database, url
 
