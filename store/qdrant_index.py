@@ -148,16 +148,17 @@ class QdrantIndex:
     async def _check(self) -> None:
         config = (await self._client.get_collection(COLLECTION)).config.params.vectors
         params = config.get(DENSE) if isinstance(config, dict) else None
+        size = params.size if params else 0
         state = await self._state()
-        if params and params.size == self._dimension and state is None:
+        if size == self._dimension and state is None:
             # Its maker has not come to it.
             return
-        if not params or not state or state["vectors"] != self._vectors:
-            maker = state["vectors"] if state else "something else"
+        maker = state["vectors"] if state else "something else"
+        if (size, maker) != (self._dimension, self._vectors):
             raise IndexUnavailable(
-                f"the collection {COLLECTION} holds vectors of {maker}, and "
-                f"PALIMPSEST_EMBEDDER makes those of {self._vectors}: set it back, or run "
-                "`palimpsest memory reindex`"
+                f"the collection {COLLECTION} holds vectors of {maker}, {size} long, and "
+                f"PALIMPSEST_EMBEDDER makes those of {self._vectors}, {self._dimension} long: set "
+                "it back, or run `palimpsest memory reindex`"
             )
 
     async def _state(self) -> dict[str, Any] | None:
