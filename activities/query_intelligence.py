@@ -10,8 +10,8 @@ from activities.failures import failure
 from activities.recalling import Looked, Recaller, Standing
 from activities.request_view import request_headers, request_view
 from context.compaction import is_compacted
-from context.lineage import Hash, chain, root
-from context.project import project_of
+from context.lineage import Hash
+from context.project import lineage, project_of
 from context.view import RequestView
 from errors import PalimpsestError
 from providers.exchange import Exchanges
@@ -50,7 +50,7 @@ class QueryIntelligence:
         started = time.perf_counter()
         try:
             view = await request_view(query.request_id, self._exchanges, self._requests)
-            hashes = await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
+            hashes = await off_the_loop(len(view.body), lineage, TENANT, view, "")
             place = await self._conversations.place(hashes)
             if place.conversation_id is None:
                 place = await self._compacted(query.request_id, view, place)

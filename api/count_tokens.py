@@ -12,10 +12,13 @@ from starlette.responses import Response
 from api.passthrough import relay
 from api.proxy import Proxy, proxy_of
 from api.target import target_of
+from context.project import project_of
 from context.view import parse
 from errors import BadRequest, DatabaseUnavailable
 from providers.headers import RawHeaders
 from providers.rendered import render
+from providers.session import named_session
+from providers.settlement import TENANT
 from store.offload import off_the_loop
 
 router = APIRouter()
@@ -49,7 +52,10 @@ router.add_route("/v1/messages/count_tokens", count_tokens, methods=["POST"])
 
 async def _as_sent(proxy: Proxy, headers: RawHeaders, body: bytes) -> tuple[RawHeaders, bytes]:
     view = await off_the_loop(len(body), parse, body)
-    epoch = (await proxy.past.recorded(view)).applied
+    # A count of the messages alone, without `system`, does not tell the project.
+    session = None if project_of(view) else named_session(TENANT, headers)
+    project = await proxy.conversations.project_of(session) if session else ""
+    epoch = (await proxy.past.recorded(view, project=project)).applied
     if epoch is None:
         return headers, body
     rendered = await off_the_loop(len(body), render, view, epoch)

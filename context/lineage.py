@@ -2,7 +2,8 @@
 
 A *canonical form* leaves out what the client changes between turns without changing what was said
 (`cache_control`, thinking, a string instead of one text block). A *chain* hashes canonical forms
-from a tenant's root; *nodes* hash the exact bytes, for storage. All hashes are 32 bytes of BLAKE3.
+from a root, which is a tenant's in a project; *nodes* hash the exact bytes, for storage. All hashes
+are 32 bytes of BLAKE3.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +29,10 @@ _contexts: Memo[Hash, Hash] = Memo(1_024)
 _links: Memo[Hash, tuple[Hash, ...]] = Memo(2_048)
 
 
-def root(tenant: str) -> Hash:
-    """The chain hash before a tenant's first message."""
-    return blake3(b"palimpsest root 1\0" + tenant.encode()).digest()
+def root(tenant: str, project: str = "") -> Hash:
+    """The chain hash before the first message of a tenant's conversation in a project."""
+    place = tenant.encode() + (b"\0" + project.encode() if project else b"")
+    return blake3(b"palimpsest root 1\0" + place).digest()
 
 
 def canonical_hash(message: bytes) -> Hash:

@@ -1,28 +1,52 @@
-"""The project that a request belongs to: the client's primary working directory, as it tells it."""
+"""The project that a request belongs to: the client's primary working directory, as it tells it.
+
+Two people begin many conversations with the same words in different projects. Lineage is rooted in
+the project, so that what was recalled for one of them is never sent for another.
+"""
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
+from context.lineage import Hash, chain, root
 from context.view import RequestView
 
 # As Claude Code and others word it; Codex has a tag. The value ends with the line.
 _TOLD = re.compile(
     rb"(?:[Ww]orking directory: |<cwd>)((?:[^\"\\\n<]|\\[^n])+?)(?: \(was |\\n|\n|\"|</cwd>)"
 )
-_FIRST_MESSAGES = 3
+_HINTS = (b"orking directory: ", b"<cwd>")
 _LOOKED_THROUGH = 64 * 1024
 
 
+class _Role(msgspec.Struct):
+    role: str = ""
+
+
+_ROLE = msgspec.json.Decoder(_Role)
+
+
 def project_of(view: RequestView) -> str:
-    """The directory's path; empty when the client tells none. It is told in ``system``, or in one
-    of the first messages."""
-    first = (message[:_LOOKED_THROUGH] for message in view.messages[:_FIRST_MESSAGES])
-    for raw in (view.system or b"", *first):
-        told = _TOLD.search(raw)
-        if told:
+    """The directory's path; empty when the client tells none. It is told in ``system``, or before
+    the model first spoke: in what is there on every turn."""
+    for raw in (view.system or b"", *_opening(view)):
+        if any(hint in raw for hint in _HINTS) and (told := _TOLD.search(raw)):
             return _text(told[1]).strip()
     return ""
+
+
+def lineage(tenant: str, view: RequestView, project: str = "") -> tuple[Hash, ...]:
+    """The chain of the request's messages, rooted in its tenant and project; ``project`` is the
+    one of a request that tells none."""
+    return chain(root(tenant, project_of(view) or project), view.messages)
+
+
+def _opening(view: RequestView) -> Iterator[bytes]:
+    for message in view.messages:
+        if _ROLE.decode(message).role == "assistant":
+            return
+        yield message[:_LOOKED_THROUGH]
 
 
 def _text(raw: bytes) -> str:

@@ -97,7 +97,7 @@ def _read(path: Path) -> Transcript:
 
 def _memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Memory]]:
     """Turns, and what they teach; both of texts that secrets were taken out of."""
-    hashes = chain(root(origin.tenant), [spoken.raw for spoken in found.spoken])
+    hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.spoken])
     said = [
         Said(cleaned(spoken.raw, redacted), name, spoken.at)
         for spoken, name in zip(found.spoken, hashes, strict=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import structlog
 
 from context.ledger import Epoch
-from context.lineage import Hash, chain, root
+from context.lineage import Hash
+from context.project import lineage
 from context.view import RequestView
 from errors import DatabaseUnavailable
 from providers.settlement import TENANT
@@ -52,10 +53,14 @@ class PastReader:
             return Past(await _lineage(view), certain=False)
 
     async def recorded(
-        self, view: RequestView, known: QueryIntelligenceResult | None = None
+        self,
+        view: RequestView,
+        known: QueryIntelligenceResult | None = None,
+        project: str = "",
     ) -> Past:
-        """What the ledger says, and nothing else."""
-        hashes = await _lineage(view)
+        """What the ledger says, and nothing else; ``project`` is that of a request that tells
+        none."""
+        hashes = await _lineage(view, project)
         place = _place(known) if known else await self._conversations.place(hashes)
         return Past(
             hashes,
@@ -74,8 +79,8 @@ class PastReader:
         return epoch
 
 
-async def _lineage(view: RequestView) -> tuple[Hash, ...]:
-    return await off_the_loop(len(view.body), chain, root(TENANT), view.messages)
+async def _lineage(view: RequestView, project: str = "") -> tuple[Hash, ...]:
+    return await off_the_loop(len(view.body), lineage, TENANT, view, project)
 
 
 def _place(known: QueryIntelligenceResult) -> Place:

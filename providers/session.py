@@ -11,8 +11,11 @@ from store.identity import AGENT, SESSION
 def session_of(tenant: str, view: RequestView, headers: RawHeaders) -> bytes | None:
     """A hash of the session whose main line this request belongs to; None for sub-agents and side
     calls, which carry the same id, and for clients that send none."""
-    session = value_of(headers, SESSION)
     agent = value_of(headers, AGENT) is not None
-    if not session or not is_human_request(view, agent=agent):
-        return None
-    return blake3(f"session 1\0{tenant}\0{session}".encode()).digest()
+    return named_session(tenant, headers) if is_human_request(view, agent=agent) else None
+
+
+def named_session(tenant: str, headers: RawHeaders) -> bytes | None:
+    """A hash of the session that the headers name, whichever line the request belongs to."""
+    session = value_of(headers, SESSION)
+    return blake3(f"session 1\0{tenant}\0{session}".encode()).digest() if session else None

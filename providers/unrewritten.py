@@ -6,8 +6,8 @@ unchanged a turn ago may pass unchanged again.
 
 import msgspec
 
-from context.lineage import chain, root
 from context.lru import Memo
+from context.project import lineage
 from context.view import RequestView
 
 _REMEMBERED = 4_096
@@ -24,17 +24,17 @@ class Unrewritten:
     """Remembers positions of conversations by their chain hash; the oldest are forgotten."""
 
     def __init__(self, tenant: str) -> None:
-        self._root = root(tenant)
+        self._tenant = tenant
         self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
 
     def passed(self, view: RequestView) -> None:
         """This request goes on as it came."""
-        self._positions.put(chain(self._root, view.messages)[-1], True)
+        self._positions.put(lineage(self._tenant, view)[-1], True)
 
     def proves(self, view: RequestView) -> bool:
         """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
         since a request that passed. Twice, and the turn between may have been rewritten."""
-        positions = chain(self._root, view.messages)
+        positions = lineage(self._tenant, view)
         spoken = 0
         for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
             if self._positions.get(position):

@@ -60,6 +60,11 @@ class ConversationStore:
         rows = await self._database.run(_OF_SESSION, {"session": session})
         return Place(**rows[0]) if rows else Place()
 
+    async def project_of(self, session: bytes) -> str:
+        """The project of the newest answer of a client's session; empty when there is none."""
+        rows = await self._database.run(_PROJECT_OF, {"session": session})
+        return rows[0]["project"] if rows else ""
+
     async def row(self, conversation: str) -> Row | None:
         """None also for one whose first answer is still to come."""
         rows = await self._database.run(_ROW, {"id": conversation})
@@ -109,6 +114,10 @@ SELECT h.conversation_id, h.turn, c.token_ratio,
 FROM heads h JOIN conversations c ON c.id = h.conversation_id
 WHERE h.session = :session
 ORDER BY h.created_at DESC LIMIT 1
+""")
+_PROJECT_OF = text("""
+SELECT c.project FROM heads h JOIN conversations c ON c.id = h.conversation_id
+WHERE h.session = :session ORDER BY h.created_at DESC LIMIT 1
 """)
 _ROW = text("SELECT * FROM conversations WHERE id = :id")
 _TURNS = text("""

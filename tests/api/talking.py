@@ -12,6 +12,7 @@ from tests.upstream.shape import Obj
 
 INTELLIGENCE = "x-palimpsest-intelligence"
 TAG = "<palimpsest-memory>"
+MODEL = "claude-sonnet-4-5"
 _TOOLS = [{"name": "Bash", "description": "Run it.", "input_schema": {"type": "object"}}]
 
 
@@ -53,9 +54,19 @@ class Talk:
     async def concludes(self, url: str, answer: str = "Done.") -> httpx.Response:
         return await self._send(url, [text(answer)])
 
+    async def counts(self, url: str) -> None:
+        """Ask how large the messages are by themselves."""
+        body = {"model": MODEL, "messages": self.messages}
+        async with httpx.AsyncClient(timeout=60) as client:
+            path = f"{url}/v1/messages/count_tokens"
+            answer = await client.post(
+                path, content=msgspec.json.encode(body), headers=self._headers
+            )
+        assert answer.status_code == 200, answer.text
+
     def forwarded(self) -> list[str]:
         """The messages of the newest request, as the provider got them."""
-        sent: dict[str, Any] = self._upstream.log.messages[-1].json()
+        sent: dict[str, Any] = self._upstream.log[-1].json()
         return [msgspec.json.encode(message).decode() for message in sent["messages"]]
 
     async def _send(self, url: str, content: list[Obj]) -> httpx.Response:
@@ -65,7 +76,7 @@ class Talk:
         self._upstream.script.generator = answer
         body = msgspec.json.encode(
             {
-                "model": "claude-sonnet-4-5",
+                "model": MODEL,
                 "max_tokens": 1_000,
                 "system": [text(self._system)],
                 "tools": _TOOLS,

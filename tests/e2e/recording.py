@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from context.compaction import is_compacted
-from context.lineage import chain, root
+from context.project import lineage
 from context.view import parse
 from providers.settlement import TENANT
 from tests.e2e.tap import Message, Tap
@@ -82,7 +82,7 @@ class Recording:
             ended=datetime.fromisoformat(row["ended_at"]),
             session=asked.header("x-claude-code-session-id"),
             agent=asked.header("x-claude-code-agent-id"),
-            chain=chain(root(TENANT), parse(path.read_bytes()).messages),
+            chain=lineage(TENANT, parse(path.read_bytes())),
         )
 
 
