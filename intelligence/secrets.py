@@ -41,6 +41,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z_$]+\d?(?:(?:\.|->|::|/)[A-Za-z_$]+\d?)+\W*\Z|[A-Za-z_$][\w$.]*[(\[]")
+_DOTTED = re.compile(r"(?:[A-Za-z_]\w{0,23}\.)+[A-Za-z_]\w{0,31}\W*\Z")
 _WORD = re.compile(r"[A-Za-z_-]+\W*\Z")
 _DELIMITER = re.compile(r"[,;&(){}\[\]<>|]")
 _LEAST_KEY = 12
@@ -129,5 +130,6 @@ def _is_random(value: str) -> bool:
         and any(char.isdigit() for char in value)
         and any(char.isalpha() for char in value)
         and _CODE.match(value) is None
+        and _DOTTED.match(value) is None
         and "://" not in value
     )
