@@ -27,11 +27,17 @@ _CANDIDATES = 64
 _SLICE_SECONDS = 2.0
 
 
-def resident() -> dict[str, float]:
-    """MB of this process and of its child that holds the index."""
+def memory_mb() -> str:
+    """Of this process and of its child that holds the index; the files the child maps are apart,
+    since the system takes that memory back when it needs it."""
     this = psutil.Process()
-    children = sum(child.memory_info().rss for child in this.children(recursive=True))
-    return {"process": this.memory_info().rss / 1e6, "index": children / 1e6}
+    children = [child.memory_info() for child in this.children(recursive=True)]
+    mapped = sum(memory.shared for memory in children)
+    own = sum(memory.rss for memory in children) - mapped
+    return (
+        f"process {this.memory_info().rss / 1e6:.0f} MB, "
+        f"index {own / 1e6:.0f} MB and {mapped / 1e6:.0f} MB of mapped files"
+    )
 
 
 def disk_mb(directory: Path) -> float:
@@ -45,8 +51,7 @@ async def taken_in(indexer: Indexer) -> float:
     following = asyncio.create_task(indexer.caught_up(3600))
     while not (await asyncio.wait((following,), timeout=_SLICE_SECONDS))[0]:
         took = time.perf_counter() - began
-        shown = ", ".join(f"{role} {size:.0f} MB" for role, size in resident().items())
-        print(f"· {indexer.indexed:>6} items, {took:5.1f} s: {shown}", flush=True)
+        print(f"· {indexer.indexed:>6} items, {took:5.1f} s: {memory_mb()}", flush=True)
     assert await following, "the index did not take it in"
     return time.perf_counter() - began
 
@@ -82,7 +87,7 @@ async def run(items: int) -> None:
             began = time.perf_counter()
             built = await index.rebuild(indexer.held_still)
             shown = f"{time.perf_counter() - began:.1f} s" if built else "not due"
-            print(f"graph: {shown}; on disk {disk_mb(directory):.0f} MB; {resident()}")
+            print(f"graph: {shown}; on disk {disk_mb(directory):.0f} MB; {memory_mb()}")
             for label, where in (
                 ("one project", Where(TENANT, projects=(project(0),))),
                 ("everything", Where(TENANT)),

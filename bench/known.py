@@ -15,6 +15,7 @@ PARTS = 200
 
 _WORDS = 30_000
 _LENGTH = 180
+_FREQUENT = 50
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _SYLLABLES = tuple(a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en"))
 
@@ -27,9 +28,14 @@ def word(number: int) -> str:
 _VOCABULARY = tuple(word(number) for number in range(_WORDS))
 
 
+_CUMULATED = np.cumsum(1 / (np.arange(_WORDS) + _FREQUENT))
+
+
 def text(number: int, length: int = _LENGTH) -> str:
-    """Few words are frequent and most are rare, as in any language."""
-    ranks: list[int] = (np.random.default_rng(number).zipf(1.3, length) % _WORDS).tolist()
+    """Few words are frequent and most are rare, as in any language; without the most frequent,
+    which are not looked for anyway."""
+    drawn = np.random.default_rng(number).random(length) * _CUMULATED[-1]
+    ranks: list[int] = _CUMULATED.searchsorted(drawn).tolist()
     return " ".join(_VOCABULARY[rank] for rank in ranks)
 
 
