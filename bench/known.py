@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from intelligence.memory import Kind, Memory, memory_id
 from store.memories import Changes
@@ -28,15 +29,15 @@ def word(number: int) -> str:
 _VOCABULARY = tuple(word(number) for number in range(_WORDS))
 
 
-_CUMULATED = np.cumsum(1 / (np.arange(_WORDS) + _FREQUENT))
+_CUMULATED: NDArray[np.float64] = np.cumsum(1 / (np.arange(_WORDS) + _FREQUENT))
 
 
 def text(number: int, length: int = _LENGTH) -> str:
     """Few words are frequent and most are rare, as in any language; without the most frequent,
     which are not looked for anyway."""
-    drawn = np.random.default_rng(number).random(length) * _CUMULATED[-1]
-    ranks: list[int] = _CUMULATED.searchsorted(drawn).tolist()
-    return " ".join(_VOCABULARY[rank] for rank in ranks)
+    drawn: NDArray[np.float64] = np.random.default_rng(number).random(length) * _CUMULATED[-1]
+    ranks: NDArray[np.intp] = _CUMULATED.searchsorted(drawn)
+    return " ".join(_VOCABULARY[int(rank)] for rank in ranks)
 
 
 def project(number: int) -> str:
