@@ -1,14 +1,12 @@
 """Keep what was said in a segment, so that what is cut from the prompt can be found again."""
 
-import asyncio
-
+from msgspec.structs import replace
 from temporalio import activity
 
 from activities.failures import failure
-from activities.segment_reading import Reading, SegmentReader
+from activities.learning_process import carried_out
+from activities.segment_reading import SegmentReader
 from errors import PalimpsestError
-from intelligence.archive import archived
-from intelligence.memory import Memory
 from store.memories import MemoryStore
 from workflows.learning_contracts import ARCHIVE_SEGMENT, ArchiveSegmentResult, LearnSegmentInput
 
@@ -26,11 +24,7 @@ class ArchiveSegment:
             reading = await self._reader.read(segment)
             if isinstance(reading, str):
                 return ArchiveSegmentResult(reading)
-            parts = await asyncio.to_thread(_parts, reading)
-            return ArchiveSegmentResult("kept", await self._memories.save(parts))
+            done = await carried_out(replace(reading.job, archive=True))
+            return ArchiveSegmentResult("kept", await self._memories.save(done.memories))
         except PalimpsestError as error:
             raise failure(error) from error
-
-
-def _parts(reading: Reading) -> list[Memory]:
-    return list(archived(reading.origin, reading.said, first=reading.first, since=reading.since))

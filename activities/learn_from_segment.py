@@ -1,26 +1,19 @@
 """Learn from a segment: candidates are saved or borne out, what was offered is judged."""
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
-
+from msgspec.structs import replace
 from temporalio import activity
 
 from activities.failures import failure
+from activities.learning_process import carried_out
 from activities.segment_reading import Reading, SegmentReader
-from context.blocks import Message, take_apart
-from context.exchanges import exchanges
 from errors import PalimpsestError
 from intelligence.memory import Fix, Kind, Memory
-from learning.candidate import ASKED, Candidate, alike
-from learning.find import candidates
-from learning.outcomes import outcomes
+from learning.candidate import ASKED, alike
 from store.ledger import LedgerStore
 from store.memories import MemoryStore
 from store.segments import Segment, SegmentStore
 from workflows.learning_contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
 
-_OF_AGENTS = ("fix", "command")
 _ALIKE = 10
 
 
@@ -60,11 +53,15 @@ class LearnFromSegment:
         return result
 
     async def _learn(self, reading: Reading) -> LearnSegmentResult:
-        messages, found = await asyncio.to_thread(_found, reading)
-        seen = [await self._keep(_memory(candidate, reading)) for candidate in found]
-        judged = await self._judge(reading, messages, found)
+        offered = await self._offered(reading)
+        done = await carried_out(replace(reading.job, offered=offered))
+        seen = [await self._keep(memory) for memory in done.memories]
+        for memory_id, helped in done.verdicts:
+            await self._memories.outcome(memory_id, helped)
         borne_out = tuple(dict.fromkeys(filter(None, seen)))
-        return LearnSegmentResult("kept", 0, len(found), seen.count(None), judged, borne_out)
+        return LearnSegmentResult(
+            "kept", 0, len(seen), seen.count(None), len(done.verdicts), borne_out
+        )
 
     async def _keep(self, memory: Memory) -> str | None:
         """The id of what was known and says the same; None if there is none and it is saved."""
@@ -84,41 +81,12 @@ class LearnFromSegment:
             )
         return await self._memories.get([memory.id])
 
-    async def _judge(
-        self, reading: Reading, messages: Sequence[Message], found: Sequence[Candidate]
-    ) -> int:
-        offered = await self._offered(reading)
-        calls = [call for exchange in exchanges(messages) for call in exchange.calls]
-        verdicts = list(outcomes(offered, calls, found, reading.origin.project))
-        for memory_id, helped in verdicts:
-            await self._memories.outcome(memory_id, helped)
-        return len(verdicts)
-
-    async def _offered(self, reading: Reading) -> list[tuple[int, Memory]]:
+    async def _offered(self, reading: Reading) -> tuple[tuple[int, Memory], ...]:
         """What was put before the model in the new part of the segment, and where."""
         epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
         offered: list[tuple[int, Memory]] = []
         for recall in epoch.recalled if epoch else ():
-            if recall.position >= reading.since:
+            if recall.position >= reading.job.since:
                 known = await self._memories.get(recall.memories)
-                offered += ((recall.position - reading.first, memory) for memory in known)
-        return offered
-
-
-def _found(reading: Reading) -> tuple[list[Message], list[Candidate]]:
-    """The candidates that what is new bears out; of a sub-agent no person said anything."""
-    messages = [take_apart(one.raw) for one in reading.said]
-    found = [
-        candidate
-        for candidate in candidates(messages, reading.origin.project)
-        if candidate.position + reading.first >= reading.since
-        and (not reading.origin.agent or candidate.what in _OF_AGENTS)
-    ]
-    return messages, found
-
-
-def _memory(candidate: Candidate, reading: Reading) -> Memory:
-    origin = reading.origin
-    said_at = reading.said[candidate.position].at
-    placed = replace(candidate, position=candidate.position + reading.first)
-    return placed.memory(origin.tenant, origin.project, origin.conversation, said_at)
+                offered += ((recall.position, memory) for memory in known)
+        return tuple(offered)

@@ -1,4 +1,4 @@
-"""The messages of a segment, read back from what was captured, without secrets.
+"""The messages of a segment, read back from what was captured.
 
 Some messages before it are read too: what ended an error stands after the error.
 """
@@ -15,32 +15,27 @@ from context.project import project_of
 from context.speech import is_human_request
 from context.view import parse
 from errors import NotFound
-from intelligence.archive import Origin, Said
+from intelligence.archive import Origin
 from intelligence.permission import Permission
-from intelligence.secrets import redacted
-from learning.cleaning import cleaned
+from learning.job import Job
 from providers.decoding import Decoder
 from providers.headers import value_of
 from providers.recorded import recorded_headers, recorded_pairs
 from store.database import Row
 from store.identity import AGENT
 from store.requests import RequestStore
-from store.segments import SegmentStore, Spoken
+from store.segments import SegmentStore
 from workflows.learning_contracts import LearnSegmentInput
 
 _BEFORE = 100
-_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``said`` begins at position ``first``; what is new begins at ``since``. ``chain`` is the
-    lineage of the whole history; ``epoch`` names what it was sent by."""
+    """``job`` is about the messages; ``chain`` is the lineage of the whole history, ``epoch``
+    names what it was sent by."""
 
-    origin: Origin
-    said: tuple[Said, ...]
-    first: int
-    since: int
+    job: Job
     chain: tuple[bytes, ...]
     epoch: bytes | None
 
@@ -75,13 +70,14 @@ class SegmentReader:
         messages = view.messages[: segment.depth]
         if segment.depth >= len(view.messages):
             messages += await self._answer(row)
-        hashes = await asyncio.to_thread(chain, root(self._tenant), messages)
+        hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages)
         since = await self._segments.learned(hashes)
         if since >= segment.depth:
             return "known"
         first = max(0, since - _BEFORE)
-        said = await self._said(messages, hashes, first)
-        return Reading(origin, said, first, since, hashes, row["applied_epoch"])
+        times = await self._times(hashes)
+        job = Job(origin, messages[first:], hashes[first:], times[first:], first, since)
+        return Reading(job, hashes, row["applied_epoch"])
 
     async def _answer(self, row: Row) -> tuple[bytes, ...]:
         """What the model said to the request last, which no request after it brings back."""
@@ -97,25 +93,13 @@ class SegmentReader:
         message = await asyncio.to_thread(answered, decoder.feed(recorded), kind)
         return (message,) if message else ()
 
-    async def _said(
-        self, messages: Sequence[bytes], hashes: Sequence[bytes], first: int
-    ) -> tuple[Said, ...]:
-        """A few messages at a time, so that requests are not kept waiting for the interpreter."""
+    async def _times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
+        """When each message was said: before the first head that holds it was left; now, if none
+        was yet."""
         spoken = await self._segments.spoken(hashes)
-        found: list[Said] = []
-        for start in range(first, len(messages), _AT_ONCE):
-            texts = await asyncio.to_thread(_cleaned, messages[start : start + _AT_ONCE])
-            found += (
-                Said(text, hashes[at], _time(spoken, at)) for at, text in enumerate(texts, start)
-            )
+        now = datetime.now(UTC)
+        found: list[datetime] = []
+        for depth in range(1, len(hashes) + 1):
+            at = bisect_left(spoken, depth, key=lambda one: one.depth)
+            found.append(spoken[at].at if at < len(spoken) else now)
         return tuple(found)
-
-
-def _cleaned(messages: Sequence[bytes]) -> list[bytes]:
-    return [cleaned(message, redacted) for message in messages]
-
-
-def _time(spoken: Sequence[Spoken], position: int) -> datetime:
-    """When the first head that holds the message was left; now, if none was yet."""
-    at = bisect_left(spoken, position + 1, key=lambda one: one.depth)
-    return spoken[at].at if at < len(spoken) else datetime.now(UTC)

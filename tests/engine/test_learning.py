@@ -136,10 +136,12 @@ async def test_what_is_cut_is_kept_while_the_conversation_goes_on(
     await LedgerStore(database, TENANT).record(made, "on", "one", segment.request_id)
     async with learning(client, database) as scheduler:
         running = asyncio.create_task(scheduler.run())
-        await eventually(
-            lambda: MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)), lambda n: n > 0
-        )
-        running.cancel()
+        try:
+            await eventually(
+                lambda: MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)), lambda n: n > 0
+            )
+        finally:
+            running.cancel()
 
 
 async def test_an_outage_of_the_database_is_waited_for(

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from context.lineage import chain, root
+from context.project import lineage
 from context.view import parse
 from store.database import Database
 from store.identity import identify
@@ -56,7 +56,12 @@ async def answered(
             request_id, TENANT, "/v1/messages", shown, view, "test", b"", identity, claims=False
         )
     )
-    given = {"conversation_id": conversation, "session": SESSION, **changes}
+    hashes = lineage(TENANT, view)
+    given = {
+        "conversation_id": conversation,
+        "session": SESSION,
+        "chain": hashes[-1],
+        **changes,
+    }
     await settle(store, request_id, talk.body, response, **given)
-    hashes = chain(root(TENANT), view.messages)
     return Segment(hashes[-1], conversation, request_id, len(view.messages))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from context.ledger import Cause
-from context.lineage import chain, root
+from context.project import lineage
 from context.view import parse
 from store.database import Database
 from store.ledger import LedgerStore
@@ -35,7 +35,7 @@ async def test_a_conversation_that_rests_is_due_until_it_was_learned_from(
     assert await segments.rested(60, LONG_AGO) == []
     assert await segments.rested(0, datetime.now(UTC) + timedelta(hours=1)) == []
     assert await rested(segments) == [last]
-    hashes = chain(root(TENANT), parse(talk(loop(2)).body).messages)
+    hashes = lineage(TENANT, parse(talk(loop(2)).body))
     await segments.mark(last, hashes)
     assert await rested(segments) == []
     assert await segments.learned(hashes) == last.depth
@@ -51,9 +51,9 @@ async def test_a_fork_is_learned_from_where_it_is_new(
     left = await answered(database, talk(one), "one")
     right = await answered(database, talk(other), "one")
     assert await rested(segments) == [right]
-    await segments.mark(right, chain(root(TENANT), parse(talk(other).body).messages))
+    await segments.mark(right, lineage(TENANT, parse(talk(other).body)))
     assert await rested(segments) == [left]
-    assert await segments.learned(chain(root(TENANT), parse(talk(one).body).messages)) == len(trunk)
+    assert await segments.learned(lineage(TENANT, parse(talk(one).body))) == len(trunk)
 
 
 async def test_what_an_epoch_cut_is_due_at_once(database: Database, segments: SegmentStore) -> None:
@@ -89,7 +89,7 @@ async def test_a_line_that_was_left_is_due_while_the_conversation_goes_on(
 async def test_heads_tell_when_it_was_said(database: Database, segments: SegmentStore) -> None:
     first = await answered(database, talk(loop(1)), "one")
     last = await answered(database, talk(loop(2)), "one")
-    hashes = chain(root(TENANT), parse(talk(loop(2)).body).messages)
+    hashes = lineage(TENANT, parse(talk(loop(2)).body))
     spoken = await segments.spoken(hashes)
     assert [one.depth for one in spoken] == [first.depth, last.depth]
     assert spoken[0].at < spoken[1].at
