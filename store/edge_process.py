@@ -4,8 +4,10 @@ answers go out on stdout, in order. It ends with its parent.
 
 import argparse
 import asyncio
+import ctypes
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +19,7 @@ from store.edge_shard import EdgeShard
 from store.edge_slots import Slot, hold, new_generation
 
 _LEAST_URGENT = 19
+_PR_SET_PDEATHSIG = 1
 
 
 class Held:
@@ -130,6 +133,12 @@ def _send(sink: BinaryIO, reply: calls.Reply) -> None:
     sink.flush()
 
 
+def _end_with_parent() -> None:
+    """At once, also while the engine builds and nothing is read; where the system can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m store.edge_process", description=__doc__)
     parser.add_argument("dimension", type=int)
@@ -140,6 +149,7 @@ def main() -> None:
     options = parser.parse_args()
     held: Held | Built
     if options.generation:
+        _end_with_parent()
         os.nice(_LEAST_URGENT)
         held = Built(options.generation, options.dimension)
     else:
