@@ -24,6 +24,9 @@ _HORIZON = timedelta(days=30)
 _AT_ONCE = 2
 _ACTIVITIES = 2
 _START_SECONDS = 5.0
+_LONGEST = timedelta(hours=13)
+"""Longer than the activities take together; then its queue has no worker any more, and another may
+take it up."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -124,6 +127,7 @@ class Scheduler:
                     ),
                     id=f"learn-{name}",
                     task_queue=self._queue,
+                    execution_timeout=_LONGEST,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 )
