@@ -18,8 +18,8 @@ from store.edge_index import EdgeIndex
 from store.memories import MemoryStore, Which
 from store.qdrant_index import QdrantIndex, client_of
 from store.vectors import Cursor, Where
-from tests.store.memories_made import memory
-from tests.store.test_edge_faults import child
+from tests.store.memories_made import direction, memory
+from tests.store.test_edge_faults import child, generations, graphs
 
 ALL = Where("default")
 EMBEDDER = StaticEmbedder.load()
@@ -127,6 +127,22 @@ async def test_nothing_is_lost_when_the_engine_is_killed_again_and_again(
         await memories.forget(Which(ids=tuple(one.id for one in made(0, 100))))
         await until_it_has(index, 2900)
     assert indexer.failures > 0
+
+
+async def test_builds_the_graph_beside_what_goes_on(
+    memories: MemoryStore, index: EdgeIndex, indexer: Indexer, tmp_path: Path
+) -> None:
+    await memories.save(made(0, 4200))
+    async with running(indexer):
+        await until_it_has(index, 4200)
+        await memories.save(made(4200, 4300))
+        async with asyncio.timeout(60):
+            while not graphs(tmp_path) or len(generations(tmp_path / "0")) > 1:
+                await index.near(direction(1, EMBEDDER.dimension), ALL, 1)
+        await until_it_has(index, 4300)
+        await memories.forget(Which(ids=(memory(5).id,)))
+        await until_it_has(index, 4299)
+    assert indexer.failures == 0
 
 
 class Moody:

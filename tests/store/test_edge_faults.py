@@ -2,6 +2,7 @@
 from what was written out; never does it claim what it does not have."""
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -65,7 +66,13 @@ def generations(slot: Path) -> list[Path]:
 
 def graphs(root: Path) -> list[Path]:
     """Of the vectors; what the engine has of an index before its graph is without such a file."""
-    return list(root.rglob("graph*.bin"))
+    # Unlike a glob, a walk does not mind what comes and goes meanwhile.
+    return [
+        Path(folder) / name
+        for folder, _, names in os.walk(root)
+        for name in names
+        if name.startswith("graph")
+    ]
 
 
 async def test_what_was_closed_is_there_again(tmp_path: Path) -> None:
