@@ -1,25 +1,29 @@
 """Which of several texts say the same: a file that was read twice, a command that was run again."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from heapq import nsmallest
+from collections.abc import Callable, Iterable, Iterator
 from math import ceil
+from typing import TypeVar
+from zlib import crc32
 
 _SKETCH = 24
 _ALIKE = 0.85
 
 
-def distinct(texts: Sequence[frozenset[int]]) -> Iterator[int]:
-    """The places of the texts that say what none before them does. A text is the numbers of its
-    words; since these are hashes, the smallest of them stand for all."""
+Thing = TypeVar("Thing")
+
+
+def distinct(things: Iterable[Thing], text: Callable[[Thing], str]) -> Iterator[Thing]:
+    """Those whose text says what none before them does. Of a text's words those with the smallest
+    checksums stand for all: they are alike as far as all are."""
     kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
-    for place, stems in enumerate(texts):
-        smallest = nsmallest(_SKETCH, stems)
+    for thing in things:
+        smallest = sorted({crc32(word.encode()) for word in text(thing).split()})[:_SKETCH]
         sketch = frozenset(smallest)
         # Two that are alike have one of these in common at least.
         first = smallest[: len(smallest) - ceil(_ALIKE * len(smallest)) + 1]
         if not any(_alike(sketch, other) for number in first for other in kept[number]):
-            yield place
+            yield thing
             for number in first:
                 kept[number].append(sketch)
 

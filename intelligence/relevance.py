@@ -6,9 +6,11 @@ It goes by *evidence*, the share of what the question's words tell that the memo
 and by *nearness*, how much nearer in meaning it is than texts that have nothing to do with it.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import exp, log2
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +21,15 @@ from store.vectors import Vector
 
 # Fitted by logistic regression: LoCoMo's questions to their own dialogue, and to others and to
 # sessions of coding agents (docs/adr/0025).
-_EVIDENCE, _NEARNESS, _OTHERWISE = 4.4, 0.67, -5.1
+_EVIDENCE, _NEARNESS, _OTHERWISE = 4.6, 0.65, -5.0
 # Bits. Below, a question tells too little; above, no memory can repeat it all.
 _LEAST_TOLD, _MOST_TOLD = 6.0, 40.0
 _COMMON_BITS, _RARE_BITS = 8.0, 7.0
 _LEAST_BITS = 0.5
+_MOST_NEEDLES = 24
+_SHORT = 4
+_ENDING = re.compile(r"(?:ing|ings|ed|ies|es|s|ion|ions|e|y)\Z")
+_JOINTS = str.maketrans("", "", "_-.")
 
 STRANGERS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -54,14 +60,28 @@ STRANGERS = (
 """Texts of all kinds that no question is about."""
 
 
-def stems(text: str) -> frozenset[int]:
-    """The numbers of a text's words, as the index knows them."""
-    return frozenset(number for word in words(text) for number in _stem(word))
+class Needle(NamedTuple):
+    """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
+    the rarer among all words, the more."""
+
+    look: re.Pattern[str] | str
+    bits: float
+
+    def is_in(self, text: str) -> bool:
+        """``text`` is `plain`."""
+        return self.look in text if isinstance(self.look, str) else bool(self.look.search(text))
 
 
-def told(question: str) -> dict[int, float]:
-    """What each word of a question tells, in bits: the rarer it is among all words, the more."""
-    return {number: _bits(word) for word in words(question) for number in _stem(word)}
+def needles(question: str) -> tuple[Needle, ...]:
+    """The words that tell most."""
+    found = {needle: None for word in words(question) for needle in _needle(word.lower())}
+    return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
+
+
+def plain(text: str) -> str:
+    """In small letters, and once more without what joins the parts of an identifier."""
+    lower = text.lower()
+    return f"{lower}\n{lower.translate(_JOINTS)}"
 
 
 def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
@@ -72,22 +92,28 @@ def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[floa
     return lambda cosine: (cosine - mean) / deviation
 
 
-def relevance(question: Mapping[int, float], memory: frozenset[int], near: float) -> float:
-    """``question`` by `told`, ``memory`` by `stems`, ``near`` by `nearness`."""
-    repeated = sum(bits for number, bits in question.items() if number in memory)
-    evidence = repeated / min(max(sum(question.values()), _LEAST_TOLD), _MOST_TOLD)
-    return 1 / (1 + exp(-(_EVIDENCE * min(evidence, 1.0) + _NEARNESS * near + _OTHERWISE)))
-
-
-@lru_cache(maxsize=65_536)
-def _stem(word: str) -> tuple[int, ...]:
-    return query(word).indices
+def relevance(question: Sequence[Needle], text: str, near: float) -> float:
+    """``text`` is `plain`, ``near`` by `nearness`."""
+    repeated = sum([needle.bits for needle in question if needle.is_in(text)])
+    told = sum([needle.bits for needle in question])
+    evidence = min(1.0, repeated / min(max(told, _LEAST_TOLD), _MOST_TOLD))
+    return 1 / (1 + exp(-(_EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE)))
 
 
 @lru_cache(maxsize=8_192)
-def _bits(word: str) -> float:
-    """By its rank in the tokenizer's vocabulary, which is ordered by frequency."""
-    ranks = vocabulary_ranks(" " + word.lower())
-    if len(ranks) > 1:
-        return _RARE_BITS + len(ranks)
-    return max(_LEAST_BITS, log2(ranks[0] + 2) - _COMMON_BITS)
+def _needle(word: str) -> tuple[Needle, ...]:
+    """None of a word that says nothing. Its bits go by its rank in the tokenizer's vocabulary,
+    which is ordered by frequency."""
+    if not query(word).indices:
+        return ()
+    ranks = vocabulary_ranks(" " + word)
+    bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
+    return (Needle(_look(word), max(_LEAST_BITS, bits)),)
+
+
+def _look(word: str) -> re.Pattern[str] | str:
+    """Short words only count by themselves."""
+    if len(word) < _SHORT and word.isascii():
+        return re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
+    stem = _ENDING.sub("", word)
+    return stem if len(stem) >= _SHORT else word

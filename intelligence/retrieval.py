@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from intelligence.embedding import Embedder
 from intelligence.memory import Memory, injectable
 from intelligence.query import Query, questions
 from intelligence.ranking import Ranked, Side, around, neighbours, ranked
-from intelligence.relevance import STRANGERS, nearness, relevance, stems, told
+from intelligence.relevance import STRANGERS, nearness, needles, plain, relevance
 from intelligence.reranker import Reranker
 from intelligence.words import query as words_of
 from store.vectors import Found, Vector, VectorIndex, Where
@@ -81,8 +82,8 @@ class Retriever:
         read = await self._lookup([row.found.id for row in rows[: _READ * query.limit]])
         known = {memory.id: memory for memory in read if injectable(memory)}
         pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
-        hits = await self._scored(asked, pairs)
-        return await self._reranked(texts[0], hits[: query.limit])
+        hits = await self._scored(asked, pairs, query.limit)
+        return await self._reranked(texts[0], hits)
 
     async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
         """All that was found for one question and what stands around it, best first."""
@@ -111,15 +112,15 @@ class Retriever:
         )
 
     async def _scored(
-        self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]]
+        self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]], limit: int
     ) -> list[Hit]:
         """Without what says the same as a better one, and what is below the threshold."""
         if self._strangers is None:
             self._strangers = await self._embedder.embed(STRANGERS)
-        said = [stems(memory.text) for memory, _ in pairs]
-        scores = _relevances(asked, self._strangers, said, [row for _, row in pairs])
-        hits = (Hit(pairs[at][0], scores[pairs[at][1].found.id]) for at in distinct(said))
-        return [hit for hit in hits if hit.score >= self._threshold]
+        scores = _relevances(asked, self._strangers, pairs)
+        hits = (Hit(memory, scores[memory.id]) for memory, _ in pairs)
+        good = (hit for hit in hits if hit.score >= self._threshold)
+        return list(islice(distinct(good, lambda hit: hit.memory.text), limit))
 
     async def _reranked(self, question: str, hits: list[Hit]) -> list[Hit]:
         if self._reranker is None or not hits:
@@ -143,18 +144,17 @@ def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
 def _relevances(
     asked: Sequence[_Asked],
     strangers: NDArray[np.float32],
-    said: Sequence[frozenset[int]],
-    rows: Sequence[Ranked],
+    pairs: Sequence[tuple[Memory, Ranked]],
 ) -> dict[str, float]:
     """By id: of the question that it bears on most, or what its neighbours lend it: an answer need
     not repeat its question."""
-    sides = [(told(one.text), nearness(one.vector, strangers)) for one in asked]
-    own = {
-        row.found.id: max(relevance(telling, words, near(row.meaning)) for telling, near in sides)
-        for row, words in zip(rows, said, strict=True)
-    }
+    sides = [(needles(one.text), nearness(one.vector, strangers)) for one in asked]
+    own: dict[str, float] = {}
+    for memory, row in pairs:
+        text = plain(memory.text)
+        own[memory.id] = max(relevance(wanted, text, near(row.meaning)) for wanted, near in sides)
     lent = dict(own)
-    for one, other, share in neighbours(row.found for row in rows):
+    for one, other, share in neighbours(row.found for _, row in pairs):
         lent[one.id] = max(lent[one.id], share * own[other.id])
         lent[other.id] = max(lent[other.id], share * own[one.id])
     return lent

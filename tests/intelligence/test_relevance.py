@@ -2,7 +2,7 @@
 
 import pytest
 
-from intelligence.relevance import STRANGERS, nearness, relevance, stems, told
+from intelligence.relevance import STRANGERS, nearness, needles, plain, relevance
 from intelligence.static_embedder import StaticEmbedder
 
 
@@ -14,7 +14,7 @@ def embedder() -> StaticEmbedder:
 def score(embedder: StaticEmbedder, question: str, text: str) -> float:
     asked, answer = embedder.embedded([question, text])
     near = nearness(asked, embedder.embedded(STRANGERS))(float(asked @ answer))
-    return relevance(told(question), stems(text), near)
+    return relevance(needles(question), plain(text), near)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,25 @@ def test_the_more_of_a_question_is_repeated_the_more_relevant_it_is(
 
 
 def test_rare_words_tell_more_than_common_ones() -> None:
-    bits = told("the house of quantisation")
-    assert len(bits) == 2
-    assert max(bits.values()) > min(bits.values()) + 2
+    one, other = needles("the house of quantisation")
+    assert one.bits > other.bits + 2
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "found"),
+    [
+        ("rotated", "The key rotates at night.", True),
+        ("getUserName", "def get_user_name(self):", True),
+        ("ci", "The CI is red.", True),
+        ("ci", "The decision was made.", False),
+        ("数据库", "升级数据库", True),
+    ],
+)
+def test_a_word_is_found_in_its_other_forms(question: str, text: str, found: bool) -> None:
+    assert all(needle.is_in(plain(text)) for needle in needles(question)) == found
+
+
+def test_of_a_long_question_the_rarest_words_count() -> None:
+    question = "the house and the garden and the street " * 30 + "quantisation"
+    assert "quantisation"[:9] in str(needles(question)[0].look)
+    assert len(needles(" ".join(f"word{number}" for number in range(100)))) == 24
