@@ -7,14 +7,12 @@ from activities.failures import failure
 from activities.learning_process import carried_out
 from activities.segment_reading import Reading, SegmentReader
 from errors import PalimpsestError
-from intelligence.memory import Fix, Kind, Memory
-from learning.candidate import ASKED, alike
+from intelligence.keeping import Keeper
+from intelligence.memory import Memory
 from store.ledger import LedgerStore
 from store.memories import MemoryStore
 from store.segments import Segment, SegmentStore
 from workflows.learning_contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
-
-_ALIKE = 10
 
 
 class LearnFromSegment:
@@ -30,6 +28,7 @@ class LearnFromSegment:
         self._reader = reader
         self._segments = segments
         self._memories = memories
+        self._keeper = Keeper(memories)
         self._ledger = ledger
 
     @activity.defn(name=LEARN_FROM_SEGMENT)
@@ -55,31 +54,15 @@ class LearnFromSegment:
     async def _learn(self, reading: Reading) -> LearnSegmentResult:
         offered = await self._offered(reading)
         done = await carried_out(replace(reading.job, offered=offered))
-        seen = [await self._keep(memory) for memory in done.memories]
+        chains = dict(enumerate(reading.chain))
+        new = await self._keeper.said_here_first(done.memories, chains)
+        seen = [await self._keeper.keep(memory) for memory in new]
         for memory_id, helped in done.verdicts:
             await self._memories.outcome(memory_id, helped)
         borne_out = tuple(dict.fromkeys(filter(None, seen)))
         return LearnSegmentResult(
             "kept", 0, len(seen), seen.count(None), len(done.verdicts), borne_out
         )
-
-    async def _keep(self, memory: Memory) -> str | None:
-        """The id of what was known and says the same; None if there is none and it is saved."""
-        for known in await self._near(memory):
-            if known.id == memory.id or alike(known.detail, memory.detail):
-                await self._memories.see(known.id, memory.conversation)
-                return known.id
-        await self._memories.save([memory])
-        return None
-
-    async def _near(self, memory: Memory) -> list[Memory]:
-        if isinstance(memory.detail, Fix):
-            return await self._memories.fixes(memory.detail.signature, memory.project)
-        if memory.detail and memory.detail.trigger == ASKED:
-            return await self._memories.matching(
-                memory.text, kind=Kind.PATTERN, project=memory.project, limit=_ALIKE
-            )
-        return await self._memories.get([memory.id])
 
     async def _offered(self, reading: Reading) -> tuple[tuple[int, Memory], ...]:
         """What was put before the model in the new part of the segment, and where."""

@@ -127,6 +127,20 @@ async def test_a_fix_of_two_conversations_is_offered_in_a_third(learner: Learner
     assert await learner.memories.fixes(twice.detail.signature, ROOT) == [twice]
 
 
+async def test_what_was_imported_before_bears_nothing_out(learner: Learner) -> None:
+    await learner.said(mended().built, "import_one")
+    going_on = mended().say("Thanks.")
+    assert (await learner.said(going_on.built, "two")).found == 0
+    [fix] = await learner.fixes()
+    assert fix.conversations == 1
+    again = going_on.run("make lint", LINT, fails=True).edit(
+        "app/main.go", "os.Remove(path)", "_ = os.Remove(path) //nolint:errcheck"
+    )
+    await learner.said(again.run("make lint", "ok").built, "two")
+    [fix] = await learner.fixes()
+    assert fix.conversations == 2
+
+
 async def test_the_same_segment_again_changes_nothing(learner: Learner) -> None:
     segment = await answered(learner.database, talk(mended().built), "one")
     await learner.run(segment)
