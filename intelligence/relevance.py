@@ -62,14 +62,15 @@ STRANGERS = (
 
 class Needle(NamedTuple):
     """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
-    the rarer among all words, the more."""
+    the rarer among all words, the more. A short word only counts where it stands ``alone``."""
 
-    look: re.Pattern[str] | str
+    look: str
     bits: float
+    alone: re.Pattern[str] | None = None
 
     def is_in(self, text: str) -> bool:
         """``text`` is `plain`."""
-        return self.look in text if isinstance(self.look, str) else bool(self.look.search(text))
+        return self.look in text and (self.alone is None or self.alone.search(text) is not None)
 
 
 def needles(question: str) -> tuple[Needle, ...]:
@@ -108,12 +109,8 @@ def _needle(word: str) -> tuple[Needle, ...]:
         return ()
     ranks = vocabulary_ranks(" " + word)
     bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
-    return (Needle(_look(word), max(_LEAST_BITS, bits)),)
-
-
-def _look(word: str) -> re.Pattern[str] | str:
-    """Short words only count by themselves."""
     if len(word) < _SHORT and word.isascii():
-        return re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
+        alone = re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
+        return (Needle(word, max(_LEAST_BITS, bits), alone),)
     stem = _ENDING.sub("", word)
-    return stem if len(stem) >= _SHORT else word
+    return (Needle(stem if len(stem) >= _SHORT else word, max(_LEAST_BITS, bits)),)
