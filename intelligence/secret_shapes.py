@@ -99,6 +99,7 @@ _WITH_DIGITS = ("discord token", "twilio key", "telegram token")
 _BREAK = r"(?:\r?\n|\\r\\n|\\n)"
 _KEY_HEAD = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 _KEY_TAIL = r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+_QUOTE = r"(?:\\{0,4}[\"'])?"
 _PLAIN = r"(?![*$<{%\[])"
 """A placeholder, as `$PASSWORD` or `<password>`, is no secret."""
 
@@ -133,14 +134,14 @@ _OWN = (
     (
         "credentials",
         (
-            r"(?i)\bauthorization\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?(?:[\w-]{2,16}[ \t]+)?"
+            rf"(?i)\bauthorization{_QUOTE}\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}(?:[\w-]{{2,16}}[ \t]+)?"
             rf"{_PLAIN}(?=[^\s\"',;\\]*[\d=])(?P<secret>[^\s\"',;\\(){{}}<>]{{12,}})"
         ),
         ("authorization",),
     ),
     (
         "cookie",
-        r"(?i)(?:set-)?cookie\\?[\"']?:[ \t]*\\?[\"']?(?=[\w.-]+=)(?P<secret>[^\r\n\"'\\]+)",
+        rf"(?i)(?:set-)?cookie{_QUOTE}:[ \t]*{_QUOTE}(?=[\w.-]+=)(?P<secret>[^\r\n\"'\\]+)",
         ("cookie",),
     ),
     (

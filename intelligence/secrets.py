@@ -9,7 +9,7 @@ was cut in two, no half would be known.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from intelligence.secret_shapes import Secret, shaped
 
@@ -21,11 +21,11 @@ _KEY = (
 )
 _SPACE = r"[ \t]{0,4}"
 _QUOTED = (
-    r"(?P<quote>\\?[\"'`])"
+    r"(?P<quote>\\{0,4}[\"'`])"
     r"(?P<quoted>(?:(?!(?P=quote))(?:\\[^\r\n]|[^\r\n])){4,500})(?P=quote)"
 )
 _BARE = r"(?P<bare>[^\s\"'`\\]{4,500})"
-_SEPARATOR = rf"\\?[\"'`]?\]?{_SPACE}(?::=|=>|===?|[:=])\**{_SPACE}"
+_SEPARATOR = rf"(?:\\{{0,4}}[\"'`])?\]?{_SPACE}(?::=|=>|===?|[:=])\**{_SPACE}"
 _NAMED = re.compile(
     rf"(?P<name>(?P<password>{_PASSWORD})|{_KEY})s?(?:[_-]?[0-9])?"
     rf"(?:{_SEPARATOR}|(?P<flag>[ \t]+)|(?P<says>[ \t]+(?:is|was)[ \t]*:?[ \t]+))"
@@ -45,13 +45,15 @@ _DOTTED = re.compile(r"(?:[A-Za-z_]\w{0,23}\.)+[A-Za-z_]\w{0,31}\W*\Z")
 _WORD = re.compile(r"[A-Za-z_-]+\W*\Z")
 _DELIMITER = re.compile(r"[,;&(){}\[\]<>|]")
 _LEAST_KEY = 12
+_LEAST_AGAIN = 8
 
 
 def redacted(text: str) -> str:
     """The text with each secret replaced by `[secret: <kind>]`."""
     parts: list[str] = []
     at = 0
-    for start, end, kind in _merged([*shaped(text), *_named(text)]):
+    found = [*shaped(text), *_named(text)]
+    for start, end, kind in _merged([*found, *_again(text, found)]):
         parts += (text[at:start], f"[secret: {kind}]")
         at = end
     return "".join((*parts, text[at:])) if parts else text
@@ -83,6 +85,16 @@ def _named(text: str) -> Iterator[Secret]:
         if _is_marked(match, text) and (end := _end(match)):
             yield Secret(match.start(_group(match)), end, _kind(match))
             at = end
+
+
+def _again(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
+    """The same values elsewhere in the text, where nothing else tells what they are."""
+    known = {text[start:end]: kind for start, end, kind in found if end - start >= _LEAST_AGAIN}
+    for value, kind in known.items():
+        if _WORD.match(value) is None:
+            at = -1
+            while (at := text.find(value, at + 1)) >= 0:
+                yield Secret(at, at + len(value), kind)
 
 
 def _group(match: re.Match[str]) -> str:

@@ -92,6 +92,7 @@ _NAMED: tuple[tuple[Made, Callable[[str], str]], ...] = (
     (_password, lambda s: f"connect(user='me', password='{s}', port=5432)"),
     (_password, lambda s: json.dumps({"user": "me", "password": s, "port": 1})),
     (_password, lambda s: json.dumps({"stdout": json.dumps({"smtp_pass": s})})),
+    (_password, lambda s: repr(json.dumps({"out": json.dumps({"password": s})}))),
     (_password, lambda s: f"database:\n  password: {s}\n  host: db"),
     (_password, lambda s: f"Your new password is {s}"),
     (_password, lambda s: f"**Password:** {s}"),

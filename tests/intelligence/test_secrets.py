@@ -58,6 +58,12 @@ def test_many_in_one_text_and_once_is_enough(seed: int, count: int) -> None:
     assert redacted(cleaned) == cleaned
 
 
+@given(seed=SEEDS)
+def test_what_was_named_once_is_known_in_the_rest_of_the_text(seed: int) -> None:
+    secret, text = named(2, Random(seed))
+    assert secret not in redacted(f"try {secret} first\n{text}\nor ({secret}).")
+
+
 def test_a_private_key_that_was_cut_off_leaves_nothing() -> None:
     key = FORMS["pem"](Random(1))
     lines = key.split("\n")
