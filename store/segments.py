@@ -43,7 +43,8 @@ class SegmentStore:
         self._tenant = tenant
 
     async def cut(self, limit: int = 20) -> list[Segment]:
-        """What epochs of the last day cut, oldest first."""
+        """What epochs of the last day cut, newest first: one that cannot be learned from shall not
+        keep others waiting."""
         values = {"tenant": self._tenant, "limit": limit}
         return [Segment(**row) for row in await self._database.run(_CUT, values)]
 
@@ -88,7 +89,7 @@ WHERE e.tenant = :tenant AND e.mode = 'on' AND e.cause <> 'recall'
     AND e.created_at > now() - interval '1 day'
     AND NOT EXISTS (SELECT FROM segments s WHERE s.chain = e.chain)
     AND EXISTS (SELECT FROM requests r WHERE r.id = e.request_id)
-ORDER BY e.created_at LIMIT :limit
+ORDER BY e.created_at DESC LIMIT :limit
 """)
 # A side line, of a title or the like, has no session.
 _LEFT = text("""
@@ -106,7 +107,7 @@ WHERE c.tenant = :tenant AND c.updated_at > now() - interval '1 hour'
     AND newest.created_at > d.created_at AND 2 * newest.depth < d.depth
     AND NOT EXISTS (SELECT FROM segments s WHERE s.chain = d.chain)
     AND EXISTS (SELECT FROM requests r WHERE r.id = d.request_id)
-ORDER BY d.created_at LIMIT :limit
+ORDER BY d.created_at DESC LIMIT :limit
 """)
 _RESTED = text("""
 SELECT DISTINCT ON (c.updated_at, c.id) h.chain, c.id AS conversation_id, h.request_id, h.depth
@@ -115,7 +116,7 @@ WHERE c.tenant = :tenant AND c.updated_at > :since
     AND c.updated_at < now() - make_interval(secs => CAST(:idle AS float))
     AND NOT EXISTS (SELECT FROM segments s WHERE s.chain = h.chain)
     AND EXISTS (SELECT FROM requests r WHERE r.id = h.request_id)
-ORDER BY c.updated_at, c.id, h.depth DESC LIMIT :limit
+ORDER BY c.updated_at DESC, c.id, h.depth DESC LIMIT :limit
 """)
 _LEARNED = text("""
 SELECT COALESCE(max(depth), 0) AS depth FROM segments WHERE chain = ANY(CAST(:chain AS bytea[]))
