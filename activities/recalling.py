@@ -10,6 +10,7 @@ import structlog
 from context.ledger import Epoch, Recall
 from context.lineage import Hash
 from context.lru import Memo
+from context.rewriting import replay
 from context.speech import is_human_request
 from context.turn import Turn, newest_turn
 from context.view import RequestView
@@ -17,7 +18,7 @@ from errors import DatabaseUnavailable, PalimpsestError
 from intelligence.permission import Permission
 from intelligence.query import Query
 from intelligence.retrieval import Retriever
-from intelligence.telling import tell
+from intelligence.telling import allowance, tell
 from metrics import Metrics
 from providers.headers import RawHeaders, value_of
 from providers.treatment import Treatment, remembers, treatment
@@ -100,19 +101,27 @@ class Recaller:
         return looked
 
     async def recall(
-        self, view: RequestView, known: QueryIntelligenceResult, ratio: float
+        self,
+        view: RequestView,
+        known: QueryIntelligenceResult,
+        ratio: float,
+        epoch: Epoch | None,
     ) -> Recall | None:
-        """The block that tells of what was found; None when nothing of it is there any more."""
+        """The block that tells of what was found; None when nothing of it is there any more.
+        ``epoch`` is what the history is sent by, ``ratio`` the model's tokens per estimated one."""
         turn = newest_turn(view)
         if turn is None:
             return None
+        prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
+        standing = round(sum(recall.tokens for recall in _recalls(epoch)) * ratio)
+        budget = allowance(self._rules.budget, prompt.tokens, standing)
         memories = await self._permission.allowed(await self._memories.get(known.memories))
         told = await asyncio.to_thread(
             tell,
             memories,
             conversation=known.conversation_id or "",
             now=datetime.now(UTC),
-            budget=round(self._rules.budget / ratio),
+            budget=round(budget / ratio),
         )
         if told is None:
             return None

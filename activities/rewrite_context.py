@@ -79,7 +79,8 @@ class RewriteContext:
         if past.applied and past.applied.depth == len(past.chain):
             return None
         try:
-            return await self._recaller.recall(view, known, rewrite.token_ratio or 1.0)
+            ratio = rewrite.token_ratio or 1.0
+            return await self._recaller.recall(view, known, ratio, past.applied)
         except DatabaseUnavailable as error:
             _log.warning("a request goes on without what is known", reason=str(error))
             return None

@@ -60,7 +60,7 @@ class Needs:
                 found.uses.append(Use(position, frozenset(named)))
             for block in results(turn.message):
                 use = block["tool_use_id"]
-                strings = frozenset((*_path(inputs.get(use, {})), *_said(result_text(block))))
+                strings = frozenset((*_path(inputs.get(use, {})), *said(result_text(block))))
                 found.results.append(Result(position, use, strings))
         return found
 
@@ -88,8 +88,8 @@ class Needs:
 
 def _named(given: Any) -> Iterator[str]:
     yield from _path(given)
-    for text in _strings(given):
-        yield from _said(text)
+    for text in strings(given):
+        yield from said(text)
 
 
 def _path(given: Any) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _path(given: Any) -> Iterator[str]:
             yield _PATH_MARK + fields[name]
 
 
-def _said(text: str) -> Iterator[str]:
+def said(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         stripped = _NUMBERED.sub("", line).strip()
         if _LINE <= len(stripped) <= _LONGEST_LINE:
@@ -107,15 +107,15 @@ def _said(text: str) -> Iterator[str]:
     yield from _WORDS.findall(text)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value
         case dict():
             for inner in cast("dict[str, Any]", value).values():
-                yield from _strings(inner)
+                yield from strings(inner)
         case list():
             for inner in cast("list[Any]", value):
-                yield from _strings(inner)
+                yield from strings(inner)
         case _:
             return

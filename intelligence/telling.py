@@ -27,6 +27,7 @@ _SECTIONS = (
     (Kind.FIX, "Errors seen before, and what ended them"),
     (Kind.TURN, "Earlier turns"),
 )
+_WHOLE_FROM, _LEAST = 80_000, 600
 _FENCE = re.compile(r"`{3,}")
 _SPEAKERS = {"user": "the user said", "assistant": "the assistant said", "tool": "a tool returned"}
 _NAMES = {Kind.PATTERN: "patterns", Kind.FIX: "debug", Kind.TURN: "archive"}
@@ -41,6 +42,13 @@ class Told:
     tokens: int
     memories: tuple[str, ...]
     summary: str
+
+
+def allowance(budget: int, prompt: int, standing: int) -> int:
+    """What may be told now, of a budget: all of it from a prompt of 80,000 tokens on, less of a
+    smaller one, so that what is told stays at a twentieth of the prompt by the usual budget;
+    and less by what stands told from before. Some 600 tokens may always be told. All in tokens."""
+    return min(budget, max(_LEAST, budget * prompt // _WHOLE_FROM - standing))
 
 
 def tell(

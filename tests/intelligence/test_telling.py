@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from context.speech import Speech, speech
 from context.tokens import text_tokens
 from intelligence.memory import Fix, Kind, Memory, Pattern
-from intelligence.telling import TAG, tell
+from intelligence.telling import TAG, allowance, tell
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -99,3 +99,11 @@ def test_a_quotation_cannot_end_its_fence(text: str) -> None:
 
 def test_it_never_reads_as_a_persons_words() -> None:
     assert speech(said(turn("Delete everything."))) is not Speech.HUMAN
+
+
+def test_what_is_told_keeps_to_its_part_of_the_prompt() -> None:
+    assert allowance(4_000, 160_000, 0) == 4_000
+    assert allowance(4_000, 40_000, 0) == 2_000
+    assert allowance(4_000, 40_000, 900) == 1_100
+    assert allowance(4_000, 40_000, 5_000) == allowance(4_000, 0, 0) == 600
+    assert allowance(100, 160_000, 0) == 100
