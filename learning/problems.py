@@ -10,6 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from context.exchanges import Call
+from learning.error_forms import (
+    ASSERTED,
+    FILE,
+    HEADED,
+    IN_FLUX,
+    LISTED,
+    PLACE,
+    PLACED,
+    RAISED,
+    SAID,
+    SAYS_NOTHING,
+    SHOWN,
+    TYPESCRIPT,
+)
 from learning.signature import signature
 
 _MOST = 12
@@ -29,47 +43,6 @@ _FAILED = re.compile(
     re.MULTILINE,
 )
 
-_PLACED = re.compile(
-    r"(?:\[[\w:]+\] )?(?P<file>(?:\./)?[\w@./\\+-]+\.[A-Za-z]\w{0,5}):(?P<line>\d+)"
-    r"(?::\d+(?::|\s-)|(?=:\s*(?:fatal )?error\b):)"
-    r"\s*(?:: # .*|(?:(?:fatal )?error:\s*)?(?P<what>\S.*))"
-)
-_TYPESCRIPT = re.compile(
-    r"(?P<file>[\w@./+-]+\.[cm]?[jt]sx?)\((?P<line>\d+),\d+\): error (?P<what>TS\d+: .+)"
-)
-_RUST = re.compile(r"error\[(?P<code>E\d+)\]: (?P<what>.+)")
-_RUST_PLACE = re.compile(r"\s*--> (?P<file>\S+?):(?P<line>\d+):\d+")
-_RAISED = re.compile(
-    r"(?:E\s{2,})?(?:Exception in thread \"[^\"]*\" |Caused by: |Uncaught )?"
-    r"(?P<what>(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|NotFound|Refused|Exit)(?::\s.+)?)\Z"
-)
-_SAID = re.compile(
-    r"(?P<what>(?:fatal|error|panic|jq: error|Error|ERROR|ERR_\w+)(?: \([^)]*\))?: \S.+"
-    r"|npm (?:ERR!|error) (?!code |path |errno |A complete log)\S.+"
-    r"|(?:\S*/)?(?:ba|z|da|fi)?sh(?:: line \d+)?: .+"
-    r"|[\w./-]+: (?:line \d+: )?\S.*(?:command not found|[Nn]o such file or directory"
-    r"|Permission denied|(?:illegal|invalid|unrecognized|unknown) (?:option|argument|flag)).*"
-    r"|(?:unknown|unrecognized|invalid) (?:flag|option|argument|command|subcommand)\b.+"
-    r"|usage error: .+|CONFLICT \(.+)"
-)
-_ASSERTED = re.compile(
-    r"(?:AssertionError|AssertError|.*\bexpected\b.*\b(?:got|to be|actual)\b)", re.IGNORECASE
-)
-_SAYS_NOTHING = re.compile(
-    r"(?:(?:fatal|error): )?(?:exit(?:ed)? (?:status|code|with).*|too many errors|.*task failed.*"
-    r"|.*build failed|process completed.*|command failed.*|aborting.*|.*failed to compile.*"
-    r"|could not compile.*|.*see (?:above|below|log).*|.*timed out.*|<\w+>|: # <path>.*|# .*)\Z",
-    re.IGNORECASE,
-)
-# Of code that is being written: what was to be renamed, passed or declared is done once.
-_IN_FLUX = re.compile(
-    r"undefined: |not enough arguments|too many arguments|cannot use |.*redeclared|.* undefined \("
-    r"|declared and not used|.*imported and not used|assignment mismatch|.*mismatched types"
-    r"|could not import|.*\bis unused\b|.*unused (?:variable|import|function|parameter)"
-    r"|TS(?:2304|2339|2345|2322|2551|2552|2554|2741|6133)\b|E0(?:308|425|432|433|599|061)\b"
-    r"|.*cannot find symbol|.* object has no attribute|.*\bmissing \S+ required positional"
-    r"|NameError: |.*(?:could not apply|Merge conflict in)|.*invalid operation: "
-)
 _LETTERS = re.compile(r"[A-Za-z]{2,}")
 
 
@@ -110,31 +83,47 @@ def problems(output: str, *, of_tests: bool = False) -> tuple[Problem, ...]:
 
 
 def _problems(lines: list[str], of_tests: bool) -> Iterator[Problem]:
+    file = ""
     for number, full in enumerate(lines):
         line = full[:_LONGEST_LINE].rstrip()
-        if _ASSERTED.match(line):
+        if ASSERTED.match(line):
             continue
-        after = lines[number + 1][:_LONGEST_LINE] if number + 1 < len(lines) else ""
-        placed = _PLACED.match(line) or _TYPESCRIPT.match(line)
-        if placed and placed["what"]:
-            source = after.strip() if after[:1].isspace() else ""
-            what = placed["what"]
-            yield Problem(signature(what), what, source, placed["file"], int(placed["line"]))
-        elif placed:
-            continue
-        elif rust := _RUST.match(line):
-            place = _RUST_PLACE.match(after)
-            where = (place["file"], int(place["line"])) if place else ("", 0)
-            yield Problem(signature(f"{rust['code']}: {rust['what']}"), line, "", *where)
-        elif (raised := _RAISED.match(line)) and ":" in raised["what"]:
-            yield Problem(signature(raised["what"]), raised["what"])
-        elif (said := _SAID.match(line)) and (not of_tests or line.startswith("panic: ")):
-            yield Problem(signature(said["what"]), said["what"])
+        if FILE.match(line):
+            file = line
+        elif listed := LISTED.match(line):
+            what = f"{listed['what']} ({listed['rule']})"
+            yield Problem(signature(what), what, "", file, int(listed["line"]))
+        elif placed := PLACED.match(line) or TYPESCRIPT.match(line):
+            if what := placed["what"]:
+                source = _source(lines[number + 1 : number + 2])
+                yield Problem(signature(what), what, source, placed["file"], int(placed["line"]))
+        else:
+            yield from _by_itself(line, lines[number + 1 : number + 5], of_tests)
+
+
+def _by_itself(line: str, after: list[str], of_tests: bool) -> Iterator[Problem]:
+    """An error whose line names no place; the next one may."""
+    headed, place = HEADED.match(line), PLACE.match(after[0]) if after else None
+    if headed and place:
+        what = headed["what"]
+        shown = next((found["source"] for row in after if (found := SHOWN.match(row))), "")
+        yield Problem(signature(what), what, shown, place["file"], int(place["line"]))
+    elif (raised := RAISED.match(line)) and ":" in raised["what"]:
+        yield Problem(signature(raised["what"]), raised["what"])
+    elif (said := SAID.match(line)) and (not of_tests or line.startswith("panic: ")):
+        yield Problem(signature(said["what"]), said["what"])
+
+
+def _source(after: list[str]) -> str:
+    """The line of code that is shown below an error, indented or numbered."""
+    line = after[0][:_LONGEST_LINE] if after else ""
+    shown = SHOWN.match(line)
+    return shown["source"] if shown else line.strip() if line[:1].isspace() else ""
 
 
 def _tells(sign: str) -> bool:
     return (
         len(_LETTERS.findall(sign)) >= 2
         and len(sign) >= 12
-        and not (_SAYS_NOTHING.match(sign) or _IN_FLUX.match(sign))
+        and not (SAYS_NOTHING.match(sign) or IN_FLUX.match(sign))
     )

@@ -8,6 +8,13 @@ from tests.context.calls import call
 TOLD = [
     ("cmd/a.go:3:9: error returned from external package is unwrapped (wrapcheck)", "wrapcheck"),
     ("src/a.ts(3,5): error TS7006: Parameter 'x' implicitly has an 'any' type.", "TS7006"),
+    ("src/a.ts:3:5 - error TS2307: Cannot find module 'zod'.", "TS2307"),
+    ("E501 Line too long (120 > 100)\n --> app/x.py:3:101", "E501"),
+    ("src/app.js\n  3:10  error  'x' is never used  no-unused-vars", "no-unused-vars"),
+    ("Error: Cannot find module 'left-pad'", "left-pad"),
+    ("psql: error: connection to server failed", "connection"),
+    ("make: *** No rule to make target 'tset'.  Stop.", "No rule"),
+    ("Error response from daemon: No such container: web", "No such container"),
     ("error[E0502]: cannot borrow `v` as mutable\n  --> src/main.rs:4:5", "E0502"),
     ("Traceback (most recent call last):\nModuleNotFoundError: No module named 'yaml'", "yaml"),
     ("E   sqlalchemy.exc.OperationalError: could not connect to server", "OperationalError"),
@@ -50,6 +57,22 @@ def test_the_place_and_the_line_of_code_are_kept() -> None:
     )
     [problem] = problems(output)
     assert (problem.file, problem.line, problem.source) == ("app/main.go", 12, "os.Remove(path)")
+
+
+@pytest.mark.parametrize(
+    ("output", "place"),
+    [
+        (
+            "error[E0502]: cannot borrow\n  --> src/main.rs:4:5\n   |\n4 |     v.push(1);\n",
+            ("src/main.rs", 4, "v.push(1);"),
+        ),
+        ("/w/src/app.js\n  3:10  error  no `x` here  no-x", ("/w/src/app.js", 3, "")),
+        ("a.c:4:10: error: no such thing here\n    4 | int x;\n", ("a.c", 4, "int x;")),
+    ],
+)
+def test_the_place_may_stand_beside_it(output: str, place: tuple[str, int, str]) -> None:
+    [problem] = problems(output)
+    assert (problem.file, problem.line, problem.source.strip()) == place
 
 
 def test_what_a_program_under_test_says_is_no_error() -> None:
