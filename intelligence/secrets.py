@@ -37,7 +37,7 @@ _FLAG = re.compile(r"--[\w-]{0,30}\Z")
 _PLACEHOLDER = re.compile(
     r"[*$<{%\[.#(~/|&=+?!-]|x{4,}|\.{3}|your|example|change.?me|placeholder|redacted|dummy"
     r"|process\.env|os\.environ|env\.|null\b|none\b|true\b|false\b|undefined\b|required\b"
-    r"|(?:my|the|a|user|db|test|new|old)?[_-]?(?:password|passwd|secret|token|pwd)\W*\Z",
+    r"|string\b|(?:\w*[_-])?(?:password|passwd|secret|token|pwd|pass)\W*\Z",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"[A-Za-z_$]+\d?(?:(?:\.|->|::|/)[A-Za-z_$]+\d?)+\W*\Z|[A-Za-z_$][\w$.]*[(\[]")

@@ -98,6 +98,7 @@ def test_a_private_key_that_was_cut_off_leaves_nothing() -> None:
         '{"errors": {"password": "Password is too short"}}',
         "-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIEAgAAuTANBgkq\n-----END CERTIFICATE-----",
         "cache_key = f'{user_id}:{version}'; primary_key=user_id_2; foreign_key: order_id_123",
+        '$domainPassword = "DOMAIN_PASSWORD"; "password": "string"',
         "private_key = ed25519.Ed25519PrivateKey.from_private_bytes(data)",
         "token = base64.b64encode(raw)",
         "secretKeyRef:\n  name: app-credentials-v2",

@@ -9,9 +9,11 @@ from structlog.testing import capture_logs
 
 from errors import Expired, NotFound
 from store.database import Database
+from store.memories import MemoryStore
 from store.requests import RequestStore
 from store.retention import Retention
 from tests.asking import body_of, message
+from tests.store.memories import TENANT, fix
 from tests.store.requests import accept, settle
 
 TABLES = ("requests", "attempts", "blobs", "nodes", "heads", "conversations")
@@ -163,3 +165,26 @@ async def test_a_sweep_races_with_accepts(database: Database) -> None:
     )
     for request_id, body in (pair for pairs in accepted if pairs for pair in pairs):
         assert await stores[0].body(request_id) == body
+
+
+async def test_what_was_learned_has_no_age_and_leaves_no_traces(database: Database) -> None:
+    store = MemoryStore(database, TENANT)
+    kept, dropped = fix("KeyError", conversation="conv_1"), fix("TypeError", conversation="conv_1")
+    await store.save([kept, dropped])
+    await exchange(RequestStore(database), message("a"))
+    await database.run(
+        text("""INSERT INTO segments (chain, conversation_id, depth)
+        SELECT chain, conversation_id, depth FROM heads
+        UNION ALL SELECT '\\x01', 'conv_gone', 1""")
+    )
+    await database.run(text("DELETE FROM memories WHERE id = :id"), {"id": dropped.id})
+    for table, column in (("sightings", "seen_at"), ("segments", "learned_at")):
+        await database.run(text(f"UPDATE {table} SET {column} = now() - interval '90 days'"))
+    await database.run(text("UPDATE memories SET said_at = now() - interval '9 years'"))
+    await Retention(database, 30, 10**12).sweep()
+    assert await store.get([kept.id])
+    seen = await database.run(text("SELECT memory_id FROM sightings"))
+    assert [row["memory_id"] for row in seen] == [kept.id]
+    segments = await database.run(text("SELECT conversation_id FROM segments"))
+    assert len(segments) == 1
+    assert segments[0]["conversation_id"] != "conv_gone"
