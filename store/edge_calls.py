@@ -20,7 +20,7 @@ LENGTH = struct.Struct("<I")
 class Point(msgspec.Struct, frozen=True, array_like=True):
     """``dense`` are the bytes of float32 numbers."""
 
-    id: str
+    id: int
     dense: bytes
     sparse: Sparse
     payload: dict[str, Any]
@@ -30,7 +30,7 @@ class Write(msgspec.Struct, frozen=True, tag="write"):
     """A step; see store/vectors.py."""
 
     points: list[Point]
-    forgotten: list[str]
+    forgotten: list[int]
     since: Cursor
     until: Cursor
 

@@ -70,10 +70,10 @@ class EdgeShard:
         whole = self._shard.info().points_count >= flushed.points
         self.cursor = flushed.cursor if whole else Cursor()
         self._unflushed = 0
-        self._known: dict[str, Found] = {}
+        self._known: dict[edge.PointId, Found] = {}
 
     def write(
-        self, points: Sequence[Point], forgotten: Sequence[str], since: Cursor, until: Cursor
+        self, points: Sequence[Point], forgotten: Sequence[int], since: Cursor, until: Cursor
     ) -> None:
         """Raises ValueError for a step from elsewhere."""
         if since != self.cursor:
@@ -131,16 +131,16 @@ class EdgeShard:
         request = edge.QueryRequest(
             limit=limit, query=query, filter=_filter(conditions(where)), with_payload=False
         )
-        points = [(point.score, str(point.id)) for point in self._shard.query(request)]
+        points = [(point.score, point.id) for point in self._shard.query(request)]
         self._learn([point for _, point in points if point not in self._known])
         return [(score, self._known[point]) for score, point in points]
 
-    def _learn(self, points: Sequence[str]) -> None:
+    def _learn(self, points: "Sequence[edge.PointId]") -> None:
         """To read a payload costs ten times what it takes to find the point."""
         if not points:
             return
         for record in self._shard.retrieve([*points], True, False):
-            self._known[str(record.id)] = found(str(record.id), 0.0, record.payload or {})
+            self._known[record.id] = found(0.0, record.payload or {})
 
 
 def _config(dimension: int) -> edge.EdgeConfig:
@@ -151,6 +151,8 @@ def _config(dimension: int) -> edge.EdgeConfig:
         sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         hnsw_config=edge.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=graph_from),
         optimizers=edge.EdgeOptimizersConfig(indexing_threshold=graph_from),
+        # Most queries are over before a second thread would have begun.
+        max_search_threads=1,
         wal_enabled=False,
     )
 

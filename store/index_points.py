@@ -1,10 +1,9 @@
-"""A memory as a point of a vector index, whichever the engine is: its id, its payload, and what a
-`Where` asks of the payload."""
+"""A memory as a point of a vector index, whichever the engine is: its number, its payload, and
+what a `Where` asks of the payload."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from blake3 import blake3
 
@@ -33,6 +32,8 @@ _MOST_PLACES = 5000
 _PLACES = 2**63
 _STRIDE = 0x9E3779B97F4A7C15
 _PREFIX = "mem_"
+_DIGITS = 32
+_POINT_DIGITS = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -67,7 +68,7 @@ class Conditions(NamedTuple):
 
     every: tuple[Condition, ...]
     either: tuple[tuple[Condition, ...], ...]
-    points: tuple[str, ...]
+    points: tuple[int, ...]
 
 
 def made_by(embedder: str) -> str:
@@ -75,18 +76,20 @@ def made_by(embedder: str) -> str:
     return f"{embedder}, format {FORMAT}"
 
 
-def point_id(memory_id: str) -> str:
-    """The memory's id as the UUID it is; raises ValueError for what is no memory's id."""
-    return str(UUID(hex=memory_id.removeprefix(_PREFIX)))
-
-
-def memory_id_of(point: str | UUID) -> str:
-    return _PREFIX + UUID(str(point)).hex
+def point_id(memory_id: str) -> int:
+    """The first 64 bits of what the memory's id says: engines are quick with numbers, and two of a
+    million memories share them once in forty million times. Raises ValueError for what is no
+    memory's id."""
+    content = memory_id.removeprefix(_PREFIX)
+    if len(content) != _DIGITS or content == memory_id:
+        raise ValueError(f"no memory has the id {memory_id!r}")
+    return int(content[:_POINT_DIGITS], 16)
 
 
 def payload_of(memory: Memory) -> dict[str, Any]:
     """What is filtered by and what ranking needs; never a text."""
     return {
+        "id": memory.id,
         "tenant": memory.tenant,
         "project": memory.project,
         "conversation": memory.conversation,
@@ -101,9 +104,9 @@ def payload_of(memory: Memory) -> dict[str, Any]:
     }
 
 
-def found(point: str | UUID, score: float, payload: Mapping[str, Any]) -> Found:
+def found(score: float, payload: Mapping[str, Any]) -> Found:
     return Found(
-        id=memory_id_of(point),
+        id=payload["id"],
         score=score,
         kind=Kind(payload["kind"]),
         project=payload["project"],

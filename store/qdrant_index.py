@@ -184,7 +184,7 @@ class QdrantIndex:
                 limit=limit,
                 with_payload=True,
             )
-        return [found(str(point.id), point.score, point.payload or {}) for point in answer.points]
+        return [found(point.score, point.payload or {}) for point in answer.points]
 
 
 @asynccontextmanager
