@@ -1,0 +1,56 @@
+"""What one session of the real Claude Code was told, another one in the same directory hears of."""
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from tests.api.talking import TAG
+from tests.asking import eventually
+from tests.e2e.claude_code import ClaudeCode
+from tests.running import Parts, RunningProxy, running_proxy
+from tests.upstream import Simulator, View
+from tests.upstream.content import text as said
+from tests.upstream.content import thinking, tool
+from tests.upstream.shape import Obj
+
+SETTLED = {"learning_idle": 0, "learning_rate": 100, "intelligence_deadline": 20}
+FACT = "Remember: the staging database of the billing service listens on port 5433 of host db-7."
+QUESTION = "Which port does the staging database of the billing service listen on?"
+KEPT = text("SELECT DISTINCT project FROM memories WHERE text LIKE '%port 5433 of host db-7%'")
+
+
+def model(view: View) -> list[Obj]:
+    """Looks around once, and then is done."""
+    if view.step == 0:
+        return [thinking("A look first."), tool("Bash", command="ls", description="List")]
+    return [thinking("Done."), said("All done.")]
+
+
+async def test_a_second_session_is_told(
+    claude: ClaudeCode, parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    upstream.script.generator = model
+    async with running_proxy(parts, tmp_path / "data", upstream.url, **SETTLED) as running:
+        first = await claude.ask(FACT, base_url=running.url)
+        assert first.result["result"] == "All done.", first.stderr
+        projects = await eventually(lambda: _projects(running), bool)
+        assert projects == [str(claude.directory)]
+        assert await running.proxy.known.indexer.caught_up(20)
+
+        before = len(upstream.log.messages)
+        second = await claude.ask(QUESTION, base_url=running.url)
+        assert second.result["result"] == "All done.", second.stderr
+        session = str(second.result["session_id"])
+        third = await claude.ask("Thank you.", "--resume", session, base_url=running.url)
+        assert third.result["result"] == "All done.", third.stderr
+
+    asked = [call.body.decode() for call in upstream.log.messages[before:]]
+    main = [body for body in asked if QUESTION in body]
+    assert len(main) >= 4
+    for body in main:
+        assert body.index(QUESTION) < body.index(TAG) < body.index("port 5433 of host db-7")
+    assert not [call for call in upstream.log.messages if call.facts.get("dropped")]
+
+
+async def _projects(running: RunningProxy) -> list[str]:
+    return [row["project"] for row in await running.proxy.database.run(KEPT)]
