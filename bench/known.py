@@ -67,3 +67,6 @@ class Generated:
         last = min(cursor.changed + limit, self._items)
         memories = [memory(number) for number in range(cursor.changed, last)]
         return Changes(memories, [], Cursor(last) if memories else cursor)
+
+    async def newest(self) -> Cursor:
+        return Cursor(self._items)

@@ -30,6 +30,8 @@ _log = structlog.stdlib.get_logger()
 class Changing(Protocol):
     async def changes(self, cursor: Cursor, limit: int) -> Changes: ...
 
+    async def newest(self) -> Cursor: ...
+
 
 class Indexer:
     """``is_ours`` says whether it is this process that writes to the index, where several share
@@ -78,7 +80,8 @@ class Indexer:
         that was deleted; it is brought there if need be."""
         try:
             async with asyncio.timeout(patience):
-                while not await self._has_all():
+                newest = await self._memories.newest()
+                while not (await self._has_all() and await self._index.cursor() >= newest):
                     await self._rest(_LOOK_SECONDS)
         except (TimeoutError, *_Unavailable):
             return False

@@ -179,6 +179,11 @@ class MemoryStore:
             Cursor(last["next_changed"], last["next_id"]),
         )
 
+    async def newest(self) -> Cursor:
+        """Where one is who has all that is committed; `changes` may take a moment to tell of it."""
+        rows = await self._database.run(statements.NEWEST)
+        return Cursor(rows[0]["changed"], rows[0]["id"]) if rows else Cursor()
+
     async def fixes(
         self, signature: str, project: str | None = None, limit: int = 10
     ) -> list[Memory]:

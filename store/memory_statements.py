@@ -179,3 +179,12 @@ WHERE kind <> 'turn' AND tenant = :tenant AND to_tsvector('simple', text) @@ q
     AND (CAST(:project AS text) IS NULL OR project = :project)
 ORDER BY ts_rank(to_tsvector('simple', text), q) DESC, said_at DESC, id LIMIT :limit
 """)
+
+NEWEST = text("""
+SELECT changed, id FROM (
+    (SELECT changed, id FROM memories ORDER BY changed DESC, id DESC LIMIT 1)
+    UNION ALL
+    (SELECT changed, id FROM forgotten ORDER BY changed DESC, id DESC LIMIT 1)
+) AS newest
+ORDER BY changed DESC, id DESC LIMIT 1
+""")

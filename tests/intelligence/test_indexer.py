@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import asyncpg
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from errors import EmbedderUnavailable, IndexUnavailable
 from intelligence.indexer import Indexer
 from intelligence.memory import Memory
 from intelligence.static_embedder import StaticEmbedder
-from store.database import Database
+from store.database import Database, normalised
 from store.edge_index import EdgeIndex
 from store.memories import MemoryStore, Which
 from store.qdrant_index import QdrantIndex, client_of
@@ -80,6 +81,22 @@ async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
     assert await indexer.caught_up(PATIENCE)
     assert await index.count(Where("default", ids=(memory(7).id,))) == 0
     assert await index.count(ALL) == 299
+
+
+async def test_has_not_caught_up_with_what_no_one_is_told_of_yet(
+    memories: MemoryStore, index: EdgeIndex, indexer: Indexer, url: str
+) -> None:
+    """While an older transaction runs, something older than the newest may still come."""
+    older = await asyncpg.connect(normalised(url, "postgresql"))
+    try:
+        async with older.transaction():
+            await older.execute("SELECT pg_current_xact_id()")
+            await memories.save(made(0, 5))
+            assert not await indexer.caught_up(0.5)
+        assert await indexer.caught_up(PATIENCE)
+        assert await index.count(ALL) == 5
+    finally:
+        await older.close()
 
 
 async def test_an_edit_is_found_by_its_new_words(
