@@ -19,7 +19,7 @@ from context.planner import Policy
 from context.tokens import text_tokens
 from engine.bootstrap import bootstrap
 from engine.connect import connect
-from engine.knowing import knowing, learning
+from engine.knowing import knowing, learning, wording
 from engine.starter import Starter
 from engine.strays import Strays
 from engine.worker import Activity, build_egress_worker, build_worker
@@ -202,9 +202,11 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         await strays.commit_spilled()
         retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
         await stack.enter_async_context(worker)
-        await stack.enter_async_context(
-            learning(settings, database, client, known, requests, ledger)
-        )
+        if settings.learning == "on" and (linked is None or not edge):
+            words = wording(settings, database, known, upstream, metrics, owner)
+            await stack.enter_async_context(
+                learning(settings, database, client, known, requests, ledger, words)
+            )
         if egress:
             egress_worker = build_egress_worker(
                 client,

@@ -18,7 +18,8 @@ async def import_transcripts(settings: Settings, folder: Path) -> int:
         raise BadRequest(f"{folder} is no folder; Claude Code's is ~/.claude/projects")
     outcomes, sums = Counter[str](), Counter[str]()
     async with known_here(settings) as known:
-        async for found in Importer(known.memories, known.permission, TENANT).folder(folder):
+        importer = Importer(known.memories, known.permission, known.conversations, TENANT)
+        async for found in importer.folder(folder):
             outcomes[found.outcome] += 1
             counts = {
                 "messages": found.messages,

@@ -11,8 +11,10 @@ from activities.archive_segment import ArchiveSegment
 from activities.learn_from_segment import LearnFromSegment
 from activities.recalling import Recaller, RecallRules
 from activities.segment_reading import SegmentReader
+from activities.word_learned import WordLearned, credentials
 from engine.forgetting import Forgetting
 from engine.learning import Scheduler, build_learning_worker
+from errors import StartupFailed
 from intelligence.embedders import embedder
 from intelligence.embedding import Embedder
 from intelligence.indexer import Indexer
@@ -22,7 +24,9 @@ from intelligence.reranker import FastembedReranker
 from intelligence.retrieval import Retriever
 from metrics import Metrics
 from providers.settlement import TENANT
+from providers.side_call import SideCalls
 from providers.treatment import Treatment, capped
+from providers.upstream import Upstream
 from settings import Settings
 from store.database import Database
 from store.edge_index import EdgeIndex
@@ -33,6 +37,7 @@ from store.requests import RequestStore
 from store.segments import SegmentStore
 from store.unremembered import Unremembered
 from store.vectors import VectorIndex
+from store.wordings import WordingStore
 
 _LEARNING_GRACE = 1.0
 """Seconds that are left to learning when a process stops: what is cut is learned again."""
@@ -84,11 +89,9 @@ async def learning(
     known: Knowing,
     requests: RequestStore,
     ledger: LedgerStore,
+    wording: WordLearned | None,
 ) -> AsyncGenerator[None]:
     """The worker of the learning queue, and who starts what is due and drops what is stale."""
-    if settings.learning == "off":
-        yield
-        return
     segments = SegmentStore(database, TENANT)
     reader = SegmentReader(requests, segments, known.permission, TENANT)
     worker = build_learning_worker(
@@ -97,15 +100,42 @@ async def learning(
         [
             ArchiveSegment(reader, known.memories).run,
             LearnFromSegment(reader, segments, known.memories, ledger).run,
+            *([wording.run] if wording else []),
         ],
         rate=settings.learning_rate,
         graceful=_LEARNING_GRACE,
     )
-    scheduler = Scheduler(client, settings.task_queue, segments, settings.learning_idle)
+    scheduler = Scheduler(
+        client, settings.task_queue, segments, settings.learning_idle, word=wording is not None
+    )
     async with worker, AsyncExitStack() as stack:
         for loop in (scheduler.run(), Forgetting(known.memories).run()):
             stack.callback(asyncio.create_task(loop).cancel)
         yield
+
+
+def wording(
+    settings: Settings,
+    database: Database,
+    known: Knowing,
+    upstream: Upstream,
+    metrics: Metrics,
+    owner: str,
+) -> WordLearned | None:
+    """The optional distiller; raises StartupFailed where it has a model and no key."""
+    if settings.distiller is None:
+        return None
+    if settings.distiller_key is None:
+        raise StartupFailed("PALIMPSEST_DISTILLER needs PALIMPSEST_DISTILLER_KEY")
+    return WordLearned(
+        known.memories,
+        WordingStore(database),
+        SideCalls(upstream, metrics),
+        model=settings.distiller,
+        headers=credentials(settings.distiller_key),
+        most=settings.distiller_tokens,
+        owner=owner,
+    )
 
 
 def _index(settings: Settings, embeds: Embedder) -> VectorIndex:

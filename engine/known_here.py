@@ -8,6 +8,7 @@ from intelligence.permission import Permission
 from providers.settlement import TENANT
 from settings import Settings
 from stack.addresses import addresses
+from store.conversations import ConversationStore
 from store.database import Database
 from store.erasure import Erasure
 from store.memories import MemoryStore
@@ -20,7 +21,7 @@ class KnownHere:
     memories: MemoryStore
     erasure: Erasure
     permission: Permission
-    unremembered: Unremembered
+    conversations: ConversationStore
 
 
 @asynccontextmanager
@@ -30,12 +31,11 @@ async def known_here(settings: Settings) -> AsyncGenerator[KnownHere]:
     try:
         await database.ping()
         await migrate(database)
-        unremembered = Unremembered(database, TENANT)
         yield KnownHere(
             MemoryStore(database, TENANT),
             Erasure(database, TENANT),
-            Permission(unremembered, settings.forget),
-            unremembered,
+            Permission(Unremembered(database, TENANT), settings.forget),
+            ConversationStore(database, TENANT),
         )
     finally:
         await database.close()

@@ -54,6 +54,8 @@ async def running_proxy(
             "database_url": parts.database_url,
             "task_queue": f"test-{uuid.uuid4().hex[:12]}",
             "drain_timeout": 2,
+            # Else each would learn from the conversations of all other tests.
+            "learning": "off",
             **changes,
         }
     )

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
-    *("api", "activities", "context", "engine", "migrations"),
+    *("api", "activities", "context", "engine", "intelligence", "learning", "migrations"),
     *("providers", "stack", "store", "workflows"),
 )
 SOURCES = sorted(

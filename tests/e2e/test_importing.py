@@ -61,3 +61,11 @@ async def test_sessions_become_memories_once_and_go_again(
     assert gone["deleted"]["memories"] == 0
     last = (await command(up, "import", folder)).splitlines()
     assert ", 0 new turns" in last[-1], "what was deleted does not come back"
+
+
+async def test_what_came_through_the_proxy_is_not_filed_twice(
+    claude: ClaudeCode, up: Up, upstream: Simulator
+) -> None:
+    await claude.ask("Through the proxy", base_url=up.url)
+    told = await command(up, "import", str(claude.directory.parent / ".claude/projects"))
+    assert told.splitlines()[-1].startswith("1 files (1 carried): "), told
