@@ -70,6 +70,7 @@ class EdgeShard:
         whole = self._shard.info().points_count >= flushed.points
         self.cursor = flushed.cursor if whole else Cursor()
         self._unflushed = 0
+        self._asked: tuple[Where, edge.Filter] | None = None
         self._known: dict[edge.PointId, Found] = {}
 
     def write(
@@ -129,11 +130,17 @@ class EdgeShard:
 
     def _query(self, query: edge.Query, where: Where, limit: int) -> list[Scored]:
         request = edge.QueryRequest(
-            limit=limit, query=query, filter=_filter(conditions(where)), with_payload=False
+            limit=limit, query=query, filter=self._filtered(where), with_payload=False
         )
         points = [(point.score, point.id) for point in self._shard.query(request)]
         self._learn([point for _, point in points if point not in self._known])
         return [(score, self._known[point]) for score, point in points]
+
+    def _filtered(self, where: Where) -> edge.Filter:
+        """The two queries of a search look through the same."""
+        if self._asked is None or self._asked[0] != where:
+            self._asked = where, _filter(conditions(where))
+        return self._asked[1]
 
     def _learn(self, points: "Sequence[edge.PointId]") -> None:
         """To read a payload costs ten times what it takes to find the point."""
