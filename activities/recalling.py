@@ -22,7 +22,7 @@ from intelligence.telling import allowance, tell
 from metrics import Metrics
 from providers.headers import RawHeaders, value_of
 from providers.treatment import Treatment, remembers, treatment
-from store.identity import AGENT
+from store.identity import AGENT, SESSION
 from store.memories import MemoryStore
 from store.offload import off_the_loop
 from store.vectors import Found
@@ -84,7 +84,7 @@ class Recaller:
     async def look(self, view: RequestView, headers: RawHeaders, standing: Standing) -> Looked:
         """What is worth recalling for the request's newest turn of a person."""
         if not remembers(headers):
-            await self._forgo(standing.conversation)
+            await self._forgo(standing.conversation, value_of(headers, SESSION) or "")
             return Looked("none")
         if treatment(headers, self._rules.usual).mode != "on":
             return Looked("none")
@@ -179,9 +179,9 @@ class Recaller:
         )
         return Looked("found", ids) if ids else Looked("none")
 
-    async def _forgo(self, conversation: str) -> None:
+    async def _forgo(self, conversation: str, session: str) -> None:
         try:
-            await self._permission.forget_conversation(conversation)
+            await self._permission.forget_conversation(conversation, session)
         except DatabaseUnavailable as error:
             _log.warning("an opt-out waits for the next request", reason=str(error))
 

@@ -1,7 +1,8 @@
 """Takes Claude Code's transcripts in: filed in the archive, and learned from.
 
 Again is no more: memories are named by their content. What a person deleted stays deleted, and
-nothing is taken of projects that opted out.
+nothing is taken of projects that opted out, nor of sessions that came through the proxy: those are
+filed already, or were not to be.
 """
 
 import asyncio
@@ -18,13 +19,18 @@ from intelligence.secrets import redacted
 from intelligence.transcripts import Transcript, transcript
 from learning.cleaning import cleaned
 from learning.find import candidates
+from providers.session import named_session
+from store.conversations import ConversationStore
+from store.identity import SESSION
 from store.memories import MemoryStore
+from store.unremembered import imported
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one file. ``outcome``: `taken`, `opted_out`, `nothing` (no message of a main
-    conversation), `unreadable`; ``turns`` and ``learned`` are those that were not known yet."""
+    """What became of one file. ``outcome``: `taken`, `carried` (it came through the proxy),
+    `opted_out`, `nothing` (no message of a main conversation), `unreadable`; ``turns`` and
+    ``learned`` are those that were not known yet."""
 
     path: Path
     outcome: str
@@ -37,9 +43,16 @@ class Imported:
 class Importer:
     """Imports for one tenant."""
 
-    def __init__(self, memories: MemoryStore, permission: Permission, tenant: str) -> None:
+    def __init__(
+        self,
+        memories: MemoryStore,
+        permission: Permission,
+        conversations: ConversationStore,
+        tenant: str,
+    ) -> None:
         self._memories = memories
         self._permission = permission
+        self._conversations = conversations
         self._tenant = tenant
 
     async def folder(self, folder: Path) -> AsyncIterator[Imported]:
@@ -55,7 +68,9 @@ class Importer:
             return Imported(path, "unreadable")
         if not found.spoken:
             return Imported(path, "nothing", malformed=found.malformed)
-        conversation = f"import_{found.session or path.stem}"
+        if await self._is_carried(found.session):
+            return Imported(path, "carried", len(found.spoken), malformed=found.malformed)
+        conversation = imported(found.session or path.stem)
         if not await self._permission.allows(found.project, conversation):
             return Imported(path, "opted_out", len(found.spoken), malformed=found.malformed)
         origin = Origin(self._tenant, found.project, conversation)
@@ -68,6 +83,12 @@ class Importer:
             await self._memories.save(turns),
             await self._memories.save(learned),
             found.malformed,
+        )
+
+    async def _is_carried(self, session: str) -> bool:
+        name = named_session(self._tenant, ((SESSION, session.encode()),))
+        return name is not None and (
+            (await self._conversations.of_session(name)).conversation_id is not None
         )
 
     async def _new_here(self, learned: Sequence[Memory], turns: Sequence[Memory]) -> list[Memory]:

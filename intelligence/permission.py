@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from intelligence.memory import Memory
-from store.unremembered import Unremembered
+from store.unremembered import Unremembered, imported
 
 
 class Permission:
@@ -38,10 +38,12 @@ class Permission:
             and ("conversation", memory.conversation) not in out
         ]
 
-    async def forget_conversation(self, conversation: str) -> None:
-        """Keep and recall nothing of it from now on; what was kept is hidden, not deleted."""
-        if conversation:
-            await self._unremembered.add("conversation", conversation)
+    async def forget_conversation(self, conversation: str, session: str = "") -> None:
+        """Keep and recall nothing of it from now on, nor of the client's own transcript of its
+        ``session``; what was kept is hidden, not deleted."""
+        for name in (conversation, imported(session) if session else ""):
+            if name:
+                await self._unremembered.add("conversation", name)
 
     async def forget_project(self, project: str) -> None:
         """The same for all conversations of a project."""

@@ -17,6 +17,7 @@ from store.database import Database
 from store.memories import Which
 from store.requests import storable
 from store.unreferenced import BLOBS, NODES
+from store.unremembered import imported
 
 _STATEMENT_SECONDS = 600.0
 _LOOKS = 200
@@ -52,7 +53,8 @@ class Erasure:
 
     async def erase(self, which: Which) -> Erased:
         """By project, conversation and age; what else ``which`` says is about memories alone.
-        Nothing is kept of those conversations from now on: who goes on with one begins anew."""
+        Nothing is kept of those conversations from now on, nor of the client's transcripts of
+        them: who goes on with one begins anew."""
         started = await self._announced()
         rows = await self._run(_REQUESTS, {**self._chosen(which), "sessions": []})
         affected = {row["conversation_id"] for row in rows if row["conversation_id"]}
@@ -60,7 +62,10 @@ class Erasure:
         if which.before is None:
             named = await self._run(_NAMED, self._chosen(which))
             affected |= {row["id"] for row in named}
-        [gone] = await self._run(_TRACES, {"tenant": self._tenant, "ids": list(affected)})
+        sessions = tuple(sorted({row["session"] for row in rows} - {None}))
+        transcripts = [imported(session) for session in sessions] if which.before is None else []
+        values = {"tenant": self._tenant, "ids": list(affected), "transcripts": transcripts}
+        [gone] = await self._run(_TRACES, values)
         [nodes] = await self._run(NODES, {"since": started})
         [blobs] = await self._run(BLOBS, {"since": started})
         return Erased(
@@ -69,7 +74,7 @@ class Erasure:
             gone["epochs"],
             nodes["n"],
             blobs["n"],
-            tuple(sorted({row["session"] for row in rows} - {None})),
+            sessions,
             tuple(sorted(beside)),
         )
 
@@ -190,7 +195,9 @@ WITH dead AS (
 ), gone AS (
     DELETE FROM conversations WHERE id IN (SELECT id FROM dead) RETURNING 1
 ), unremembering AS (
-    INSERT INTO unremembered (tenant, scope, name) SELECT :tenant, 'conversation', id FROM dead
+    INSERT INTO unremembered (tenant, scope, name)
+    SELECT :tenant, 'conversation', id FROM dead
+    UNION SELECT :tenant, 'conversation', unnest(CAST(:transcripts AS text[]))
     ON CONFLICT DO NOTHING
 )
 SELECT (SELECT count(*) FROM gone) AS conversations, (SELECT count(*) FROM unused) AS epochs

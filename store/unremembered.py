@@ -10,6 +10,11 @@ from store.database import Database
 Scope = Literal["project", "conversation"]
 
 
+def imported(session: str) -> str:
+    """The conversation that the client's own transcript of a session is filed under."""
+    return f"import_{session}"
+
+
 class Unremembered:
     """The opt-outs of one tenant; they stay until they are taken back."""
 

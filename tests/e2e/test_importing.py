@@ -66,6 +66,13 @@ async def test_sessions_become_memories_once_and_go_again(
 async def test_what_came_through_the_proxy_is_not_filed_twice(
     claude: ClaudeCode, up: Up, upstream: Simulator
 ) -> None:
+    folder = str(claude.directory.parent / ".claude/projects")
     await claude.ask("Through the proxy", base_url=up.url)
-    told = await command(up, "import", str(claude.directory.parent / ".claude/projects"))
+    told = await command(up, "import", folder)
     assert told.splitlines()[-1].startswith("1 files (1 carried): "), told
+    gone = msgspec.json.decode(
+        await command(up, "memory", "delete", "--project", str(claude.directory))
+    )
+    assert (gone["deleted"]["requests"], gone["remaining"]) == (1, 0)
+    told = await command(up, "import", folder)
+    assert told.splitlines()[-1].startswith("1 files (1 opted_out): "), told

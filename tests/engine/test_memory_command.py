@@ -89,6 +89,7 @@ async def test_it_deletes_and_proves_it(run: Commands, store: MemoryStore) -> No
     assert (told["deleted"]["memories"], told["remaining"]) == (1, 0)
     told = msgspec.json.decode(await run("delete", "--kind", "turn"))
     assert (told["deleted"]["memories"], told["remaining"]) == (2, 0)
+    assert told["checked"] == {"memories": 0, "captured": 0, "index": None}
     assert [memory.kind for memory in await store.page()] == [Kind.FIX]
     assert msgspec.json.decode(await run("delete", "--all"))["deleted"]["memories"] == 1
 

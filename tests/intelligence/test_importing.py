@@ -9,6 +9,7 @@ import pytest
 from intelligence.importing import Imported, Importer
 from intelligence.memory import Kind
 from intelligence.permission import Permission
+from store.conversations import ConversationStore
 from store.database import Database
 from store.memories import MemoryStore, Which
 from store.unremembered import Unremembered
@@ -31,8 +32,8 @@ def permission(database: Database) -> Permission:
 
 
 @pytest.fixture
-def importer(store: MemoryStore, permission: Permission) -> Importer:
-    return Importer(store, permission, TENANT)
+def importer(store: MemoryStore, permission: Permission, database: Database) -> Importer:
+    return Importer(store, permission, ConversationStore(database, TENANT), TENANT)
 
 
 def write(folder: Path, name: str, session: Session, *, age: int = 0) -> Path:
