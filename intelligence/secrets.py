@@ -10,6 +10,7 @@ was cut in two, no half would be known.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from intelligence.secret_shapes import Secret, shaped
 
@@ -46,6 +47,8 @@ _WORD = re.compile(r"[A-Za-z_-]+\W*\Z")
 _DELIMITER = re.compile(r"[,;&(){}\[\]<>|]")
 _LEAST_KEY = 12
 _LEAST_AGAIN = 8
+_MOST_AGAIN = 100
+"""Values of one text that are looked for once more."""
 
 
 def redacted(text: str) -> str:
@@ -90,7 +93,7 @@ def _named(text: str) -> Iterator[Secret]:
 def _again(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
     """The same values elsewhere in the text, where nothing else tells what they are."""
     known = {text[start:end]: kind for start, end, kind in found if end - start >= _LEAST_AGAIN}
-    for value, kind in known.items():
+    for value, kind in islice(known.items(), _MOST_AGAIN):
         if _WORD.match(value) is None:
             at = -1
             while (at := text.find(value, at + 1)) >= 0:
