@@ -9,6 +9,7 @@ import msgspec
 
 from bench.results import machine
 from eval import learning
+from eval.brought import bringing
 from eval.labels import labels
 from eval.measuring import PROCESSES, Measured, measure_all
 from eval.recalling import recall
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
     write(results, chosen.output)
     print(f"{render(results)}\n\nwritten to {chosen.output}")
     print(f"\n{learning.render(learning.learned(files, labels()), learning.foreseen(files))}")
+    print(f"\n{bringing(files, chosen.output.with_name('brought.json'))}")
     beside = chosen.output.with_name("recall.json")
     print(f"\n{recall(chosen.data, beside, quick=chosen.quick)}")
 

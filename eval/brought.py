@@ -10,7 +10,7 @@ else in the prompt.
 
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -32,7 +32,7 @@ from eval.meter import Meter
 from eval.needs import HORIZON, Needs, said, strings
 from eval.profiles import RECORDED
 from eval.rewritten import Book, step
-from eval.sessions import DATA, HALVES, Half, Session, load, paths
+from eval.sessions import HALVES, UNREADABLE, Half, Session, load
 from eval.shelf import TENANT, Shelf
 from intelligence.archive import Origin, Said, archived
 from intelligence.memory import Memory
@@ -226,7 +226,7 @@ async def all_brought(sessions: Iterable[Session]) -> list[Brought]:
 def render(found: Sequence[Brought]) -> str:
     """The table, per half and of all."""
     lines = [
-        "What a turn of a person brings back of what was cut, at 60,000 tokens",
+        f"What a turn of a person brings back of what was cut, at {LIMIT:,} tokens",
         f"{'':<10} " + " ".join(f"{name:>7}" for name in _COLUMNS),
     ]
     for name in (*HALVES, "all"):
@@ -250,10 +250,16 @@ def _row(name: str, found: Sequence[Brought]) -> str:
     )
 
 
-def main() -> None:
-    files = paths(Path(sys.argv[1]) if len(sys.argv) > 1 else DATA)
-    print(render(asyncio.run(all_brought(load(path) for path in files))))
+def bringing(files: Sequence[Path], output: Path) -> str:
+    """The table of what was measured, and written, a row for each session."""
+    found = asyncio.run(all_brought(_sessions(files)))
+    output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    return f"{render(found)}\n\nwritten to {output}"
 
 
-if __name__ == "__main__":
-    main()
+def _sessions(files: Sequence[Path]) -> Iterator[Session]:
+    for path in files:
+        try:
+            yield load(path)
+        except UNREADABLE as error:
+            print(f"! {path.name}: {error}", file=sys.stderr, flush=True)

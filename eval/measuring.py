@@ -11,7 +11,7 @@ from eval.needles import planted
 from eval.profiles import PROFILES
 from eval.pruned import Pruned, prunes
 from eval.replay import STRATEGIES, Replayed, replay
-from eval.sessions import Half, load
+from eval.sessions import UNREADABLE, Half, load
 
 PROCESSES = 2
 
@@ -37,7 +37,7 @@ def measure(path: Path) -> Measured | Unreadable:
     """One session under each profile and strategy."""
     try:
         session = load(path)
-    except (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return Unreadable(path.name, repr(error))
     sown, needles = planted(session)
     return Measured(

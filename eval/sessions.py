@@ -15,6 +15,8 @@ Half = Literal["tuning", "held-out"]
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 HALVES: tuple[Half, ...] = ("tuning", "held-out")
+UNREADABLE = (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
+"""What ``load`` raises for a file that is no session."""
 _SUMMARY = "This session is being continued from a previous conversation"
 _DEFAULT_MODEL = "claude-opus-4-5"
 
@@ -65,7 +67,7 @@ def paths(data: Path) -> list[Path]:
 
 
 def load(path: Path) -> Session:
-    """One session; raises OSError or msgspec.MsgspecError when the file is not one."""
+    """One session; raises one of ``UNREADABLE`` when the file is not one."""
     recorded: dict[str, Any] = msgspec.json.decode(gzip.decompress(path.read_bytes()))
     name = str(recorded.get("session") or path.name.partition(".")[0])
     turns: list[Turn] = []
