@@ -88,7 +88,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """``refused``: there is nothing wrong with the engine, but with the call."""
+
     reason: str
+    refused: bool = False
 
 
 Scored = tuple[float, Found]

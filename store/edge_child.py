@@ -23,6 +23,10 @@ class Silent(IndexUnavailable):
     """It may be alive."""
 
 
+class Refused(IndexUnavailable):
+    """It is well, and will not do this."""
+
+
 class EdgeChild:
     """Calls are carried out one after the other; one that nobody waits for any more is too."""
 
@@ -104,7 +108,8 @@ class EdgeChild:
         except TimeoutError as error:
             raise Silent("the index did not answer in time") from error
         if isinstance(reply, calls.Failed):
-            raise IndexUnavailable(f"the index failed: {reply.reason}")
+            kind = Refused if reply.refused else IndexUnavailable
+            raise kind(f"the index failed: {reply.reason}")
         return reply
 
     async def _read(self) -> None:

@@ -15,7 +15,7 @@ import structlog
 from errors import IndexUnavailable
 from store import edge_calls as calls
 from store.edge_build import EdgeCopy, copied
-from store.edge_child import EdgeChild, Silent
+from store.edge_child import EdgeChild, Refused, Silent
 from store.edge_slots import forget_unused
 from store.index_points import GRAPH_FROM, made_by
 from store.vectors import CatchingUp, Cursor, Found, Sparse, Step, Vector, Where
@@ -103,6 +103,8 @@ class EdgeIndex:
             return await child.ask(call, self._patience)
         except Silent:
             await child.kill()
+            raise
+        except Refused:
             raise
         except IndexUnavailable:
             self._troubles.append(time.monotonic())

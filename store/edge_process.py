@@ -123,6 +123,8 @@ def serve(held: Held | Built, source: BinaryIO, sink: BinaryIO) -> None:
             reply: calls.Reply = carried_out(held, call)
         except KeyboardInterrupt:
             raise
+        except (ValueError, TypeError, OverflowError) as error:
+            reply = calls.Failed(str(error), refused=True)
         except BaseException as error:  # A panic of the engine is no Exception.
             reply = calls.Failed(str(error) or type(error).__name__)
         _send(sink, reply)

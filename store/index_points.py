@@ -31,9 +31,6 @@ GRAPH_FROM = 4000
 _MOST_PLACES = 5000
 _PLACES = 2**63
 _STRIDE = 0x9E3779B97F4A7C15
-_PREFIX = "mem_"
-_DIGITS = 32
-_POINT_DIGITS = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -77,13 +74,9 @@ def made_by(embedder: str) -> str:
 
 
 def point_id(memory_id: str) -> int:
-    """The first 64 bits of what the memory's id says: engines are quick with numbers, and two of a
-    million memories share them once in forty million times. Raises ValueError for what is no
-    memory's id."""
-    content = memory_id.removeprefix(_PREFIX)
-    if len(content) != _DIGITS or content == memory_id:
-        raise ValueError(f"no memory has the id {memory_id!r}")
-    return int(content[:_POINT_DIGITS], 16)
+    """64 bits that stand for the id: engines are quick with numbers, and two of a million memories
+    share them once in thirty million times."""
+    return _number(memory_id)
 
 
 def payload_of(memory: Memory) -> dict[str, Any]:
@@ -154,13 +147,13 @@ def _range(span: Span) -> tuple[Condition, ...]:
 
 
 def _places(span: Span) -> Iterator[int]:
-    first = _start(span.conversation)
+    first = _number(span.conversation)
     for position in range(span.first, span.last + 1):
         yield (first + position * _STRIDE) % _PLACES
 
 
-def _start(conversation: str) -> int:
-    return int.from_bytes(blake3(conversation.encode()).digest(8))
+def _number(name: str) -> int:
+    return int.from_bytes(blake3(name.encode("utf-8", "surrogatepass")).digest(8))
 
 
 def _one(value: str) -> tuple[str, ...]:

@@ -141,6 +141,16 @@ async def test_a_silent_child_is_replaced_after_a_while(tmp_path: Path) -> None:
         assert await eventually(index) == Cursor()
 
 
+async def test_wrong_calls_do_not_cost_the_index(tmp_path: Path) -> None:
+    async with opened(tmp_path) as index:
+        await fill(index, 5)
+        for _ in range(5):
+            with pytest.raises(IndexUnavailable, match="anew"):
+                await index.write(Step([], [], Cursor(77), Cursor(78)))
+        assert await index.count(Where("default", ids=("no id of a memory",))) == 0
+        assert await index.count(ALL) == 5
+
+
 async def test_a_caller_that_gives_up_does_no_harm(tmp_path: Path) -> None:
     async with opened(tmp_path) as index:
         with pytest.raises(TimeoutError):
