@@ -87,10 +87,7 @@ class Settings(BaseSettings):
         "`x-palimpsest-memory: off` keeps a conversation out of it, for good",
     )
     intelligence_budget: int = Field(
-        4000,
-        ge=100,
-        le=50_000,
-        description="Most tokens told at once; fewer in a short prompt",
+        4000, ge=100, le=50_000, description="Most tokens told at once; fewer in a short prompt"
     )
     intelligence_deadline: float = Field(
         0.25, gt=0, description="A request goes on without what is known after so long"
