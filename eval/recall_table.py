@@ -1,7 +1,8 @@
 """The benchmarks of recall as a table for the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from eval import lost
 from eval.benchmarks import ALL, Benchmarks, Row
 from eval.recall import TOKENS
 
@@ -12,12 +13,12 @@ _HEAD = (
 )
 
 
-def render(found: Benchmarks) -> str:
-    """All ways over all questions first, then the product's by kind."""
+def render(found: Benchmarks, needles: Sequence[lost.Row]) -> str:
+    """All ways over all questions first, then the product's by kind, then needles."""
     lines = ["recall: shares of what answers a question, found", _HEAD]
     lines += [_row(row) for row in found.rows if row.kind == ALL]
     lines += ["", *(_row(row) for row in found.rows if row.kind != ALL and _is_ours(row))]
-    return "\n".join([*lines, "", *_shelved(found)])
+    return "\n".join([*lines, "", *_shelved(found), "", *map(_needles, needles)])
 
 
 def _is_ours(row: Row) -> bool:
@@ -39,3 +40,11 @@ def _shelved(found: Benchmarks) -> Iterator[str]:
             f"{one.benchmark}: {one.memories} memories indexed at"
             f" {one.memories / max(one.seconds, 0.001):.0f}/s, {one.bytes / 1e6:.0f} MB on disk"
         )
+
+
+def _needles(row: lost.Row) -> str:
+    return (
+        f"{row.half:<9} {row.needles:>4} needles that an epoch cut ({row.kind}): {row.found:.1%}"
+        f" found, {row.told:.1%} told within {lost.BUDGET} tokens, {row.told_within:.1%} within the"
+        f" {row.tokens} that are told beside so small a prompt"
+    )

@@ -8,26 +8,44 @@ from pathlib import Path
 import msgspec
 
 from bench.results import Machine, machine
-from eval.benchmarks import Benchmarks, files, measured
+from eval import lost
+from eval.benchmarks import Benchmarks, measured
 from eval.recall_table import render
-from eval.sessions import DATA
+from eval.sessions import DATA, UNREADABLE, Session, load, paths
 
 LATEST = Path(__file__).parent / "results" / "recall.json"
 _QUICK = 2
 
 
 class Recalls(msgspec.Struct, frozen=True):
+    """``needles`` are those that an epoch cut out of a session (eval/lost.py)."""
+
     machine: Machine
     benchmarks: Benchmarks
+    needles: list[lost.Row]
 
 
 def recall(data: Path, output: Path = LATEST, *, quick: bool = False) -> str:
-    """The table of what was measured, and written. ``quick``: a few of each benchmark."""
-    if not any(files(data).values()):
-        return f"recall: neither locomo/*.json nor longmemeval/*.jsonl.gz in {data}"
-    found = asyncio.run(measured(data, _QUICK if quick else None))
-    output.write_bytes(msgspec.json.format(msgspec.json.encode(Recalls(machine(), found))) + b"\n")
-    return f"{render(found)}\n\nwritten to {output}"
+    """The table of what was measured, and written. ``quick``: a few of everything."""
+    found = asyncio.run(_measured(data, _QUICK if quick else None))
+    if not found.benchmarks.rows and not found.needles:
+        return f"recall: neither sessions, locomo/*.json nor longmemeval/*.jsonl.gz in {data}"
+    output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+    return f"{render(found.benchmarks, found.needles)}\n\nwritten to {output}"
+
+
+async def _measured(data: Path, most: int | None) -> Recalls:
+    benchmarks = await measured(data, most)
+    answers = await lost.asked([one for path in paths(data)[:most] if (one := _session(path))])
+    return Recalls(machine(), benchmarks, lost.rows(answers))
+
+
+def _session(path: Path) -> Session | None:
+    """None for what is no session; `make eval` names it."""
+    try:
+        return load(path)
+    except UNREADABLE:
+        return None
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,17 +12,19 @@ from math import exp, sqrt
 from statistics import fmean
 from typing import NamedTuple
 
+from intelligence.memory import Kind
 from store.vectors import Found, Span
 
 NEIGHBOURS = 2
 """Messages before and after a hit that are looked at with it."""
 
-# Tuned on half of LoCoMo's dialogues and of LongMemEval's questions; docs/adr/0025.
+# Tuned on half of LoCoMo's dialogues, LongMemEval's questions and the recorded sessions' needles;
+# docs/adr/0025.
 _WORDS = 0.7
 _REACH = 300.0
 _RECENCY = 0.1
 _HALF_LIFE_DAYS = 30.0
-_ELSEWHERE = 1.0
+_HERE, _ELSEWHERE = 3.0, 1.0
 _SECONDS_PER_DAY = 86_400.0
 
 
@@ -55,8 +57,11 @@ def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
     )
 
 
-def ranked(near: Side, matching: Side, *, project: str, now: datetime) -> list[Ranked]:
-    """Best first. ``project``: what comes from another one has to be better; empty: all are
+def ranked(
+    near: Side, matching: Side, *, project: str, conversation: str, now: datetime
+) -> list[Ranked]:
+    """Best first. What was said in ``conversation``, and what was learned, counts more than what
+    was said in others; what comes from another project than ``project`` less. Empty: all are
     alike."""
     by_id = {found.id: found for found in (*near.found, *matching.found)}
     if not by_id:
@@ -71,7 +76,9 @@ def ranked(near: Side, matching: Side, *, project: str, now: datetime) -> list[R
     rows = [
         Ranked(
             found,
-            own[found.id] + context.get(found.id, 0.0) + _standing(found, project, now),
+            own[found.id]
+            + context.get(found.id, 0.0)
+            + _standing(found, project, conversation, now),
             meaning[at],
             words[at],
         )
@@ -125,7 +132,11 @@ def _context(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, floa
     return added
 
 
-def _standing(found: Found, project: str, now: datetime) -> float:
+def _standing(found: Found, project: str, conversation: str, now: datetime) -> float:
     age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
-    recent = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
-    return recent - (_ELSEWHERE if project and found.project != project else 0.0)
+    standing = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
+    if conversation and (found.conversation == conversation or found.kind is not Kind.TURN):
+        standing += _HERE
+    if project and found.project != project:
+        standing -= _ELSEWHERE
+    return standing

@@ -23,12 +23,14 @@ from store.vectors import Vector
 # sessions of coding agents (docs/adr/0025).
 _EVIDENCE, _NEARNESS, _OTHERWISE = 4.6, 0.65, -5.0
 # Bits. Below, a question tells too little; above, no memory can repeat it all.
-_LEAST_TOLD, _MOST_TOLD = 6.0, 40.0
+_LEAST_TOLD, _ENOUGH_TOLD, _MOST_TOLD = 6.0, 14.0, 40.0
+_STEEP, _NEARLY_ALL = 12.0, 0.8
 _COMMON_BITS, _RARE_BITS = 8.0, 7.0
 _LEAST_BITS = 0.5
 _MOST_NEEDLES = 24
 _SHORT = 4
-_ENDING = re.compile(r"(?:ing|ings|ed|ies|es|s|ion|ions|e|y)\Z")
+_ENDINGS = "(?:ing|ings|ed|ies|es|s|ion|ions|e|y)"
+_ENDING = re.compile(rf"{_ENDINGS}\Z")
 _JOINTS = str.maketrans("", "", "_-.")
 
 STRANGERS = (
@@ -94,11 +96,18 @@ def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[floa
 
 
 def relevance(question: Sequence[Needle], text: str, near: float) -> float:
-    """``text`` is `plain`, ``near`` by `nearness`."""
+    """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
+    something is relevant whatever stands around it."""
     repeated = sum([needle.bits for needle in question if needle.is_in(text)])
     told = sum([needle.bits for needle in question])
     evidence = min(1.0, repeated / min(max(told, _LEAST_TOLD), _MOST_TOLD))
-    return 1 / (1 + exp(-(_EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE)))
+    words = min(1.0, repeated / min(max(told, _ENOUGH_TOLD), _MOST_TOLD))
+    alone = _STEEP * (words - _NEARLY_ALL)
+    return _share(max(alone, _EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE))
+
+
+def _share(logit: float) -> float:
+    return 1 / (1 + exp(-logit))
 
 
 @lru_cache(maxsize=8_192)
@@ -109,8 +118,9 @@ def _needle(word: str) -> tuple[Needle, ...]:
         return ()
     ranks = vocabulary_ranks(" " + word)
     bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
-    if len(word) < _SHORT and word.isascii():
-        alone = re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])")
-        return (Needle(word, max(_LEAST_BITS, bits), alone),)
     stem = _ENDING.sub("", word)
-    return (Needle(stem if len(stem) >= _SHORT else word, max(_LEAST_BITS, bits)),)
+    if len(stem) >= _SHORT or not word.isascii():
+        return (Needle(stem or word, max(_LEAST_BITS, bits)),)
+    look = stem if len(stem) == _SHORT - 1 else word
+    alone = re.compile(rf"(?<![^\W_]){re.escape(look)}{_ENDINGS}?(?![^\W_])")
+    return (Needle(look, max(_LEAST_BITS, bits), alone),)

@@ -88,20 +88,20 @@ class Retriever:
     async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
         """All that was found for one question and what stands around it, best first."""
         where = Where(self._tenant, () if query.everywhere else (query.project,))
-        near, matching = await self._both(asked, where, _CANDIDATES)
+        nearest, best = await self._both(asked, where, _CANDIDATES)
         sides = (
-            Side(near, near[-1].score if near else 0.0),
-            Side(matching, matching[-1].score if len(matching) == _CANDIDATES else 0.0),
+            Side(nearest, nearest[-1].score if nearest else 0.0),
+            Side(best, best[-1].score if len(best) == _CANDIDATES else 0.0),
         )
-        rows = ranked(*sides, project=query.project, now=query.now)
+        rows = _ranked(sides, query)
         spans = around(row.found for row in rows[:_LOOKED_AROUND])
         if not spans:
             return rows
         beside = await self._both(asked, replace(where, spans=spans), _BESIDE)
-        sides = tuple(
+        near, matching = (
             Side((*side.found, *more), side.least) for side, more in zip(sides, beside, strict=True)
         )
-        return ranked(*sides, project=query.project, now=query.now)
+        return _ranked((near, matching), query)
 
     async def _both(
         self, asked: _Asked, where: Where, limit: int
@@ -139,6 +139,10 @@ def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
         if known is None or row.total > known.total:
             best[row.found.id] = row
     yield from sorted(best.values(), key=lambda row: (-row.total, row.found.id))
+
+
+def _ranked(sides: tuple[Side, Side], query: Query) -> list[Ranked]:
+    return ranked(*sides, project=query.project, conversation=query.conversation, now=query.now)
 
 
 def _relevances(

@@ -1,16 +1,22 @@
 """The benchmarks of recall on made ones: their loaders, the measures, the table and the file."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
-from eval import locomo, longmemeval
+from eval import locomo, longmemeval, lost
 from eval.asked import Place
 from eval.benchmarks import ALL
+from eval.needles import SHAPES, Needle
 from eval.recall import WAYS
 from eval.recalling import Recalls, main
-from tests.eval import benchmarks_made
+from eval.shelf import TENANT, Shelf
+from intelligence.memory import Kind, Memory, memory_id
+from intelligence.query import Query
+from tests.eval import benchmarks_made, made
 
 
 @pytest.fixture
@@ -64,3 +70,38 @@ def test_a_folder_without_benchmarks_is_named(
     main(["--data", str(tmp_path), "--output", str(tmp_path / "none.json")])
     assert str(tmp_path) in capsys.readouterr().out
     assert not (tmp_path / "none.json").exists()
+
+
+async def test_needles_that_an_epoch_cut_are_asked_for() -> None:
+    answers = await lost.asked([made.session(*made.loop(50, lines=120))])
+    assert len(answers) >= 5
+    assert all(one.told <= one.found and one.tokens <= lost.BUDGET for one in answers)
+    assert sum(one.told for one in answers) >= 0.8 * len(answers)
+    [total, *_] = lost.rows(answers)
+    assert (total.kind, total.needles) == ("all", len(answers))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_needle_is_asked_for_without_its_key(shape: str) -> None:
+    key, text = SHAPES[shape](Random(1))
+    asked = lost.question(Needle("tool", shape, key, text, 0))
+    assert asked.endswith("?")
+    assert key not in asked
+    assert "{" not in asked
+
+
+async def test_a_shelf_answers_within_a_project_only() -> None:
+    async with Shelf.opened() as shelf:
+        for project in ("one", "two"):
+            text = f"The harbour of {project} is closed."
+            name = memory_id(TENANT, project, Kind.TURN, text)
+            at = datetime(2026, 1, 1, tzinfo=UTC)
+            kind = Kind.TURN
+            memory = Memory(
+                id=name, tenant=TENANT, project=project, kind=kind, text=text, said_at=at
+            )
+            await shelf.put([memory])
+        [found] = await shelf.retrieved(Query("Which harbour is closed?", "two"))
+        assert found.project == "two"
+        for way in (shelf.by_words, shelf.by_meaning, shelf.by_ranks):
+            assert [one.project for one in await way("harbour", "one", 5)] == ["one"]

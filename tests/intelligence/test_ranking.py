@@ -26,9 +26,12 @@ def found(
     return Found(name, score, kind, project, conversation, position, part, said_at, length)
 
 
-def order(near: list[Found], matching: list[Found], project: str = "") -> list[str]:
+def order(
+    near: list[Found], matching: list[Found], project: str = "", conversation: str = ""
+) -> list[str]:
     least = near[-1].score if near else 0.0
-    rows = ranked(Side(near, least), Side(matching), project=project, now=NOW)
+    sides = Side(near, least), Side(matching)
+    rows = ranked(*sides, project=project, conversation=conversation, now=NOW)
     return [row.found.id for row in rows]
 
 
@@ -57,7 +60,7 @@ def test_a_turn_beside_a_good_one_is_before_one_that_stands_alone() -> None:
 
 def test_a_bad_neighbour_takes_nothing_away() -> None:
     near = [found("a", 0.5, position=1), found("b", 0.5, position=30), found("c", 0.1, position=2)]
-    rows = ranked(Side(near), Side(()), project="", now=NOW)
+    rows = ranked(Side(near), Side(()), project="", conversation="", now=NOW)
     assert rows[0].total == pytest.approx(rows[1].total)
 
 
@@ -81,6 +84,17 @@ def test_what_comes_from_elsewhere_has_to_be_better() -> None:
     near = [found("there", 0.52, project="/q"), found("here", 0.5), found("far", 0.1)]
     assert order(near, [], project="/p")[:2] == ["here", "there"]
     assert order(near, [])[:2] == ["there", "here"]
+
+
+def test_what_was_said_here_or_learned_counts_more_than_what_was_said_elsewhere() -> None:
+    near = [
+        found("there", 0.52, position=1, conversation="d"),
+        found("here", 0.51, position=1),
+        found("learned", 0.5),
+        found("far", 0.1, position=9, conversation="d"),
+    ]
+    assert order(near, [], conversation="c")[:3] == ["here", "learned", "there"]
+    assert order(near, [])[:3] == ["there", "here", "learned"]
 
 
 def test_looks_around_turns_and_merges_what_touches() -> None:
