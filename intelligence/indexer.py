@@ -13,11 +13,13 @@ from intelligence import words
 from intelligence.embedding import Embedder
 from intelligence.memory import Memory
 from store.memories import Changes
-from store.vectors import Cursor, Entry, Follower, Sparse, Step, VectorIndex
+from store.vectors import CatchingUp, Cursor, Entry, Follower, Sparse, Step, VectorIndex
 
 EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 """The longest wait after a failure."""
+_BUILD_EVERY = 20_000
+"""Memories, on a long way; the engine keeps what no graph was built of in memory."""
 _BUILD_AGAIN_SECONDS = 300.0
 _LOOK_SECONDS = 0.05
 _AT_ONCE = 128
@@ -109,16 +111,16 @@ class Indexer:
                     _log.warning("the index waits", reason=str(error))
                 wait, reason = min(2 * wait, _PATIENCE_SECONDS), str(error)
                 await asyncio.sleep(wait)
-        if monotonic() >= self._build_after and (not self._building or self._building.done()):
-            self._building = asyncio.create_task(self._build())
+        if not self._building or self._building.done():
+            self._building = asyncio.create_task(self._build(self.held_still))
 
     async def _may_write(self) -> bool:
         return self._is_ours is None or await self._is_ours()
 
-    async def _build(self) -> None:
+    async def _build(self, caught_up: CatchingUp) -> None:
         try:
-            if await self._may_write():
-                await self._index.rebuild(self.held_still)
+            if monotonic() >= self._build_after and await self._may_write():
+                await self._index.rebuild(caught_up)
         except _Unavailable as error:
             self.failures += 1
             self._build_after = monotonic() + _BUILD_AGAIN_SECONDS
@@ -132,8 +134,9 @@ class Indexer:
             yield
 
     async def _follow(self, follower: Follower) -> None:
-        """Until nothing is new."""
+        """Until nothing is new. On a long way graphs are built, too, less and less often."""
         cursor = await follower.cursor()
+        taken = built = 0
         while True:
             changes = await self._memories.changes(cursor, _AT_ONCE)
             if changes.cursor == cursor:
@@ -141,7 +144,11 @@ class Indexer:
             entries = await self._entries(changes.memories)
             await follower.write(Step(entries, changes.forgotten, cursor, changes.cursor))
             cursor = changes.cursor
-            self.indexed += len(changes.memories)
+            self.indexed += len(entries)
+            taken += len(entries)
+            if follower is self._index and taken - built >= max(_BUILD_EVERY, built // 2):
+                built = taken
+                await self._build(_nothing_missing)
 
     async def _entries(self, memories: list[Memory]) -> list[Entry]:
         texts = [memory.text for memory in memories]
@@ -156,6 +163,12 @@ class Indexer:
         except TimeoutError:
             pass
         self._woken.clear()
+
+
+@asynccontextmanager
+async def _nothing_missing(_copy: Follower) -> AsyncGenerator[None]:
+    """Nothing is written while who writes waits for the graph."""
+    yield
 
 
 def _documents(texts: list[str]) -> list[Sparse]:
