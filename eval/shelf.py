@@ -28,6 +28,7 @@ class Shelf:
         self._directory = directory
         self._memories: dict[str, Memory] = {}
         self._steps = 0
+        self._retrievers: dict[float, Retriever] = {}
 
     @classmethod
     @asynccontextmanager
@@ -86,7 +87,10 @@ class Shelf:
         threshold: float = 0.0,
     ) -> list[Memory]:
         """As the product does it."""
-        retriever = Retriever(self._embedder, self._index, self.lookup, TENANT, threshold)
+        retriever = self._retrievers.get(threshold)
+        if retriever is None:
+            retriever = Retriever(self._embedder, self._index, self.lookup, TENANT, threshold)
+            self._retrievers[threshold] = retriever
         return [hit.memory for hit in await retriever.search(query, present)]
 
     async def _matching(self, text: str, project: str, limit: int) -> list[Found]:

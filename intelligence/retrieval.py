@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import EmbedderUnavailable
 from intelligence.duplicates import distinct
 from intelligence.embedding import Embedder
 from intelligence.memory import Memory, injectable
@@ -67,7 +68,7 @@ class Retriever:
         self._tenant = tenant
         self._threshold = threshold
         self._reranker = reranker
-        self._strangers: NDArray[np.float32] | None = None
+        self._strangers: asyncio.Task[NDArray[np.float32]] | None = None
 
     async def search(self, query: Query, present: Present = nothing_present) -> list[Hit]:
         """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
@@ -115,12 +116,20 @@ class Retriever:
         self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]], limit: int
     ) -> list[Hit]:
         """Without what says the same as a better one, and what is below the threshold."""
-        if self._strangers is None:
-            self._strangers = await self._embedder.embed(STRANGERS)
-        scores = _relevances(asked, self._strangers, pairs)
+        scores = _relevances(asked, await self._strange(), pairs)
         hits = (Hit(memory, scores[memory.id]) for memory, _ in pairs)
         good = (hit for hit in hits if hit.score >= self._threshold)
         return list(islice(distinct(good, lambda hit: hit.memory.text), limit))
+
+    async def _strange(self) -> NDArray[np.float32]:
+        """The vectors of the strangers, made once; a search that is given up does not stop it."""
+        if self._strangers is None:
+            self._strangers = asyncio.create_task(_vectors_of(self._embedder, STRANGERS))
+        try:
+            return await asyncio.shield(self._strangers)
+        except EmbedderUnavailable:
+            self._strangers = None
+            raise
 
     async def _reranked(self, question: str, hits: list[Hit]) -> list[Hit]:
         if self._reranker is None or not hits:
@@ -129,6 +138,10 @@ class Retriever:
         scores = await self._reranker.scores(question, [hit.memory.text for hit in best])
         order = sorted(range(len(best)), key=lambda at: -scores[at])
         return [*(best[at] for at in order), *rest]
+
+
+async def _vectors_of(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.float32]:
+    return await embedder.embed(texts)
 
 
 def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:

@@ -1,15 +1,20 @@
 """What is found, on the real engine with the real embedder."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from intelligence import words
 from intelligence.memory import Kind, Memory, Pattern, memory_id
 from intelligence.query import Query
+from intelligence.relevance import STRANGERS
 from intelligence.retrieval import Hit, Retriever
 from intelligence.static_embedder import StaticEmbedder
 from store.edge_index import EdgeIndex
@@ -171,6 +176,31 @@ async def test_a_reranker_puts_the_best_in_another_order(known: Known) -> None:
     other = Retriever(known.embedder, known.index, known.lookup, "default", reranker=Backwards())
     assert len(hits) > 1
     assert await other.search(query) == hits[::-1]
+
+
+async def test_a_search_that_was_given_up_does_not_stop_the_next(
+    embedder: StaticEmbedder, known: Known
+) -> None:
+    class Slow:
+        name, dimension = embedder.name, embedder.dimension
+        asked: ClassVar[list[int]] = []
+        gate = asyncio.Event()
+
+        async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            self.asked.append(len(texts))
+            if len(texts) > 1:
+                await self.gate.wait()
+            return embedder.embedded(texts)
+
+    slow = Slow()
+    retriever = Retriever(slow, known.index, known.lookup, "default")
+    query = Query("When do we deploy?", project=SHOP, now=NOW)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await retriever.search(query)
+    slow.gate.set()
+    assert (await retriever.search(query))[0].memory.text == SAID[3]
+    assert slow.asked == [1, len(STRANGERS), 1]
 
 
 async def test_no_more_than_were_asked_for(known: Known) -> None:
