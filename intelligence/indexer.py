@@ -45,11 +45,13 @@ class Indexer:
         index: VectorIndex,
         embedder: Embedder,
         is_ours: Callable[[], Awaitable[bool]] | None = None,
+        build_every: int = _BUILD_EVERY,
     ) -> None:
         self._memories = memories
         self._index = index
         self._embedder = embedder
         self._is_ours = is_ours
+        self._build_every = build_every
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._building: asyncio.Task[None] | None = None
@@ -146,7 +148,7 @@ class Indexer:
             cursor = changes.cursor
             self.indexed += len(entries)
             taken += len(entries)
-            if follower is self._index and taken - built >= max(_BUILD_EVERY, built // 2):
+            if follower is self._index and taken - built >= max(self._build_every, built // 2):
                 built = taken
                 await self._build(_nothing_missing)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.known import Generated
 from errors import EmbedderUnavailable, IndexUnavailable
 from intelligence.indexer import Indexer
 from intelligence.memory import Memory
@@ -160,6 +161,14 @@ async def test_builds_the_graph_beside_what_goes_on(
         await memories.forget(Which(ids=(memory(5).id,)))
         await until_it_has(index, 4299)
     assert indexer.failures == 0
+
+
+async def test_builds_graphs_on_a_long_way(index: EdgeIndex, tmp_path: Path) -> None:
+    indexer = Indexer(Generated(4600), index, EMBEDDER, build_every=4200)
+    assert await indexer.caught_up(60)
+    assert graphs(tmp_path)
+    assert await index.count(ALL) == 4600
+    assert (indexer.failures, len(generations(tmp_path / "0"))) == (0, 1)
 
 
 class Moody:
