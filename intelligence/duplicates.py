@@ -6,6 +6,7 @@ from math import ceil
 from typing import TypeVar
 from zlib import crc32
 
+_WORDS = 160
 _SKETCH = 24
 _ALIKE = 0.85
 
@@ -14,11 +15,12 @@ Thing = TypeVar("Thing")
 
 
 def distinct(things: Iterable[Thing], text: Callable[[Thing], str]) -> Iterator[Thing]:
-    """Those whose text says what none before them does. Of a text's words those with the smallest
-    checksums stand for all: they are alike as far as all are."""
+    """Those whose text says what none before them does. Of a text's first words those with the
+    smallest checksums stand for all: they are alike as far as all are."""
     kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
     for thing in things:
-        smallest = sorted({crc32(word.encode()) for word in text(thing).split()})[:_SKETCH]
+        words = text(thing).encode().split(None, _WORDS)[:_WORDS]
+        smallest = sorted(set(map(crc32, words)))[:_SKETCH]
         sketch = frozenset(smallest)
         # Two that are alike have one of these in common at least.
         first = smallest[: len(smallest) - ceil(_ALIKE * len(smallest)) + 1]

@@ -28,7 +28,7 @@ class Query:
     conversation: str = ""
     everywhere: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    limit: int = 40
+    limit: int = 30
 
 
 def asked(text: str) -> str:

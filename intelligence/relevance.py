@@ -7,6 +7,7 @@ and by *nearness*, how much nearer in meaning it is than texts that have nothing
 """
 
 import re
+import string
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import exp, log2
@@ -29,9 +30,11 @@ _COMMON_BITS, _RARE_BITS = 8.0, 7.0
 _LEAST_BITS = 0.5
 _MOST_NEEDLES = 24
 _SHORT = 4
-_ENDINGS = "(?:ing|ings|ed|ies|es|s|ion|ions|e|y)"
-_ENDING = re.compile(rf"{_ENDINGS}\Z")
-_JOINTS = str.maketrans("", "", "_-.")
+_ENDINGS = ("ing", "ings", "ed", "ies", "es", "s", "ion", "ions", "e", "y")
+_ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})\Z")
+_SIGNS = string.punctuation + string.whitespace + "→…–—“”‘’«»·•│"
+_APART = str.maketrans(dict.fromkeys(_SIGNS, " "))
+_JOINED = str.maketrans("", "", "_-.")
 
 STRANGERS = (
     "The quick brown fox jumps over the lazy dog.",
@@ -66,13 +69,15 @@ class Needle(NamedTuple):
     """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
     the rarer among all words, the more. A short word only counts where it stands ``alone``."""
 
-    look: str
+    stem: str
     bits: float
-    alone: re.Pattern[str] | None = None
+    alone: tuple[str, ...] = ()
 
     def is_in(self, text: str) -> bool:
         """``text`` is `plain`."""
-        return self.look in text and (self.alone is None or self.alone.search(text) is not None)
+        if self.stem not in text:
+            return False
+        return not self.alone or any(form in text for form in self.alone)
 
 
 def needles(question: str) -> tuple[Needle, ...]:
@@ -82,9 +87,10 @@ def needles(question: str) -> tuple[Needle, ...]:
 
 
 def plain(text: str) -> str:
-    """In small letters, and once more without what joins the parts of an identifier."""
+    """In small letters with spaces for all signs, and once more without what joins the parts of an
+    identifier."""
     lower = text.lower()
-    return f"{lower}\n{lower.translate(_JOINTS)}"
+    return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
 
 
 def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
@@ -119,8 +125,9 @@ def _needle(word: str) -> tuple[Needle, ...]:
     ranks = vocabulary_ranks(" " + word)
     bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
     stem = _ENDING.sub("", word)
+    bits = max(_LEAST_BITS, bits)
     if len(stem) >= _SHORT or not word.isascii():
-        return (Needle(stem or word, max(_LEAST_BITS, bits)),)
-    look = stem if len(stem) == _SHORT - 1 else word
-    alone = re.compile(rf"(?<![^\W_]){re.escape(look)}{_ENDINGS}?(?![^\W_])")
-    return (Needle(look, max(_LEAST_BITS, bits), alone),)
+        return (Needle(stem or word, bits),)
+    if len(stem) < _SHORT - 1:
+        return (Needle(word, bits, (f" {word} ",)),)
+    return (Needle(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)

@@ -68,5 +68,5 @@ def test_a_word_is_found_in_its_other_forms(question: str, text: str, found: boo
 
 def test_of_a_long_question_the_rarest_words_count() -> None:
     question = "the house and the garden and the street " * 30 + "quantisation"
-    assert "quantisation"[:9] in needles(question)[0].look
+    assert "quantisation"[:9] in needles(question)[0].stem
     assert len(needles(" ".join(f"word{number}" for number in range(100)))) == 24
