@@ -37,7 +37,7 @@ class QueryIntelligence:
         requests: RequestStore,
         conversations: ConversationStore,
         ledger: LedgerStore,
-        recaller: Recaller | None = None,
+        recaller: Recaller,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -82,9 +82,7 @@ class QueryIntelligence:
         hashes: Sequence[Hash],
         place: Place,
     ) -> Looked | None:
-        """None where nothing is to be recalled."""
-        if self._recaller is None:
-            return None
+        """None where nothing is ever recalled."""
         headers = await request_headers(request_id, self._exchanges, self._requests)
         epoch = await self._ledger.get(place.applied, "on") if place.applied else None
         standing = Standing(conversation, project, hashes, epoch)

@@ -36,10 +36,12 @@ _log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RecallRules:
-    """``usual`` is what headers may overrule; ``budget`` in tokens, ``deadline`` in seconds;
+    """``usual`` is what headers may overrule; ``on``: something is recalled at all; ``budget`` in
+    tokens, ``deadline`` in seconds;
     ``everywhere``: not only from the request's own project."""
 
     usual: Treatment
+    on: bool = True
     budget: int = 4_000
     deadline: float = 0.25
     everywhere: bool = False
@@ -81,11 +83,16 @@ class Recaller:
         self._metrics = metrics
         self._known: Memo[Hash, Looked] = Memo(_REMEMBERED)
 
-    async def look(self, view: RequestView, headers: RawHeaders, standing: Standing) -> Looked:
-        """What is worth recalling for the request's newest turn of a person."""
+    async def look(
+        self, view: RequestView, headers: RawHeaders, standing: Standing
+    ) -> Looked | None:
+        """What is worth recalling for the request's newest turn of a person; None where nothing
+        ever is. An opt-out is heard in any case."""
         if not remembers(headers):
             await self._forgo(standing.conversation, value_of(headers, SESSION) or "")
             return Looked("none")
+        if not self._rules.on:
+            return None
         if treatment(headers, self._rules.usual).mode != "on":
             return Looked("none")
         if not is_human_request(view, agent=value_of(headers, AGENT) is not None):

@@ -36,7 +36,7 @@ class RewriteContext:
         decider: Decider,
         metrics: Metrics,
         unrewritten: Unrewritten,
-        recaller: Recaller | None = None,
+        recaller: Recaller,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -65,7 +65,7 @@ class RewriteContext:
         if decided.epoch is None:
             self._remember(view)
         self._count(decided)
-        if self._recaller and recall and decided.epoch and recall in decided.epoch.recalled:
+        if recall and decided.epoch and recall in decided.epoch.recalled:
             await self._recaller.recalled(recall)
         return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
 
@@ -74,7 +74,7 @@ class RewriteContext:
     ) -> Recall | None:
         """What was found for this turn; None where it was told before."""
         known = rewrite.known
-        if self._recaller is None or known is None or not known.memories:
+        if known is None or not known.memories:
             return None
         if past.applied and past.applied.depth == len(past.chain):
             return None

@@ -45,13 +45,13 @@ _LEARNING_GRACE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Knowing:
-    """What is known, as one process has it; ``recaller`` is None where nothing is recalled."""
+    """What is known, as one process has it."""
 
     memories: MemoryStore
     permission: Permission
     index: VectorIndex
     indexer: Indexer
-    recaller: Recaller | None
+    recaller: Recaller
 
 
 @asynccontextmanager
@@ -75,9 +75,7 @@ async def knowing(
             permission,
             index,
             indexer,
-            _recaller(settings, memories, permission, index, embeds, metrics)
-            if settings.intelligence == "on"
-            else None,
+            _recaller(settings, memories, permission, index, embeds, metrics),
         )
 
 
@@ -165,6 +163,7 @@ def _recaller(
     )
     rules = RecallRules(
         Treatment(settings.context, capped(settings.context_cap)),
+        settings.intelligence == "on",
         settings.intelligence_budget,
         settings.intelligence_deadline,
         settings.intelligence_scope == "all",

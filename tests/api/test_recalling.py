@@ -167,3 +167,17 @@ async def test_a_fix_that_two_sessions_saw_is_offered_in_a_third(
         answer = await third.says(running.url, f"The app does not start:\n{error}")
         assert "debug=1" in answer.headers[INTELLIGENCE]
         assert "pip install pyyaml" in third.forwarded()[0]
+
+
+async def test_an_opt_out_is_heard_also_where_nothing_is_recalled(
+    parts: Parts, upstream: Simulator, tmp_path: Path
+) -> None:
+    project = f"/srv/{secrets.token_hex(4)}"
+    quiet = {**SETTLED, "intelligence": "off"}
+    async with running_proxy(parts, tmp_path, upstream.url, **quiet) as running:
+        silent = Talk(upstream, project, **{"x-palimpsest-memory": "off"})
+        answer = await silent.says(running.url, f"I am silent in {project}.")
+        assert INTELLIGENCE not in answer.headers
+        await told(running, upstream, project)
+        rows = await running.proxy.database.run(ARCHIVED, {"project": project})
+    assert rows[0]["n"] == 1
