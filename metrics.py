@@ -116,6 +116,9 @@ class Metrics:
             "palimpsest_index_behind_seconds",
             "Since the vector index of this process had all that is known",
         )
+        self.index_failures = self._gauge(
+            "palimpsest_index_failures", "What went wrong as this process's index followed"
+        )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 
     def settled(self, end: Settlement, asked_model: str, dropped: Iterable[str]) -> None:

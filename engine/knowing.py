@@ -1,7 +1,7 @@
 """What a process needs to know things: memories, their index, the look for them, and learning."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,12 +29,12 @@ from providers.treatment import Treatment, capped
 from providers.upstream import Upstream
 from settings import Settings
 from store.database import Database
-from store.edge_index import EdgeIndex
+from store.index import vector_index
 from store.ledger import LedgerStore
 from store.memories import MemoryStore
-from store.qdrant_index import QdrantIndex, client_of
 from store.requests import RequestStore
 from store.segments import SegmentStore
+from store.sole import INDEXING, Sole
 from store.unremembered import Unremembered
 from store.vectors import VectorIndex
 from store.wordings import WordingStore
@@ -65,10 +65,11 @@ async def knowing(
         embeds = await asyncio.to_thread(
             embedder, settings.embedder, settings.embedder_url, settings.embedder_key
         )
-        index = _index(settings, embeds)
+        index = vector_index(settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension)
         stack.push_async_callback(index.close)
-        indexer = Indexer(memories, index, embeds)
+        indexer = Indexer(memories, index, embeds, await _only_writer(settings, database, stack))
         metrics.index_behind.set_function(lambda: indexer.behind)
+        metrics.index_failures.set_function(lambda: indexer.failures)
         stack.callback(asyncio.create_task(indexer.run()).cancel)
         yield Knowing(
             memories,
@@ -136,10 +137,15 @@ def wording(
     )
 
 
-def _index(settings: Settings, embeds: Embedder) -> VectorIndex:
-    if settings.qdrant_url:
-        return QdrantIndex(client_of(settings.qdrant_url), embeds.name, embeds.dimension)
-    return EdgeIndex(settings.data_dir / "vectors", embeds.name, embeds.dimension)
+async def _only_writer(
+    settings: Settings, database: Database, stack: AsyncExitStack
+) -> Callable[[], Awaitable[bool]] | None:
+    """Of the processes that share a server's index, one writes to it."""
+    if settings.qdrant_url is None:
+        return None
+    sole = Sole(database, INDEXING)
+    stack.push_async_callback(sole.close)
+    return sole.is_ours
 
 
 def _recaller(

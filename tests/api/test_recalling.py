@@ -177,7 +177,7 @@ async def test_an_opt_out_is_heard_also_where_nothing_is_recalled(
     async with running_proxy(parts, tmp_path, upstream.url, **quiet) as running:
         silent = Talk(upstream, project, **{"x-palimpsest-memory": "off"})
         answer = await silent.says(running.url, f"I am silent in {project}.")
-        assert INTELLIGENCE not in answer.headers
+        assert answer.headers[INTELLIGENCE] == "none"
         await told(running, upstream, project)
         rows = await running.proxy.database.run(ARCHIVED, {"project": project})
     assert rows[0]["n"] == 1
