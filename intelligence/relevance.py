@@ -65,19 +65,25 @@ STRANGERS = (
 """Texts of all kinds that no question is about."""
 
 
+class Plain(NamedTuple):
+    """A text in small letters with spaces for all signs, and once more without what joins the
+    parts of an identifier; and its words."""
+
+    text: str
+    words: frozenset[str]
+
+
 class Needle(NamedTuple):
     """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
-    the rarer among all words, the more. A short word only counts where it stands ``alone``."""
+    the rarer among all words, the more. A short word only counts where it stands ``alone``, in one
+    of these forms."""
 
     stem: str
     bits: float
-    alone: tuple[str, ...] = ()
+    alone: frozenset[str] = frozenset()
 
-    def is_in(self, text: str) -> bool:
-        """``text`` is `plain`."""
-        if self.stem not in text:
-            return False
-        return not self.alone or any(form in text for form in self.alone)
+    def is_in(self, text: Plain) -> bool:
+        return not self.alone.isdisjoint(text.words) if self.alone else self.stem in text.text
 
 
 def needles(question: str) -> tuple[Needle, ...]:
@@ -86,11 +92,10 @@ def needles(question: str) -> tuple[Needle, ...]:
     return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
 
 
-def plain(text: str) -> str:
-    """In small letters with spaces for all signs, and once more without what joins the parts of an
-    identifier."""
+def plain(text: str) -> Plain:
     lower = text.lower()
-    return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
+    both = f"{lower.translate(_APART)} {lower.translate(_JOINED)}"
+    return Plain(both, frozenset(both.split()))
 
 
 def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
@@ -101,8 +106,8 @@ def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[floa
     return lambda cosine: (cosine - mean) / deviation
 
 
-def relevance(question: Sequence[Needle], text: str, near: float) -> float:
-    """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
+def relevance(question: Sequence[Needle], text: Plain, near: float) -> float:
+    """``near`` is by `nearness`. What repeats nearly all of a question that tells
     something is relevant whatever stands around it."""
     repeated = sum([needle.bits for needle in question if needle.is_in(text)])
     told = sum([needle.bits for needle in question])
@@ -129,5 +134,5 @@ def _needle(word: str) -> tuple[Needle, ...]:
     if len(stem) >= _SHORT or not word.isascii():
         return (Needle(stem or word, bits),)
     if len(stem) < _SHORT - 1:
-        return (Needle(word, bits, (f" {word} ",)),)
-    return (Needle(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)
+        return (Needle(word, bits, frozenset((word,))),)
+    return (Needle(stem, bits, frozenset(stem + ending for ending in ("", *_ENDINGS))),)
