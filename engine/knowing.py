@@ -58,7 +58,8 @@ class Knowing:
 async def knowing(
     settings: Settings, database: Database, metrics: Metrics
 ) -> AsyncGenerator[Knowing]:
-    """The index follows Postgres while this lasts; nothing waits for it."""
+    """The index follows Postgres while this lasts, where something is recalled; nothing waits for
+    it."""
     async with AsyncExitStack() as stack:
         memories = MemoryStore(database, TENANT)
         permission = Permission(Unremembered(database, TENANT), settings.forget)
@@ -70,7 +71,8 @@ async def knowing(
         indexer = Indexer(memories, index, embeds, await _only_writer(settings, database, stack))
         metrics.index_behind.set_function(lambda: indexer.behind)
         metrics.index_failures.set_function(lambda: indexer.failures)
-        stack.callback(asyncio.create_task(indexer.run()).cancel)
+        if settings.intelligence == "on":
+            stack.callback(asyncio.create_task(indexer.run()).cancel)
         yield Knowing(
             memories,
             permission,

@@ -14,12 +14,7 @@ from tests.upstream.content import text, thinking, tool
 from tests.upstream.shape import Obj
 
 CAP = 12_000
-SETTINGS: dict[str, Any] = {
-    "context_cap": CAP,
-    "context_keep": 2,
-    "coalesce": "never",
-    "intelligence": "off",
-}
+SETTINGS: dict[str, Any] = {"context_cap": CAP, "context_keep": 2, "coalesce": "never"}
 """A proxy under which a conversation needs its first epoch after a dozen steps."""
 CONTEXT = "x-palimpsest-context"
 _HEADERS = {"x-api-key": "sk-ant-test", "anthropic-version": "2023-06-01"}

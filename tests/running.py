@@ -54,8 +54,9 @@ async def running_proxy(
             "database_url": parts.database_url,
             "task_queue": f"test-{uuid.uuid4().hex[:12]}",
             "drain_timeout": 2,
-            # Else each would learn from the conversations of all other tests.
+            # Else each would learn from the conversations of all other tests, with an index.
             "learning": "off",
+            "intelligence": "off",
             **changes,
         }
     )

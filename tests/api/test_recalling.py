@@ -12,7 +12,13 @@ from tests.upstream import Simulator
 
 FACT = "The staging database of the billing service listens on port 5433 of host db-7."
 QUESTION = "Which port does the staging database of the billing service listen on?"
-SETTLED = {"learning": "on", "learning_idle": 0, "learning_rate": 100, "intelligence_deadline": 20}
+SETTLED = {
+    "intelligence": "on",
+    "learning": "on",
+    "learning_idle": 0,
+    "learning_rate": 100,
+    "intelligence_deadline": 20,
+}
 
 
 async def learned(running: RunningProxy, project: str, count: int = 1) -> None:

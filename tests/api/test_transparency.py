@@ -139,8 +139,7 @@ async def test_headers_pass_but_for_the_connections_own(
         (b"host", provider.url.removeprefix("http://").encode())
     ]
     arrived = [(k.decode(), v.decode()) for k, v in got.headers.raw]
-    told = [("x-palimpsest-context", "unchanged"), ("x-palimpsest-intelligence", "none")]
-    ours = told if path == "/v1/messages" else []
+    ours = [("x-palimpsest-context", "unchanged")] if path == "/v1/messages" else []
     assert arrived[:-1] == [
         ("content-type", "application/json"),
         ("set-cookie", "a=1; Path=/"),

@@ -13,7 +13,13 @@ from tests.upstream.content import text as said
 from tests.upstream.content import thinking, tool
 from tests.upstream.shape import Obj
 
-SETTLED = {"learning": "on", "learning_idle": 0, "learning_rate": 100, "intelligence_deadline": 20}
+SETTLED = {
+    "intelligence": "on",
+    "learning": "on",
+    "learning_idle": 0,
+    "learning_rate": 100,
+    "intelligence_deadline": 20,
+}
 FACT = "Remember: the staging database of the billing service listens on port 5433 of host db-7."
 QUESTION = "Which port does the staging database of the billing service listen on?"
 KEPT = text("SELECT DISTINCT project FROM memories WHERE text LIKE '%port 5433 of host db-7%'")
