@@ -30,6 +30,8 @@ from workflows.contracts import QueryIntelligenceResult
 
 _REMEMBERED = 8_192
 _LOOKED_BACK = 2_000
+_LEAST_HITS, _LEAST_TOKENS = 16, 250
+"""So many hits are looked at: as many as the budget holds, if each is so small."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -175,6 +177,7 @@ class Recaller:
             project="" if self._rules.everywhere else standing.project,
             conversation=standing.conversation,
             everywhere=self._rules.everywhere,
+            limit=max(_LEAST_HITS, self._rules.budget // _LEAST_TOKENS),
         )
         hits = await self._retriever.search(query, _presence(standing))
         shown = {name.hex() for name in standing.chain} - _gone_chains(standing)

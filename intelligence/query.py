@@ -28,7 +28,7 @@ class Query:
     conversation: str = ""
     everywhere: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    limit: int = 24
+    limit: int = 16
 
 
 def asked(text: str) -> str:

@@ -17,7 +17,7 @@ from intelligence.ranking import Ranked, Side, around, neighbours, ranked
 from intelligence.relevance import STRANGERS, nearness, needles, plain, relevance
 from intelligence.reranker import Reranker
 from intelligence.words import query as words_of
-from store.vectors import Found, Vector, VectorIndex, Where
+from store.vectors import Found, Sparse, Vector, VectorIndex, Where
 
 Lookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
 Present = Callable[[Found], bool]
@@ -25,7 +25,7 @@ Present = Callable[[Found], bool]
 _CANDIDATES = 64
 _LOOKED_AROUND = 16
 _BESIDE = 128
-_READ = 2
+_READ = 1.5
 """Memories are read for so many times the answers that are asked for: some are duplicates."""
 _RERANKED = 30
 
@@ -41,6 +41,7 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     text: str
+    words: Sparse
     vector: Vector
 
 
@@ -73,18 +74,19 @@ class Retriever:
     async def search(self, query: Query, present: Present = nothing_present) -> list[Hit]:
         """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
         or whatever else ``lookup`` does."""
-        texts = [text for text in questions(query.text) if words_of(text).indices]
-        if not texts:
+        told = [(text, words_of(text)) for text in questions(query.text)]
+        telling = [(text, words) for text, words in told if words.indices]
+        if not telling:
             return []
-        vectors = await self._embedder.embed(texts)
-        asked = [_Asked(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        vectors = await self._embedder.embed([text for text, _ in telling])
+        asked = [_Asked(*one, vector) for one, vector in zip(telling, vectors, strict=True)]
         found = await asyncio.gather(*(self._ranked(one, query) for one in asked))
         rows = [row for row in _best(found) if not present(row.found)]
-        read = await self._lookup([row.found.id for row in rows[: _READ * query.limit]])
+        read = await self._lookup([row.found.id for row in rows[: round(_READ * query.limit)]])
         known = {memory.id: memory for memory in read if injectable(memory)}
         pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
         hits = await self._scored(asked, pairs, query.limit)
-        return await self._reranked(texts[0], hits)
+        return await self._reranked(asked[0].text, hits)
 
     async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
         """All that was found for one question and what stands around it, best first."""
@@ -109,7 +111,7 @@ class Retriever:
     ) -> tuple[Sequence[Found], Sequence[Found]]:
         return await asyncio.gather(
             self._index.near(asked.vector, where, limit),
-            self._index.matching(words_of(asked.text), where, limit),
+            self._index.matching(asked.words, where, limit),
         )
 
     async def _scored(
