@@ -50,12 +50,12 @@ class QueryIntelligence:
         started = time.perf_counter()
         try:
             view = await request_view(query.request_id, self._exchanges, self._requests)
-            hashes = await off_the_loop(len(view.body), lineage, TENANT, view, "")
+            project = project_of(view)
+            hashes = await off_the_loop(len(view.body), lineage, TENANT, view, project)
             place = await self._conversations.place(hashes)
             if place.conversation_id is None:
                 place = await self._compacted(query.request_id, view, place)
             conversation = place.conversation_id or _new_id(query.request_id)
-            project = project_of(view)
             looked = await self._look(query.request_id, view, conversation, project, hashes, place)
         except PalimpsestError as error:
             raise failure(error) from error

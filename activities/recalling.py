@@ -180,7 +180,8 @@ class Recaller:
             limit=max(_LEAST_HITS, self._rules.budget // _LEAST_TOKENS),
         )
         hits = await self._retriever.search(query, _presence(standing))
-        shown = {name.hex() for name in standing.chain} - _gone_chains(standing)
+        gone = _gone(standing.epoch)
+        shown = {name.hex() for at, name in enumerate(standing.chain) if at not in gone}
         told = {name for recall in _recalls(standing.epoch) for name in recall.memories}
         ids = tuple(
             hit.memory.id
@@ -212,13 +213,8 @@ def _presence(standing: Standing) -> Callable[[Found], bool]:
     return present
 
 
-def _gone_chains(standing: Standing) -> set[str]:
-    return {standing.chain[position].hex() for position in _gone(standing.epoch)}
-
-
 def _gone(epoch: Epoch | None) -> set[int]:
-    """The positions of messages that are not sent, or not whole."""
-    return {d.position for d in epoch.decisions if d.drop or d.edits} if epoch else set()
+    return epoch.reduced() if epoch else set()
 
 
 def _recalls(epoch: Epoch | None) -> Sequence[Recall]:

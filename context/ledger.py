@@ -95,6 +95,10 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
         """The messages that the last pruning epoch was about."""
         return self.depth if self.cut is None else self.cut
 
+    def reduced(self) -> set[int]:
+        """The positions of messages that are not sent, or not whole."""
+        return {made.position for made in self.decisions if made.drop or made.edits}
+
     def changes(self) -> Sequence[Decision]:
         """The decisions with what was recalled."""
         if not self.recalled:

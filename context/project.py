@@ -37,9 +37,9 @@ def project_of(view: RequestView) -> str:
 
 
 def lineage(tenant: str, view: RequestView, project: str = "") -> tuple[Hash, ...]:
-    """The chain of the request's messages, rooted in its tenant and project; ``project`` is the
-    one of a request that tells none."""
-    return chain(root(tenant, project_of(view) or project), view.messages)
+    """The chain of the request's messages, rooted in its tenant and project; ``project`` is what
+    is known of that, for a request that tells none or has been looked through."""
+    return chain(root(tenant, project or project_of(view)), view.messages)
 
 
 def _opening(view: RequestView) -> Iterator[bytes]:

@@ -8,8 +8,6 @@ the calls that are to be expected.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from context.draft import Draft
 from context.economics import pays_cold, pays_warm
 from context.history import History
@@ -127,8 +125,7 @@ def plan(
         return None
     if not _pays(cause, view, now, after, situation):
         return None
-    epoch = _epoch(chain, now, cause, made, after, situation)
-    return msgspec.structs.replace(epoch, recalled=carried) if carried else epoch
+    return _epoch(chain, now, cause, made, after, situation, carried)
 
 
 def _carried(recalled: Sequence[Recall], changed: int, newest: int) -> tuple[Recall, ...]:
@@ -181,6 +178,7 @@ def _epoch(
     made: Draft,
     after: int,
     situation: Situation,
+    carried: tuple[Recall, ...],
 ) -> Epoch:
     return Epoch(
         chain=chain[-1],
@@ -191,6 +189,7 @@ def _epoch(
         tokens_after=after,
         escape=situation.escape and situation.info.preserved_thinking,
         decisions=made.decisions(),
+        recalled=carried,
     )
 
 

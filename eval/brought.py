@@ -11,7 +11,7 @@ else in the prompt.
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -83,14 +83,9 @@ async def brought(session: Session, shelf: Shelf) -> Brought:
     return Brought(
         session=session.id,
         half=session.half,
-        turns=tally.turns,
-        told=tally.told,
-        missing=tally.missing,
-        back=tally.back,
-        tokens=tally.tokens,
-        used=tally.used,
         billed=round(billed),
         billed_without=round(without),
+        **asdict(tally),
     )
 
 
@@ -147,7 +142,7 @@ class _Walk:
         turn = newest_turn(view)
         if self._shelf is None or turn is None or not self._kept:
             return None
-        cut = _cut(self._epoch)
+        cut = self._epoch.reduced() if self._epoch else set[int]()
         now = self._time(position)
         name = self._session.id
         query = Query(text=turn.text, project=name, conversation=name, now=now)
@@ -212,10 +207,6 @@ class _Walk:
 
 def _spoken(message: Message) -> list[Any]:
     return [block.get("text") or block.get("input") or "" for block in blocks(message["content"])]
-
-
-def _cut(epoch: Epoch | None) -> set[int]:
-    return {d.position for d in epoch.decisions if d.drop or d.edits} if epoch else set()
 
 
 async def all_brought(sessions: Iterable[Session]) -> list[Brought]:

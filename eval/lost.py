@@ -168,9 +168,7 @@ def _pruned(session: Session, project: str) -> Pruned | None:
 
 
 def _gone(outcome: Outcome) -> set[int]:
-    """The positions of messages that are not sent, or not whole."""
-    decisions = outcome.epoch.decisions if outcome.epoch else ()
-    return {decision.position for decision in decisions if decision.drop or decision.edits}
+    return outcome.epoch.reduced() if outcome.epoch else set()
 
 
 def _archive(session: Session, project: str, view: RequestView) -> Sequence[Memory]:

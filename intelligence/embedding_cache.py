@@ -1,12 +1,12 @@
 """The vectors of texts that were embedded before, so that no model is asked twice."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
+from context.lru import Memo
 from intelligence.embedding import Embedder
 
 _BYTES = 32 * 1024 * 1024
@@ -21,22 +21,20 @@ class EmbeddingCache:
         self.name = embedder.name
         self.dimension = embedder.dimension
         self._embedder = embedder
-        self._capacity = max(1, size // (_FLOAT32_BYTES * embedder.dimension))
-        self._rows: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._rows: Memo[bytes, NDArray[np.float32]] = Memo(
+            max(1, size // (_FLOAT32_BYTES * embedder.dimension))
+        )
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         keys = [blake3(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-        known = {key: self._rows[key] for key in keys if key in self._rows}
+        known = {key: row for key in keys if (row := self._rows.get(key)) is not None}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if new:
             rows = await self._embedder.embed(list(new.values()))
             # A view would keep its whole batch.
             known |= {key: row.copy() for key, row in zip(new, rows, strict=True)}
         for key, row in known.items():
-            self._rows[key] = row
-            self._rows.move_to_end(key)
-        while len(self._rows) > self._capacity:
-            self._rows.popitem(last=False)
+            self._rows.put(key, row)
         if not keys:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([known[key] for key in keys])
