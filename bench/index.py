@@ -59,10 +59,7 @@ async def taken_in(indexer: Indexer) -> float:
 async def hybrid(index: VectorIndex, embedder: Embedder, where: Where, number: int) -> None:
     asked = text(number, _QUERY_WORDS)
     [dense] = await embedder.embed([asked])
-    await asyncio.gather(
-        index.near(dense, where, _CANDIDATES),
-        index.matching(words.query(asked), where, _CANDIDATES),
-    )
+    await index.find(dense, words.query(asked), where, _CANDIDATES)
 
 
 async def timed(ask: Callable[[int], Awaitable[None]]) -> Percentiles:

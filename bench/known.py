@@ -1,4 +1,8 @@
-"""Generated memories: as long and as repetitive as what coding agents say, and always the same."""
+"""Generated memories: as long and as repetitive as what coding agents say, and always the same.
+
+Of what eight recorded sessions left in the archive, a memory had 631 characters on average, in 65
+words, 55 of them different ones that count.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +19,9 @@ PARTS = 200
 """Of a conversation."""
 
 _WORDS = 30_000
-_LENGTH = 180
+_LENGTH = 64
+_FOUR_SYLLABLES, _APART = 960_000, 2_999
+"""Code has long words, that have little in common."""
 _FREQUENT = 50
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 _SYLLABLES = tuple(a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en"))
@@ -26,7 +32,7 @@ def word(number: int) -> str:
     return _SYLLABLES[rest] + (word(first - 1) if first else "")
 
 
-_VOCABULARY = tuple(word(number) for number in range(_WORDS))
+_VOCABULARY = tuple(word(_FOUR_SYLLABLES + number * _APART) for number in range(_WORDS))
 
 
 _CUMULATED: NDArray[np.float64] = np.cumsum(1 / (np.arange(_WORDS) + _FREQUENT))

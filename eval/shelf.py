@@ -12,7 +12,7 @@ from intelligence.query import Query
 from intelligence.retrieval import Present, Retriever, nothing_present
 from intelligence.static_embedder import StaticEmbedder
 from store.edge_index import EdgeIndex
-from store.vectors import Cursor, Entry, Found, Step, Where
+from store.vectors import Candidates, Cursor, Entry, Step, Where
 
 TENANT = "eval"
 _AT_ONCE = 256
@@ -67,17 +67,18 @@ class Shelf:
         return [self._memories[one] for one in ids]
 
     async def by_words(self, text: str, project: str, limit: int) -> list[Memory]:
-        return await self.lookup([one.id for one in await self._matching(text, project, limit)])
+        return await self.lookup([*(await self._found(text, project, limit)).matching])
 
     async def by_meaning(self, text: str, project: str, limit: int) -> list[Memory]:
-        return await self.lookup([one.id for one in await self._near(text, project, limit)])
+        return await self.lookup([*(await self._found(text, project, limit)).near])
 
     async def by_ranks(self, text: str, project: str, limit: int) -> list[Memory]:
         """Reciprocal rank fusion of the two."""
+        found = await self._found(text, project, limit)
         scores: dict[str, float] = {}
-        for side in (self._matching, self._near):
-            for rank, one in enumerate(await side(text, project, limit)):
-                scores[one.id] = scores.get(one.id, 0.0) + 1 / (_RANK + rank)
+        for side in (found.matching, found.near):
+            for rank, one in enumerate(side):
+                scores[one] = scores.get(one, 0.0) + 1 / (_RANK + rank)
         return await self.lookup(sorted(scores, key=lambda one: -scores[one])[:limit])
 
     async def retrieved(
@@ -93,9 +94,7 @@ class Shelf:
             self._retrievers[threshold] = retriever
         return [hit.memory for hit in await retriever.search(query, present)]
 
-    async def _matching(self, text: str, project: str, limit: int) -> list[Found]:
-        return await self._index.matching(words.query(text), Where(TENANT, (project,)), limit)
-
-    async def _near(self, text: str, project: str, limit: int) -> list[Found]:
+    async def _found(self, text: str, project: str, limit: int) -> Candidates:
         [vector] = await self._embedder.embed([text])
-        return await self._index.near(vector, Where(TENANT, (project,)), limit)
+        where = Where(TENANT, (project,))
+        return await self._index.find(vector, words.query(text), where, limit)

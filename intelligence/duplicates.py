@@ -20,7 +20,7 @@ def distinct(things: Iterable[Thing], text: Callable[[Thing], str]) -> Iterator[
     kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
     for thing in things:
         words = text(thing).encode().split(None, _WORDS)[:_WORDS]
-        smallest = sorted(set(map(crc32, words)))[:_SKETCH]
+        smallest = sorted(set(map(crc32, set(words))))[:_SKETCH]
         sketch = frozenset(smallest)
         # Two that are alike have one of these in common at least.
         first = smallest[: len(smallest) - ceil(_ALIKE * len(smallest)) + 1]

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from intelligence.memory import Kind
-from store.vectors import Found, Span
+from store.vectors import Candidates, Found, Span
 
 NEIGHBOURS = 2
 """Messages before and after a hit that are looked at with it."""
@@ -28,11 +28,11 @@ _HERE, _ELSEWHERE = 3.0, 1.0
 _SECONDS_PER_DAY = 86_400.0
 
 
-class Side(NamedTuple):
-    """What was found by meaning, or by words. ``least``: what others count for, that were not."""
+class Least(NamedTuple):
+    """What counts for those that one side found and the other did not."""
 
-    found: Sequence[Found]
-    least: float = 0.0
+    near: float = 0.0
+    matching: float = 0.0
 
 
 class Ranked(NamedTuple):
@@ -58,15 +58,16 @@ def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
 
 
 def ranked(
-    near: Side, matching: Side, *, project: str, conversation: str, now: datetime
+    candidates: Candidates, least: Least, *, project: str, conversation: str, now: datetime
 ) -> list[Ranked]:
     """Best first. What was said in ``conversation``, and what was learned, counts more than what
     was said in others; what comes from another project than ``project`` less. Empty: all are
     alike."""
-    by_id = {found.id: found for found in (*near.found, *matching.found)}
+    by_id = candidates.found
     if not by_id:
         return []
-    meaning, words = _scores(by_id, near), _scores(by_id, matching)
+    meaning = [candidates.near.get(name, least.near) for name in by_id]
+    words = [candidates.matching.get(name, least.matching) for name in by_id]
     fused = [
         one + _WORDS * other
         for one, other in zip(_standard(meaning), _standard(words), strict=True)
@@ -110,11 +111,6 @@ def _merged(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
             first = position - NEIGHBOURS
         last = position + NEIGHBOURS
     yield first, last
-
-
-def _scores(by_id: Mapping[str, Found], side: Side) -> list[float]:
-    scores = {found.id: found.score for found in side.found}
-    return [scores.get(name, side.least) for name in by_id]
 
 
 def _standard(scores: Sequence[float]) -> list[float]:

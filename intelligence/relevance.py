@@ -65,25 +65,17 @@ STRANGERS = (
 """Texts of all kinds that no question is about."""
 
 
-class Plain(NamedTuple):
-    """A text in small letters with spaces for all signs, and once more without what joins the
-    parts of an identifier; and its words."""
-
-    text: str
-    words: frozenset[str]
-
-
 class Needle(NamedTuple):
     """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
     the rarer among all words, the more. A short word only counts where it stands ``alone``, in one
-    of these forms."""
+    of these forms, between spaces."""
 
     stem: str
     bits: float
-    alone: frozenset[str] = frozenset()
+    alone: tuple[str, ...] = ()
 
-    def is_in(self, text: Plain) -> bool:
-        return not self.alone.isdisjoint(text.words) if self.alone else self.stem in text.text
+    def is_in(self, plain: str) -> bool:
+        return any(form in plain for form in self.alone) if self.alone else self.stem in plain
 
 
 def needles(question: str) -> tuple[Needle, ...]:
@@ -92,10 +84,11 @@ def needles(question: str) -> tuple[Needle, ...]:
     return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
 
 
-def plain(text: str) -> Plain:
+def plain(text: str) -> str:
+    """In small letters with spaces for all signs and at both ends, and once more without what joins
+    the parts of an identifier."""
     lower = text.lower()
-    both = f"{lower.translate(_APART)} {lower.translate(_JOINED)}"
-    return Plain(both, frozenset(both.split()))
+    return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
 
 
 def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
@@ -106,8 +99,8 @@ def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[floa
     return lambda cosine: (cosine - mean) / deviation
 
 
-def relevance(question: Sequence[Needle], text: Plain, near: float) -> float:
-    """``near`` is by `nearness`. What repeats nearly all of a question that tells
+def relevance(question: Sequence[Needle], text: str, near: float) -> float:
+    """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
     something is relevant whatever stands around it."""
     repeated = sum([needle.bits for needle in question if needle.is_in(text)])
     told = sum([needle.bits for needle in question])
@@ -134,5 +127,5 @@ def _needle(word: str) -> tuple[Needle, ...]:
     if len(stem) >= _SHORT or not word.isascii():
         return (Needle(stem or word, bits),)
     if len(stem) < _SHORT - 1:
-        return (Needle(word, bits, frozenset((word,))),)
-    return (Needle(stem, bits, frozenset(stem + ending for ending in ("", *_ENDINGS))),)
+        return (Needle(word, bits, (f" {word} ",)),)
+    return (Needle(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)

@@ -13,11 +13,11 @@ from intelligence.duplicates import distinct
 from intelligence.embedding import Embedder
 from intelligence.memory import Memory, injectable
 from intelligence.query import Query, questions
-from intelligence.ranking import Ranked, Side, around, neighbours, ranked
+from intelligence.ranking import Least, Ranked, around, neighbours, ranked
 from intelligence.relevance import STRANGERS, nearness, needles, plain, relevance
 from intelligence.reranker import Reranker
 from intelligence.words import query as words_of
-from store.vectors import Found, Sparse, Vector, VectorIndex, Where
+from store.vectors import Candidates, Found, Sparse, Vector, VectorIndex, Where
 
 Lookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
 Present = Callable[[Found], bool]
@@ -91,28 +91,18 @@ class Retriever:
     async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
         """All that was found for one question and what stands around it, best first."""
         where = Where(self._tenant, () if query.everywhere else (query.project,))
-        nearest, best = await self._both(asked, where, _CANDIDATES)
-        sides = (
-            Side(nearest, nearest[-1].score if nearest else 0.0),
-            Side(best, best[-1].score if len(best) == _CANDIDATES else 0.0),
+        best = await self._index.find(asked.vector, asked.words, where, _CANDIDATES)
+        least = Least(
+            min(best.near.values(), default=0.0),
+            min(best.matching.values()) if len(best.matching) == _CANDIDATES else 0.0,
         )
-        rows = _ranked(sides, query)
+        rows = _ranked(best, least, query)
         spans = around(row.found for row in rows[:_LOOKED_AROUND])
         if not spans:
             return rows
-        beside = await self._both(asked, replace(where, spans=spans), _BESIDE)
-        near, matching = (
-            Side((*side.found, *more), side.least) for side, more in zip(sides, beside, strict=True)
-        )
-        return _ranked((near, matching), query)
-
-    async def _both(
-        self, asked: _Asked, where: Where, limit: int
-    ) -> tuple[Sequence[Found], Sequence[Found]]:
-        return await asyncio.gather(
-            self._index.near(asked.vector, where, limit),
-            self._index.matching(asked.words, where, limit),
-        )
+        within = replace(where, spans=spans)
+        beside = await self._index.find(asked.vector, asked.words, within, _BESIDE)
+        return _ranked(best.and_also(beside), least, query)
 
     async def _scored(
         self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]], limit: int
@@ -156,8 +146,14 @@ def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
     yield from sorted(best.values(), key=lambda row: (-row.total, row.found.id))
 
 
-def _ranked(sides: tuple[Side, Side], query: Query) -> list[Ranked]:
-    return ranked(*sides, project=query.project, conversation=query.conversation, now=query.now)
+def _ranked(candidates: Candidates, least: Least, query: Query) -> list[Ranked]:
+    return ranked(
+        candidates,
+        least,
+        project=query.project,
+        conversation=query.conversation,
+        now=query.now,
+    )
 
 
 def _relevances(

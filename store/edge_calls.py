@@ -35,13 +35,10 @@ class Write(msgspec.Struct, frozen=True, tag="write"):
     until: Cursor
 
 
-class Near(msgspec.Struct, frozen=True, tag="near"):
+class Find(msgspec.Struct, frozen=True, tag="find"):
+    """Both ways at once: a call of its own for each costs a millisecond more."""
+
     dense: bytes
-    where: Where
-    limit: int
-
-
-class Matching(msgspec.Struct, frozen=True, tag="matching"):
     words: Sparse
     where: Where
     limit: int
@@ -73,7 +70,7 @@ class Look(msgspec.Struct, frozen=True, tag="look"):
     pass
 
 
-Call = Write | Near | Matching | Count | Flush | Clear | Optimise | Switch | Look
+Call = Write | Find | Count | Flush | Clear | Optimise | Switch | Look
 
 
 class State(msgspec.Struct, frozen=True):
@@ -94,13 +91,17 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     refused: bool = False
 
 
-Scored = tuple[float, Found]
+Scored = tuple[int, float]
+"""The place of a memory among those that were found, and its score."""
 
 
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
-    """``found`` of queries, ``count`` of `Count`, ``state`` of the others."""
+    """``found`` with ``near`` and ``matching``, best first, of `Find`, ``count`` of `Count`,
+    ``state`` of the others."""
 
-    found: list[Scored] = []
+    found: list[Found] = []
+    near: list[Scored] = []
+    matching: list[Scored] = []
     count: int = 0
     state: State | None = None
 

@@ -18,7 +18,7 @@ from store.edge_build import EdgeCopy, copied
 from store.edge_child import EdgeChild, Refused, Silent
 from store.edge_slots import forget_unused
 from store.index_points import GRAPH_FROM, made_by
-from store.vectors import CatchingUp, Cursor, Found, Sparse, Step, Vector, Where
+from store.vectors import Candidates, CatchingUp, Cursor, Sparse, Step, Vector, Where
 
 _OPEN_SECONDS = 60.0
 _CALL_SECONDS = 30.0
@@ -47,12 +47,14 @@ class EdgeIndex:
         self._troubles: deque[float] = deque(maxlen=_TROUBLES)
         self._remainder = 0
 
-    async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
-        call = calls.Near(calls.float32(vector), where, limit)
-        return _scored(await self._ask(call))
-
-    async def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
-        return _scored(await self._ask(calls.Matching(words, where, limit)))
+    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+        answer = await self._ask(calls.Find(calls.float32(vector), words, where, limit))
+        ids = [one.id for one in answer.found]
+        return Candidates(
+            dict(zip(ids, answer.found, strict=True)),
+            {ids[at]: score for at, score in answer.near},
+            {ids[at]: score for at, score in answer.matching},
+        )
 
     async def count(self, where: Where) -> int:
         return (await self._ask(calls.Count(where))).count
@@ -145,20 +147,3 @@ class EdgeIndex:
 
 def _is_alive(start: "asyncio.Task[EdgeChild]") -> bool:
     return not start.cancelled() and start.exception() is None and start.result().alive
-
-
-def _scored(answer: calls.Answer) -> list[Found]:
-    return [
-        Found(
-            id=one.id,
-            score=score,
-            kind=one.kind,
-            project=one.project,
-            conversation=one.conversation,
-            position=one.position,
-            part=one.part,
-            said_at=one.said_at,
-            length=one.length,
-        )
-        for score, one in answer.found
-    ]

@@ -82,10 +82,8 @@ class Built:
 def carried_out(held: Held | Built, call: calls.Call) -> calls.Answer:
     """The answer to a call; raises whatever the engine raises."""
     match call:
-        case calls.Near(dense, where, limit):
-            return calls.Answer(found=held.shard.near(dense, where, limit))
-        case calls.Matching(words, where, limit):
-            return calls.Answer(found=held.shard.matching(words, where, limit))
+        case calls.Find(dense, words, where, limit):
+            return held.shard.find(dense, words, where, limit)
         case calls.Count(where):
             return calls.Answer(count=held.shard.count(where))
         case calls.Write(points, forgotten, since, until):

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import qdrant_edge as edge
 
-from store.edge_calls import Point, Scored
+from store.edge_calls import Answer, Point
 from store.index_points import (
     DENSE,
     GRAPH_FROM,
@@ -70,7 +70,6 @@ class EdgeShard:
         whole = self._shard.info().points_count >= flushed.points
         self.cursor = flushed.cursor if whole else Cursor()
         self._unflushed = 0
-        self._asked: tuple[Where, edge.Filter] | None = None
         self._known: dict[edge.PointId, Found] = {}
 
     def write(
@@ -90,14 +89,22 @@ class EdgeShard:
         if self._unflushed >= _FLUSH_EVERY:
             self.flush()
 
-    def near(self, dense: bytes, where: Where, limit: int) -> list[Scored]:
+    def find(self, dense: bytes, words: Sparse, where: Where, limit: int) -> Answer:
         vector: list[float] = np.frombuffer(dense, np.float32).tolist()
-        return self._query(edge.Query.Nearest(vector, using=DENSE), where, limit)
-
-    def matching(self, words: Sparse, where: Where, limit: int) -> list[Scored]:
-        if not words.indices:
-            return []
-        return self._query(edge.Query.Nearest(_sparse(words), using=WORDS), where, limit)
+        queries = [edge.Query.Nearest(vector, using=DENSE)]
+        if words.indices:
+            queries.append(edge.Query.Nearest(_sparse(words), using=WORDS))
+        within = _filter(conditions(where))
+        sides = [self._query(query, within, limit) for query in queries]
+        near, matching = sides if len(sides) > 1 else (*sides, {})
+        points = list(near | matching)
+        self._learn([point for point in points if point not in self._known])
+        places = {point: at for at, point in enumerate(points)}
+        return Answer(
+            found=[self._known[point] for point in points],
+            near=[(places[point], score) for point, score in near.items()],
+            matching=[(places[point], score) for point, score in matching.items()],
+        )
 
     def count(self, where: Where) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=_filter(conditions(where))))
@@ -128,26 +135,19 @@ class EdgeShard:
     def _index(self, field: str, schema: edge.KeywordIndexParams | edge.IntegerIndexParams) -> None:
         self._shard.update(edge.UpdateOperation.create_field_index(field, schema))
 
-    def _query(self, query: edge.Query, where: Where, limit: int) -> list[Scored]:
-        request = edge.QueryRequest(
-            limit=limit, query=query, filter=self._filtered(where), with_payload=False
-        )
-        points = [(point.score, point.id) for point in self._shard.query(request)]
-        self._learn([point for _, point in points if point not in self._known])
-        return [(score, self._known[point]) for score, point in points]
-
-    def _filtered(self, where: Where) -> edge.Filter:
-        """The two queries of a search look through the same."""
-        if self._asked is None or self._asked[0] != where:
-            self._asked = where, _filter(conditions(where))
-        return self._asked[1]
+    def _query(
+        self, query: edge.Query, within: edge.Filter, limit: int
+    ) -> "dict[edge.PointId, float]":
+        # A batch of both takes longer than one after the other.
+        request = edge.QueryRequest(limit=limit, query=query, filter=within, with_payload=False)
+        return {point.id: point.score for point in self._shard.query(request)}
 
     def _learn(self, points: "Sequence[edge.PointId]") -> None:
         """To read a payload costs ten times what it takes to find the point."""
         if not points:
             return
         for record in self._shard.retrieve([*points], True, False):
-            self._known[record.id] = found(0.0, record.payload or {})
+            self._known[record.id] = found(record.payload or {})
 
 
 def _config(dimension: int) -> edge.EdgeConfig:
@@ -165,6 +165,7 @@ def _config(dimension: int) -> edge.EdgeConfig:
         optimizers=edge.EdgeOptimizersConfig(indexing_threshold=graph_from),
         # Most queries are over before a second thread would have begun.
         max_search_threads=1,
+        payload_memory=edge.Memory.Cached,
         wal_enabled=False,
     )
 

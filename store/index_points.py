@@ -12,18 +12,19 @@ from store.vectors import Found, Span, Where
 
 DENSE = "meaning"
 WORDS = "words"
-NAMES = ("tenant", "project", "conversation", "kind", "language", "files")
+NAMES = ("tenant", "scope", "conversation", "kind", "language", "files")
 NUMBERS = ("position", "said_at")
 PLACE = "place"
 """The fields of a payload that are filtered by, and have an index each. The place stands for
 position and conversation together: to look for a hundred spans by it takes a millisecond, where
-ranges take forty."""
+ranges take forty. The scope stands for tenant and project: each condition is checked for each point
+that has one of the words, and takes a fifth of the time."""
 
-GRAPHED = ("tenant", "project")
+GRAPHED = ("tenant", "scope")
 """Fields whose values have links of their own in the graph. The others leave either few points,
 which are compared one by one, or many, which the graph finds anyway."""
 
-FORMAT = 1
+FORMAT = 2
 """Counts up with every change of the payload, or of what the words of a text are."""
 GRAPH_FROM = 4000
 """Vectors from which on a graph is built; up to so many are compared one by one."""
@@ -85,6 +86,7 @@ def payload_of(memory: Memory) -> dict[str, Any]:
         "id": memory.id,
         "tenant": memory.tenant,
         "project": memory.project,
+        "scope": _scope(memory.tenant, memory.project),
         "conversation": memory.conversation,
         "kind": str(memory.kind),
         "language": memory.language,
@@ -97,10 +99,9 @@ def payload_of(memory: Memory) -> dict[str, Any]:
     }
 
 
-def found(score: float, payload: Mapping[str, Any]) -> Found:
+def found(payload: Mapping[str, Any]) -> Found:
     return Found(
         id=payload["id"],
-        score=score,
         kind=Kind(payload["kind"]),
         project=payload["project"],
         conversation=payload["conversation"],
@@ -118,9 +119,9 @@ def microseconds(moment: datetime) -> int:
 
 def conditions(where: Where) -> Conditions:
     """What a point has to fulfil; of the times, ``until`` is included."""
+    scopes = tuple(_scope(where.tenant, project) for project in where.projects)
     names = (
-        Is("tenant", (where.tenant,)),
-        Is("project", where.projects),
+        Is("scope", scopes) if scopes else Is("tenant", (where.tenant,)),
         Is("conversation", _one(where.conversation)),
         Is("kind", tuple(str(kind) for kind in where.kinds)),
         Is("language", _one(where.language)),
@@ -137,6 +138,10 @@ def conditions(where: Where) -> Conditions:
     if where.spans:
         every.append(AtPlaces(tuple(place for span in where.spans for place in _places(span))))
     return Conditions(tuple(every), (), points)
+
+
+def _scope(tenant: str, project: str) -> str:
+    return f"{tenant}\x1f{project}"
 
 
 def _range(span: Span) -> tuple[Condition, ...]:

@@ -32,7 +32,7 @@ from store.index_points import (
     payload_of,
     point_id,
 )
-from store.vectors import CatchingUp, Cursor, Entry, Found, Sparse, Step, Vector, Where
+from store.vectors import Candidates, CatchingUp, Cursor, Entry, Sparse, Step, Vector, Where
 
 COLLECTION = "palimpsest"
 _STATE = "00000000-0000-0000-0000-000000000000"
@@ -63,13 +63,20 @@ class QdrantIndex:
         self._dimension = dimension
         self._checked = False
 
-    async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
-        return await self._query(vector.tolist(), DENSE, where, limit)
-
-    async def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
-        if not words.indices:
-            return []
-        return await self._query(_sparse(words), WORDS, where, limit)
+    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+        within = _filter(where)
+        queries = [_query(vector.tolist(), DENSE, within, limit)]
+        if words.indices:
+            queries.append(_query(_sparse(words), WORDS, within, limit))
+        async with self._ready():
+            answers = await self._client.query_batch_points(COLLECTION, queries)
+        sides = [[(found(one.payload or {}), one.score) for one in side.points] for side in answers]
+        near, matching = sides if len(sides) > 1 else (*sides, [])
+        return Candidates(
+            {one.id: one for one, _ in (*near, *matching)},
+            {one.id: score for one, score in near},
+            {one.id: score for one, score in matching},
+        )
 
     async def count(self, where: Where) -> int:
         async with self._ready():
@@ -172,20 +179,6 @@ class QdrantIndex:
         same = _is(since) if since else None
         await self._client.upsert(COLLECTION, [point], wait=True, update_filter=same)
 
-    async def _query(
-        self, query: list[float] | qdrant.SparseVector, using: str, where: Where, limit: int
-    ) -> list[Found]:
-        async with self._ready():
-            answer = await self._client.query_points(
-                COLLECTION,
-                query=query,
-                using=using,
-                query_filter=_filter(where),
-                limit=limit,
-                with_payload=True,
-            )
-        return [found(point.score, point.payload or {}) for point in answer.points]
-
 
 @asynccontextmanager
 async def _translated() -> AsyncGenerator[None]:
@@ -202,6 +195,14 @@ def _point(entry: Entry) -> qdrant.PointStruct:
         vectors[WORDS] = _sparse(entry.sparse)
     return qdrant.PointStruct(
         id=point_id(entry.memory.id), vector=vectors, payload=payload_of(entry.memory)
+    )
+
+
+def _query(
+    query: list[float] | qdrant.SparseVector, using: str, within: qdrant.Filter, limit: int
+) -> qdrant.QueryRequest:
+    return qdrant.QueryRequest(
+        query=query, using=using, filter=within, limit=limit, with_payload=True
     )
 
 

@@ -5,7 +5,7 @@ lost is filled again from there. It answers with ids and with what ranking needs
 from Postgres, so nothing that was deleted is ever shown.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,11 +54,9 @@ class Entry:
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):
-    """A memory that matched, as the index knows it; ``score`` is the query's own, ``length`` its
-    text's in characters."""
+    """A memory that matched, as the index knows it; ``length`` is its text's in characters."""
 
     id: str
-    score: float
     kind: Kind
     project: str
     conversation: str
@@ -66,6 +64,22 @@ class Found(msgspec.Struct, frozen=True, array_like=True):
     part: int
     said_at: datetime
     length: int = 0
+
+
+class Candidates(NamedTuple):
+    """What was found, by id. ``near`` has the cosines of what is near in meaning, ``matching`` the
+    BM25 scores of what matches by words; each best first."""
+
+    found: Mapping[str, Found] = {}
+    near: Mapping[str, float] = {}
+    matching: Mapping[str, float] = {}
+
+    def and_also(self, others: "Candidates") -> "Candidates":
+        return Candidates(
+            {**self.found, **others.found},
+            {**self.near, **others.near},
+            {**self.matching, **others.matching},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +128,8 @@ CatchingUp = Callable[[Follower], AbstractAsyncContextManager[None]]
 class VectorIndex(Follower, Protocol):
     """Raises IndexUnavailable."""
 
-    async def near(self, vector: Vector, where: Where, limit: int) -> list[Found]:
-        """The nearest by meaning, best first; scores are cosines."""
-        ...
-
-    async def matching(self, words: Sparse, where: Where, limit: int) -> list[Found]:
-        """The best by words, best first; scores are BM25's."""
+    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+        """So many of the nearest by meaning, and so many of the best by words."""
         ...
 
     async def count(self, where: Where) -> int: ...

@@ -20,7 +20,7 @@ from store.edge_index import EdgeIndex
 from store.memories import MemoryStore, Which
 from store.qdrant_index import QdrantIndex, client_of
 from store.vectors import Cursor, Where
-from tests.store.memories_made import direction, memory
+from tests.store.memories_made import direction, memory, near
 from tests.store.test_edge_faults import child, generations, graphs
 
 ALL = Where("default")
@@ -76,7 +76,7 @@ async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
     assert await indexer.caught_up(PATIENCE)
     assert await index.count(ALL) == 300
     [dense] = await EMBEDDER.embed(["memory 7 of c"])
-    assert (await index.near(dense, ALL, 1))[0].position == 7
+    assert await near(index, dense, 1) == [7]
     gone = await memories.forget(Which(ids=(memory(7).id,)))
     assert gone == [memory(7).id]
     assert await indexer.caught_up(PATIENCE)
@@ -108,7 +108,7 @@ async def test_an_edit_is_found_by_its_new_words(
     await memories.edit(memory(3).id, text="the quick brown fox")
     assert await indexer.caught_up(PATIENCE)
     [dense] = await EMBEDDER.embed(["a quick fox, brown"])
-    assert (await index.near(dense, ALL, 1))[0].position == 3
+    assert await near(index, dense, 1) == [3]
     assert await index.count(ALL) == 5
 
 
@@ -156,7 +156,7 @@ async def test_builds_the_graph_beside_what_goes_on(
         await memories.save(made(4200, 4300))
         async with asyncio.timeout(60):
             while not graphs(tmp_path) or len(generations(tmp_path / "0")) > 1:
-                await index.near(direction(1, EMBEDDER.dimension), ALL, 1)
+                await near(index, direction(1, EMBEDDER.dimension), 1)
         await until_it_has(index, 4300)
         await memories.forget(Which(ids=(memory(5).id,)))
         await until_it_has(index, 4299)

@@ -1,19 +1,21 @@
 """The order of what was found: by both sides, by what stands near, by age and by project."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from intelligence.memory import Kind
-from intelligence.ranking import Side, around, neighbours, ranked
-from store.vectors import Found, Span
+from intelligence.ranking import Least, around, neighbours, ranked
+from store.vectors import Candidates, Found, Span
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+Scored = tuple[Found, float]
 
 
 def found(
     name: str,
-    score: float = 0.0,
     position: int = -1,
     part: int = 0,
     length: int = 100,
@@ -23,44 +25,56 @@ def found(
 ) -> Found:
     kind = Kind.TURN if position >= 0 else Kind.PATTERN
     said_at = NOW - timedelta(days=days)
-    return Found(name, score, kind, project, conversation, position, part, said_at, length)
+    return Found(name, kind, project, conversation, position, part, said_at, length)
+
+
+def hit(name: str, score: float, **more: Any) -> Scored:
+    return found(name, **more), score
+
+
+def candidates(near: list[Scored], matching: list[Scored]) -> Candidates:
+    return Candidates(
+        {one.id: one for one, _ in (*near, *matching)},
+        {one.id: score for one, score in near},
+        {one.id: score for one, score in matching},
+    )
 
 
 def order(
-    near: list[Found], matching: list[Found], project: str = "", conversation: str = ""
+    near: list[Scored], matching: list[Scored], project: str = "", conversation: str = ""
 ) -> list[str]:
-    least = near[-1].score if near else 0.0
-    sides = Side(near, least), Side(matching)
-    rows = ranked(*sides, project=project, conversation=conversation, now=NOW)
+    least = Least(near=near[-1][1] if near else 0.0)
+    found = candidates(near, matching)
+    rows = ranked(found, least, project=project, conversation=conversation, now=NOW)
     return [row.found.id for row in rows]
 
 
 def test_what_both_sides_know_is_before_what_one_does() -> None:
-    near = [found("meaning", 0.9), found("both", 0.8), found("last", 0.1)]
-    matching = [found("words", 9.0), found("both", 8.0)]
+    near = [hit("meaning", 0.9), hit("both", 0.8), hit("last", 0.1)]
+    matching = [hit("words", 9.0), hit("both", 8.0)]
     assert order(near, matching)[0] == "both"
     assert order(near, matching)[-1] == "last"
 
 
 def test_a_side_that_tells_nothing_apart_does_not_count() -> None:
-    assert order([found("a", 0.5), found("b", 0.5)], [found("b", 2.0)]) == ["b", "a"]
+    assert order([hit("a", 0.5), hit("b", 0.5)], [hit("b", 2.0)]) == ["b", "a"]
     assert order([], []) == []
-    assert order([found("a", 0.5)], []) == ["a"]
+    assert order([hit("a", 0.5)], []) == ["a"]
 
 
 def test_a_turn_beside_a_good_one_is_before_one_that_stands_alone() -> None:
     near = [
-        found("good", 0.9, position=4),
-        found("beside", 0.3, position=5),
-        found("alone", 0.3, position=40),
-        *(found(f"other{n}", 0.2, position=100 + 10 * n) for n in range(6)),
+        hit("good", 0.9, position=4),
+        hit("beside", 0.3, position=5),
+        hit("alone", 0.3, position=40),
+        *(hit(f"other{n}", 0.2, position=100 + 10 * n) for n in range(6)),
     ]
     assert order(near, [])[:3] == ["good", "beside", "alone"]
 
 
 def test_a_bad_neighbour_takes_nothing_away() -> None:
-    near = [found("a", 0.5, position=1), found("b", 0.5, position=30), found("c", 0.1, position=2)]
-    rows = ranked(Side(near), Side(()), project="", conversation="", now=NOW)
+    near = [hit("a", 0.5, position=1), hit("b", 0.5, position=30), hit("c", 0.1, position=2)]
+    rows = ranked(candidates(near, []), Least(), project="", conversation="", now=NOW)
     assert rows[0].total == pytest.approx(rows[1].total)
 
 
@@ -77,21 +91,21 @@ def test_other_conversations_and_patterns_have_no_neighbours() -> None:
 
 
 def test_of_equals_the_newer_is_first() -> None:
-    assert order([found("old", 0.5, days=400), found("new", 0.5, days=1)], []) == ["new", "old"]
+    assert order([hit("old", 0.5, days=400), hit("new", 0.5, days=1)], []) == ["new", "old"]
 
 
 def test_what_comes_from_elsewhere_has_to_be_better() -> None:
-    near = [found("there", 0.52, project="/q"), found("here", 0.5), found("far", 0.1)]
+    near = [hit("there", 0.52, project="/q"), hit("here", 0.5), hit("far", 0.1)]
     assert order(near, [], project="/p")[:2] == ["here", "there"]
     assert order(near, [])[:2] == ["there", "here"]
 
 
 def test_what_was_said_here_or_learned_counts_more_than_what_was_said_elsewhere() -> None:
     near = [
-        found("there", 0.52, position=1, conversation="d"),
-        found("here", 0.51, position=1),
-        found("learned", 0.5),
-        found("far", 0.1, position=9, conversation="d"),
+        hit("there", 0.52, position=1, conversation="d"),
+        hit("here", 0.51, position=1),
+        hit("learned", 0.5),
+        hit("far", 0.1, position=9, conversation="d"),
     ]
     assert order(near, [], conversation="c")[:3] == ["here", "learned", "there"]
     assert order(near, [])[:3] == ["there", "here", "learned"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from intelligence.memory import Kind, Memory, memory_id
-from store.vectors import Entry, Sparse, Vector
+from store.vectors import Entry, Sparse, Vector, VectorIndex, Where
 
 DIMENSION = 32
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -47,3 +47,9 @@ def entry(number: int, of: Memory | None = None, words: Sparse | None = None) ->
     """Its word is its number; all share the word 0."""
     weights = words if words is not None else Sparse((0, number + 1), (0.1, 1.0))
     return Entry(of or memory(number), direction(number), weights)
+
+
+async def near(index: VectorIndex, vector: Vector, limit: int) -> list[int]:
+    """The positions of the nearest, best first."""
+    found = await index.find(vector, Sparse((), ()), Where("default"), limit)
+    return [found.found[one].position for one in found.near]

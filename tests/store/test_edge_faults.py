@@ -19,7 +19,7 @@ from stack.lock import exclusive
 from store.edge_index import EdgeIndex
 from store.edge_slots import forget_unused
 from store.vectors import Cursor, Follower, Step, Where
-from tests.store.memories_made import DIMENSION, direction, entry, memory
+from tests.store.memories_made import DIMENSION, direction, entry, memory, near
 
 ALL = Where("default")
 
@@ -109,7 +109,7 @@ async def test_a_damaged_index_is_set_aside(tmp_path: Path) -> None:
         assert await eventually(index) == Cursor()
         assert await index.count(ALL) == 0
         await fill(index, 3)
-        assert len(await index.near(direction(1), ALL, 5)) == 3
+        assert len(await near(index, direction(1), 5)) == 3
     assert (tmp_path / "0" / "set-aside").is_dir()
 
 
@@ -159,8 +159,8 @@ async def test_a_caller_that_gives_up_does_no_harm(tmp_path: Path) -> None:
         await fill(index, 5)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
-                await index.near(direction(1), ALL, 5)
-        assert [found.position for found in await index.near(direction(3), ALL, 1)] == [3]
+                await near(index, direction(1), 5)
+        assert await near(index, direction(3), 1) == [3]
 
 
 async def test_other_vectors_begin_an_index_anew(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ async def test_builds_a_graph_in_a_copy_that_follows(tmp_path: Path) -> None:
         async def caught_up(copy: Follower) -> AsyncGenerator[None]:
             nonlocal asked_meanwhile
             # The index answers while the copy is there.
-            asked_meanwhile = len(await index.near(direction(5), ALL, 10))
+            asked_meanwhile = len(await near(index, direction(5), 10))
             step = Step([late], [memory(0).id], Cursor(4600), Cursor(4601))
             await copy.write(step)
             assert await copy.cursor() == Cursor(4601)
@@ -233,13 +233,12 @@ async def test_builds_a_graph_in_a_copy_that_follows(tmp_path: Path) -> None:
         assert asked_meanwhile == 10
         assert await index.cursor() == Cursor(4601)
         assert await index.count(ALL) == 4600
-        assert (await index.near(direction(7000), ALL, 1))[0].id == memory(7000).id
+        assert await near(index, direction(7000), 1) == [7000]
         assert len(generations(tmp_path / "0")) == 1
         assert len(graphs(tmp_path)) > 0
         assert not await index.rebuild(caught_up)
         exact = sorted(range(1, 4600), key=lambda number: -float(direction(number) @ direction(2)))
-        near = [found.position for found in await index.near(direction(2), ALL, 10)]
-        assert np.isin(near, exact[:10]).sum() >= 8
+        assert np.isin(await near(index, direction(2), 10), exact[:10]).sum() >= 8
     async with opened(tmp_path) as index:
         assert await index.cursor() == Cursor(4601)
 

@@ -1,7 +1,7 @@
 """What every vector index does, whichever engine is below."""
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from store.vectors import Cursor, Entry, Span, Sparse, Step, VectorIndex, Where
 from tests.store.memories_made import BEGAN, DIMENSION, direction, entry, memory
 
 ALL = Where("default")
+NOTHING = Sparse((), ())
 VECTORS = "test vectors"
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
 
@@ -49,11 +50,14 @@ async def index(backend: str, tmp_path: Path) -> AsyncGenerator[VectorIndex]:
 
 async def ids(index: VectorIndex, where: Where) -> set[int]:
     """The positions of what is found; both queries and the count tell the same."""
-    near = await index.near(direction(0), where, 100)
-    matching = await index.matching(Sparse((0,), (1.0,)), where, 100)
-    assert {found.id for found in near} == {found.id for found in matching}
-    assert await index.count(where) == len(near)
-    return {found.position for found in near}
+    found = await index.find(direction(0), Sparse((0,), (1.0,)), where, 100)
+    assert found.near.keys() == found.matching.keys() == found.found.keys()
+    assert await index.count(where) == len(found.near)
+    return {one.position for one in found.found.values()}
+
+
+async def matching(index: VectorIndex, words: Sparse, limit: int = 5) -> Mapping[str, float]:
+    return (await index.find(direction(0), words, ALL, limit)).matching
 
 
 async def put(index: VectorIndex, entries: Sequence[Entry], forgotten: Sequence[str] = ()) -> None:
@@ -63,27 +67,39 @@ async def put(index: VectorIndex, entries: Sequence[Entry], forgotten: Sequence[
 
 async def test_finds_the_nearest_first_with_its_cosine(index: VectorIndex) -> None:
     await put(index, [entry(number) for number in range(10)])
-    found = await index.near(direction(7), ALL, 3)
-    assert found[0].id == memory(7).id
-    assert found[0].score == pytest.approx(1.0, abs=1e-5)
-    assert found[1].score == pytest.approx(float(direction(7) @ direction(found[1].position)), 1e-4)
-    assert found[0].score > found[1].score > found[2].score
-    assert len(found) == 3
+    found = await index.find(direction(7), NOTHING, ALL, 3)
+    (first, cosine), (second, other), (_, least) = found.near.items()
+    assert first == memory(7).id
+    assert cosine == pytest.approx(1.0, abs=1e-5)
+    position = found.found[second].position
+    assert other == pytest.approx(float(direction(7) @ direction(position)), 1e-4)
+    assert cosine > other > least
+    assert found.matching == {}
 
 
 async def test_a_rare_word_weighs_more_than_a_common_one(index: VectorIndex) -> None:
     await put(index, [entry(number) for number in range(10)])
-    found = await index.matching(Sparse((0, 5), (1.0, 1.0)), ALL, 10)
-    assert found[0].id == memory(4).id
-    assert found[0].score > 5 * found[1].score > 0
-    assert await index.matching(Sparse((999,), (1.0,)), ALL, 10) == []
-    assert await index.matching(Sparse((), ()), ALL, 10) == []
+    found = await matching(index, Sparse((0, 5), (1.0, 1.0)), 10)
+    (first, score), (_, other), *_ = found.items()
+    assert first == memory(4).id
+    assert score > 5 * other > 0
+    assert await matching(index, Sparse((999,), (1.0,))) == {}
+
+
+async def test_finds_by_meaning_and_by_words_at_once(index: VectorIndex) -> None:
+    await put(index, [entry(number) for number in range(10)])
+    found = await index.find(direction(7), Sparse((5,), (1.0,)), ALL, 1)
+    assert list(found.near) == [memory(7).id]
+    assert list(found.matching) == [memory(4).id]
+    assert {name: one.id for name, one in found.found.items()} == {
+        name: name for name in (memory(7).id, memory(4).id)
+    }
 
 
 async def test_tells_what_ranking_needs(index: VectorIndex) -> None:
     known = memory(5, conversation="other", project="/q", kind=Kind.FIX)
     await put(index, [entry(5, known)])
-    [found] = await index.near(direction(5), ALL, 10)
+    [found] = (await index.find(direction(5), NOTHING, ALL, 10)).found.values()
     assert (found.id, found.kind, found.project) == (known.id, Kind.FIX, "/q")
     assert (found.conversation, found.position, found.part) == ("other", 5, 2)
     assert found.said_at == known.said_at
@@ -145,16 +161,15 @@ async def test_the_same_twice_is_there_once_and_the_latest_counts(index: VectorI
     changed = memory(1)
     await put(index, [replace(entry(9, changed), sparse=Sparse((77,), (1.0,)))])
     assert await index.count(ALL) == 2
-    assert [found.id for found in await index.matching(Sparse((77,), (1.0,)), ALL, 5)] == [
-        changed.id
-    ]
-    assert await index.matching(Sparse((2,), (1.0,)), ALL, 5) == []
-    assert (await index.near(direction(9), ALL, 1))[0].score == pytest.approx(1.0, abs=1e-5)
+    assert list(await matching(index, Sparse((77,), (1.0,)))) == [changed.id]
+    assert await matching(index, Sparse((2,), (1.0,))) == {}
+    [cosine] = (await index.find(direction(9), NOTHING, ALL, 1)).near.values()
+    assert cosine == pytest.approx(1.0, abs=1e-5)
 
 
 async def test_takes_memories_without_words(index: VectorIndex) -> None:
     await put(index, [entry(1, words=Sparse((), ()))])
-    assert len(await index.near(direction(1), ALL, 5)) == 1
+    assert len((await index.find(direction(1), NOTHING, ALL, 5)).near) == 1
 
 
 async def test_deletes_also_what_is_not_there(index: VectorIndex) -> None:
@@ -174,8 +189,9 @@ async def test_refuses_a_step_from_elsewhere(index: VectorIndex) -> None:
 async def test_takes_vectors_without_a_direction(index: VectorIndex) -> None:
     nowhere = replace(entry(1), dense=np.zeros(DIMENSION, np.float32))
     await put(index, [nowhere, entry(2)])
-    assert (await index.near(direction(2), ALL, 5))[0].position == 2
-    assert len(await index.matching(Sparse((0,), (1.0,)), ALL, 5)) == 2
+    found = await index.find(direction(2), Sparse((0,), (1.0,)), ALL, 5)
+    assert next(iter(found.near)) == memory(2).id
+    assert len(found.matching) == 2
 
 
 async def test_begins_at_the_start_and_remembers_how_far_it_came(
