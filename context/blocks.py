@@ -26,12 +26,8 @@ class Block:
 
     raw: bytes = field(repr=False)
     value: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """Its `type`; empty if it has none."""
-        kind = self.value.get("type")
-        return kind if isinstance(kind, str) else ""
+    kind: str
+    """Its `type`; empty if it has none."""
 
     @property
     def is_thinking(self) -> bool:
@@ -96,7 +92,10 @@ def _blocks(content: bytes) -> Iterator[Block]:
         yield Block(
             b'{"type":"text","text":' + content + b"}",
             {"type": "text", "text": _TEXT.decode(content)},
+            "text",
         )
     elif content.startswith(b"["):
         for item in _ITEMS.decode(content):
-            yield Block(bytes(item), _VALUE.decode(item))
+            value = _VALUE.decode(item)
+            kind = value.get("type")
+            yield Block(bytes(item), value, kind if isinstance(kind, str) else "")

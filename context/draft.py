@@ -1,6 +1,8 @@
 """An epoch in the making: what is decided so far, and how large the prompt is with it."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -37,12 +39,11 @@ class Draft:
     @property
     def total(self) -> int:
         """Tokens of all messages as they would be sent."""
-        changed = self.changed
-        return self.total_from(min(changed)) if changed else sum(self._sizes)
+        return self.total_from(len(self._sizes))
 
     def total_from(self, first: int) -> int:
         """The total, if the first change were at ``first`` at the latest."""
-        return sum(self._sizes) - sum(self._unsound(min({first, *self.changed})).values())
+        return sum(self._sizes) - sum([tokens for _, tokens in self._unsound(first)])
 
     def size(self, position: int) -> int:
         """Tokens of one message as it would be sent; bound thinking does not count."""
@@ -96,9 +97,8 @@ class Draft:
 
     def decisions(self) -> tuple[Decision, ...]:
         """All decisions, those about bound thinking included, in order."""
-        changed = self.changed
-        unsound = self._unsound(min(changed)) if changed else {}
-        positions = sorted({*changed, *unsound})
+        unsound = {position for position, _ in self._unsound(len(self._sizes))}
+        positions = sorted(self.changed | unsound)
         return tuple(self._decision(position, bound=position in unsound) for position in positions)
 
     def _decision(self, position: int, *, bound: bool) -> Decision:
@@ -118,16 +118,19 @@ class Draft:
             0 if drop else self.size(position) if bound else self._sizes[position],
         )
 
-    def _unsound(self, first: int) -> dict[int, int]:
-        """Where there is thinking that a change at ``first`` makes invalid, and its tokens."""
+    def _unsound(self, first: int) -> Iterator[tuple[int, int]]:
+        """Where there is thinking that a change makes invalid, and its tokens. The first change is
+        at ``first`` at the latest."""
         if not self._bound:
-            return {}
-        gone = {*self._drops, *self._thinking}
-        partial = {p: t for p, t in self.history.thinking.items() if p > first and p not in gone}
-        whole = {
-            p: self._sizes[p] for p in self.history.only_thinking if p > first and p not in gone
-        }
-        return partial | whole
+            return
+        drops, stripped = self._drops, self._thinking
+        first = min(chain((first,), drops, stripped, self._edits, self._appended))
+        for position, tokens in self.history.thinking.items():
+            if position > first and position not in drops and position not in stripped:
+                yield position, tokens
+        for position in self.history.only_thinking:
+            if position > first and position not in drops and position not in stripped:
+                yield position, self._sizes[position]
 
     def _measure(self, position: int) -> None:
         decision = Decision(

@@ -7,6 +7,7 @@ though it may be rare in each.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import basename
 
 from context.exchanges import Call
@@ -31,11 +32,11 @@ _BETWEEN = 2
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A fragment of the output of the ``call``-th call, with what its words are worth here."""
+    """A fragment of the output of the ``call``-th call, and what its rarest words are worth here:
+    the less, the more fragments have them."""
 
     call: int
     text: str
-    worths: dict[str, float]
     value: float
 
 
@@ -48,10 +49,12 @@ def facts(
     room, most = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
     chosen: dict[int, list[str]] = {}
     seen = set[str]()
-    for found in _ranked(calls, told or {}):
+    ranked, spread = _ranked(calls, told or {})
+    for found in ranked:
         if tokens < _LEAST:
             break
-        text = one_line(gist(found.text, found.worths, room, most).text)
+        worths = {word: own / spread[word] for word, own in _worths(found.text).items()}
+        text = one_line(gist(found.text, worths, room, most).text)
         if not text or text in seen:
             continue
         seen.add(text)
@@ -70,23 +73,33 @@ def facts(
     return lines, max(0, outputs - len(lines))
 
 
-def _ranked(calls: Sequence[Call], told: Mapping[str, str]) -> list[Candidate]:
-    """The fragments of all calls, the most telling first."""
+def _ranked(
+    calls: Sequence[Call], told: Mapping[str, str]
+) -> tuple[list[Candidate], Mapping[str, int]]:
+    """The fragments of all calls, the most telling first; and in how many each word stands."""
     found = [_best(call.output) for call in calls]
     spread = Counter[str]()
     for text in {fragment.text: None for of_one in found for fragment in of_one}:
-        spread.update(set(words(text)))
+        spread.update(_worths(text).keys())
     ranked: list[Candidate] = []
     for number, call in enumerate(calls):
         known = told.get(call.id, "")
         for fragment in found[number]:
-            worths = {word: worth(word) / spread[word] for word in words(fragment.text)}
-            most = sorted(worths, key=lambda word: -worths[word])[:_TELLING_WORDS]
-            value = sum(worths[word] for word in most)
-            if value >= _LEAST_WORTH and most[0] not in known:
-                ranked.append(Candidate(number, fragment.text, worths, value))
+            worths = _worths(fragment.text)
+            shares = sorted([own / spread[word] for word, own in worths.items()], reverse=True)
+            value = sum(shares[:_TELLING_WORDS])
+            if value < _LEAST_WORTH:
+                continue
+            if not known or max(worths, key=lambda word: worths[word] / spread[word]) not in known:
+                ranked.append(Candidate(number, fragment.text, value))
     ranked.sort(key=lambda one: (-one.value, -one.call, one.text))
-    return ranked
+    return ranked, spread
+
+
+@lru_cache(16_384)
+def _worths(fragment: str) -> Mapping[str, float]:
+    """What its words are worth by themselves."""
+    return {word: worth(word) for word in words(fragment)}
 
 
 def _best(output: str) -> list[Fragment]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import commonpath
+from typing import NamedTuple
 
 from context.exchanges import Call
 from context.quoting import clipped, one_line
@@ -21,7 +22,15 @@ class Line:
     text: str
 
 
-def files(calls: Sequence[Call]) -> tuple[str, list[Line]]:
+class Lines(NamedTuple):
+    """The most important one first; how many there are is known before they are made, and most are
+    never asked for."""
+
+    total: int
+    lines: Iterator[Line]
+
+
+def files(calls: Sequence[Call]) -> tuple[str, Lines]:
     """A title and each file's last state: changed files first, then the newest."""
     by_path: dict[str, list[Call]] = {}
     for call in calls:
@@ -34,11 +43,11 @@ def files(calls: Sequence[Call]) -> tuple[str, list[Line]]:
         for path, of_path in by_path.items()
     ]
     rows.sort(key=lambda row: (not row[0], -row[1], row[2]))
-    lines = [
+    lines = (
         Line(number, f"{one_line(path.removeprefix(base))}: {', '.join(_history(of_path))}")
         for number, (_, _, path, of_path) in enumerate(rows)
-    ]
-    return f"Files under {one_line(base)}" if base else "Files", lines
+    )
+    return f"Files under {one_line(base)}" if base else "Files", Lines(len(rows), lines)
 
 
 def _base(paths: Sequence[str]) -> str:

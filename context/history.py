@@ -7,12 +7,8 @@ from itertools import pairwise
 
 from context.blocks import Message, take_apart
 from context.exchanges import Exchange, exchanges
-from context.ledger import Decision, Reason
-from context.render import edited
 from context.speech import Speech, speech
-from context.tokens import message_tokens
-
-_BARE = Decision(0, thinking=Reason.OLD_THINKING)
+from context.tokens import message_tokens, thinking_tokens
 
 
 @dataclass(frozen=True)
@@ -60,10 +56,9 @@ class History:
         nothing would be left of it."""
         found: dict[int, int] = {}
         for position, message in enumerate(self.messages):
-            kinds = {block.is_thinking for block in message.blocks}
-            if kinds == {True, False}:
-                bare = self.size(edited(self.raw[position], _BARE))
-                found[position] = max(0, self.tokens[position] - bare)
+            hidden = [block for block in message.blocks if block.is_thinking]
+            if 0 < len(hidden) < len(message.blocks):
+                found[position] = sum(thinking_tokens(block.value) for block in hidden)
         return found
 
     @cached_property

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from context.exchanges import Call
 from context.facts import facts
-from context.files import Line, files
+from context.files import Line, Lines, files
 from context.quoting import clipped, one_line
 from context.sections import commands, decisions, open_tasks, user_requests
 from context.tokens import text_tokens
@@ -81,11 +81,11 @@ def _notice(account: Account) -> str:
     return _NOTICE.format(what=" and ".join(what), where=where)
 
 
-def _section(title: str, lines: Sequence[Line], tokens: int) -> str:
+def _section(title: str, lines: Lines, tokens: int) -> str:
     """The most important lines that fit, in their order, and how many do not."""
     left = tokens - text_tokens(title) - _TITLE_TOKENS
     chosen: list[Line] = []
-    for line in lines:
+    for line in lines.lines:
         cost = text_tokens(line.text) + 1
         if cost > left:
             break
@@ -94,7 +94,7 @@ def _section(title: str, lines: Sequence[Line], tokens: int) -> str:
     if not chosen:
         return ""
     shown = [line.text for line in sorted(chosen, key=lambda line: line.order)]
-    return "\n".join((_title(title, len(lines) - len(chosen)), *shown))
+    return "\n".join((_title(title, lines.total - len(chosen)), *shown))
 
 
 def _facts(account: Account, tokens: int) -> str:

@@ -46,28 +46,33 @@ class Room:
 
 
 def draft(history: History, room: Room, policy: Policy, *, bound: bool) -> Draft | None:
-    """The decisions that make room, or None when nothing can be taken. Where the newest exchanges
-    alone are too large, fewer of them are spared."""
-    best: Draft | None = None
-    for keep in _spared(policy.keep):
-        made = _filled(history, room, policy, keep, bound=bound)
-        if best is None or made.total < best.total:
-            best = made
-        if best.total <= room.target + (room.limit - room.target) // 3:
-            break
-    return best if best and best.changed and best.total < sum(history.tokens) else None
-
-
-def _filled(history: History, room: Room, policy: Policy, keep: int, *, bound: bool) -> Draft:
-    """How long the account of the cut gets is known when it is written: what it leaves of its
-    share goes to what is kept."""
-    made = _draft(history, room, policy, keep, bound=bound)
+    """The decisions that make room, or None when nothing can be taken."""
+    words = round(room.target * policy.manifest_share)
+    words = max(_LEAST_MANIFEST, min(words, _MOST_MANIFEST))
+    keep, made = _sparing(history, room, policy, words, bound=bound)
+    made = _told(made, words)
+    # How long the account of the cut gets is known when it is written: what it leaves of its share
+    # goes to what is kept.
     spare = room.target - made.total
-    if not made.changed or spare < _WORTH_FILLING * room.target:
-        return made
-    wider = Room(room.limit, room.target + spare)
-    fuller = _draft(history, wider, policy, keep, bound=bound)
-    return fuller if fuller.changed and fuller.total <= room.target else made
+    if made.changed and spare >= _WORTH_FILLING * room.target:
+        wider = Room(room.limit, room.target + spare)
+        fuller = _told(_cut(history, wider, policy, keep, words, bound=bound), words)
+        made = fuller if fuller.changed and fuller.total <= room.target else made
+    return made if made.changed and made.total < sum(history.tokens) else None
+
+
+def _sparing(
+    history: History, room: Room, policy: Policy, words: int, *, bound: bool
+) -> tuple[int, Draft]:
+    """The cut, and how many of the newest exchanges it spares: fewer where these alone are too
+    large, unless that gains nothing."""
+    enough = room.target + (room.limit - room.target) // 3 - words
+    found: list[tuple[int, Draft]] = []
+    for keep in _spared(policy.keep):
+        found.append((keep, _cut(history, room, policy, keep, words, bound=bound)))
+        if found[-1][1].total <= enough:
+            break
+    return min(found, key=lambda pair: pair[1].total)
 
 
 def _spared(keep: int) -> list[int]:
@@ -78,7 +83,10 @@ def _spared(keep: int) -> list[int]:
     return found
 
 
-def _draft(history: History, room: Room, policy: Policy, keep: int, *, bound: bool) -> Draft:
+def _cut(
+    history: History, room: Room, policy: Policy, keep: int, words: int, *, bound: bool
+) -> Draft:
+    """What goes; the account of it may have so many ``words``, in tokens."""
     made = Draft(history, bound=bound)
     ground = Ground(
         guarded=frozenset(protected(history.exchanges, keep)),
@@ -86,14 +94,12 @@ def _draft(history: History, room: Room, policy: Policy, keep: int, *, bound: bo
         whole_share=policy.whole_share,
         scorer=policy.scorer,
     )
-    words = round(room.target * policy.manifest_share)
-    words = max(_LEAST_MANIFEST, min(words, _MOST_MANIFEST))
     for steps, target in ((LOSSLESS, room.target), (LOSSY, room.target - words)):
         for step in steps:
             if made.total <= room.target:
-                return _told(made, words)
+                return made
             step(made, target, ground)
-    return _told(made, words)
+    return made
 
 
 def _told(made: Draft, words: int) -> Draft:

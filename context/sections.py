@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from context import tasks
 from context.exchanges import Call
-from context.files import EDITS, Line
+from context.files import EDITS, Line, Lines
 from context.quoting import argument, clipped, one_line
 from context.readonly import only_reads
 
@@ -37,30 +38,36 @@ _CUES = (
 )
 
 
-def user_requests(requests: Iterable[tuple[int, str]]) -> list[Line]:
+def user_requests(requests: Iterable[tuple[int, str]]) -> Lines:
     """The first words of each; corrections before others, the newest first."""
     told = [(position, text) for position, text in requests if text.strip()]
     told.sort(key=lambda told: (not _CORRECTION.search(told[1][:_LONGEST]), -told[0]))
-    return [
+    lines = (
         Line(position, f'#{position} "{clipped(one_line(text[:_LONGEST]), _REQUEST_TOKENS)}"')
         for position, text in told
-    ]
+    )
+    return Lines(len(told), lines)
 
 
-def commands(calls: Sequence[Call]) -> list[Line]:
+def commands(calls: Sequence[Call]) -> Lines:
     """What was run and how it ended: what may have changed something first, then the newest. Of
     the same command several times, the last."""
-    run = [call for call in calls if call.name == "Bash" or not _is_quiet(call)]
-    times = Counter((call.name, argument(call)) for call in run)
-    last = {(call.name, argument(call)): call for call in run}
-    order = sorted(last.values(), key=lambda call: (only_reads(call), -call.result_position))
-    return [
-        Line(-call.result_position, _outcome(call, times[call.name, argument(call)]))
-        for call in order
+    run = [
+        (call, (call.name, argument(call)))
+        for call in calls
+        if call.name == "Bash" or not _is_quiet(call)
     ]
+    times = Counter(command for _, command in run)
+    last = {command: call for call, command in run}
+    order = sorted(last.items(), key=lambda pair: (only_reads(pair[1]), -pair[1].result_position))
+    lines = (
+        Line(-call.result_position, _outcome(call, command[1], times[command]))
+        for command, call in order
+    )
+    return Lines(len(order), lines)
 
 
-def decisions(notes: Iterable[tuple[int, str]]) -> list[Line]:
+def decisions(notes: Iterable[tuple[int, str]]) -> Lines:
     """Sentences of the assistant that decide, conclude or find; the strongest first."""
     weighed = [
         (-weight, -position, sentence)
@@ -68,27 +75,29 @@ def decisions(notes: Iterable[tuple[int, str]]) -> list[Line]:
         for weight, sentence in _telling(text[:_LONGEST])
     ]
     weighed.sort()
-    return [
+    lines = (
         Line(position, f"#{-position} {clipped(sentence, _SENTENCE_TOKENS)}")
         for _, position, sentence in weighed
-    ]
+    )
+    return Lines(len(weighed), lines)
 
 
-def open_tasks(calls: Sequence[Call]) -> list[Line]:
+def open_tasks(calls: Sequence[Call]) -> Lines:
     """The last list of TodoWrite, and the tasks that were made and not closed."""
     lists = [call for call in calls if call.name == "TodoWrite"]
     todos = _todos(lists[-1].input.get("todos")) if lists else ()
     made = (f"Task {number} {_task(task)}" for number, task in tasks.open_tasks(calls).items())
     found = (*todos, *made)
-    return [Line(at, clipped(one_line(task), _REQUEST_TOKENS)) for at, task in enumerate(found)]
+    lines = (Line(at, clipped(one_line(task), _REQUEST_TOKENS)) for at, task in enumerate(found))
+    return Lines(len(found), lines)
 
 
 def _is_quiet(call: Call) -> bool:
     return call.name in _QUIET or only_reads(call)
 
 
-def _outcome(call: Call, times: int) -> str:
-    ran = clipped(argument(call), _COMMAND_TOKENS)
+def _outcome(call: Call, about: str, times: int) -> str:
+    ran = clipped(about, _COMMAND_TOKENS)
     ran = ran if call.name == "Bash" else f"{one_line(call.name)[:64]}({ran})"
     again = f" ({times}x)" if times > 1 else ""
     if not call.is_error:
@@ -97,7 +106,8 @@ def _outcome(call: Call, times: int) -> str:
     return f"#{call.result_position} {ran}{again} FAILED: {error}"
 
 
-def _telling(text: str) -> list[tuple[int, str]]:
+@lru_cache(2_048)
+def _telling(text: str) -> tuple[tuple[int, str], ...]:
     sentences = [one_line(_LABELLED.sub("", part, count=1)) for part in _SENTENCE.split(text)]
     weighed = [
         (sum(weight for weight, cue in _CUES if cue.search(sentence)), sentence)
@@ -105,7 +115,7 @@ def _telling(text: str) -> list[tuple[int, str]]:
         if len(sentence) > 20
     ]
     strong = [pair for pair in weighed if pair[0] > 0]
-    return sorted(strong, key=lambda pair: -pair[0])[:_SENTENCES]
+    return tuple(sorted(strong, key=lambda pair: -pair[0])[:_SENTENCES])
 
 
 def _task(calls: Sequence[Call]) -> str:

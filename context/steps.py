@@ -6,7 +6,6 @@ must. ``Ground`` is what every step has to leave alone.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import msgspec
 
@@ -50,25 +49,21 @@ class Ground:
 
 def duplicates(draft: Draft, room: int, ground: Ground) -> None:
     """Outputs that a later call returned again, byte for byte: the newest stays."""
-    later: dict[bytes, Call] = {}
+    later: dict[str, Call] = {}
     for exchange in reversed(draft.history.exchanges):
         for call in reversed(exchange.calls):
             if len(call.output) < _DUPLICATE_CHARS:
                 continue
-            key = blake2b(call.output.encode("utf-8", "surrogatepass")).digest()
-            if key not in later:
-                later[key] = call
-            elif exchange.position not in ground.guarded:
-                address = f"#{later[key].result_position}"
-                _replace(draft, call, Reason.DUPLICATE, address)
+            last = later.setdefault(call.output, call)
+            if last is not call and exchange.position not in ground.guarded:
+                _replace(draft, call, Reason.DUPLICATE, f"#{last.result_position}")
 
 
 def client_output(draft: Draft, room: int, ground: Ground) -> None:
     """Command output and file contents that the client put into the user's messages."""
     for position in range(min(ground.newest, len(draft.history.raw))):
         for number, text, kind in draft.history.spoken(position):
-            size = text_tokens(text)
-            if kind is Speech.OUTPUT and size > _WORTH * 2:
+            if kind is Speech.OUTPUT and text_tokens(text) > _WORTH * 2:
                 kept = _shortened(text, _WORTH, _WORTH // 2, f"#{position}")
                 edit = Edit(number, text_block(kept), Reason.CLIENT_OUTPUT)
                 draft.edit(position, edit)
@@ -166,11 +161,19 @@ def take(draft: Draft, exchange: Exchange) -> None:
     draft.drop(exchange.position, Reason.OLD_EXCHANGE)
     answer = exchange.result_position
     kinds = {number: kind for number, _, kind in draft.history.spoken(answer)}
+    stays = False
+    gone: list[int] = []
     for number, block in draft.history.messages[answer].numbered():
         if block.kind == "tool_result" or kinds.get(number) is Speech.OUTPUT:
+            gone.append(number)
+        else:
+            stays = True
+    if stays:
+        for number in gone:
             draft.edit(answer, Edit(number, None, Reason.OLD_EXCHANGE))
-        if draft.dropped(answer):
-            return
+    else:
+        draft.restore(answer)
+        draft.drop(answer, Reason.OLD_EXCHANGE)
 
 
 def _replace(draft: Draft, call: Call, reason: Reason, address: str) -> None:

@@ -5,9 +5,9 @@ models.json), corrected per conversation from ``usage``. Everything is memoised 
 turn counts only what is new. CPU-bound and thread-safe: run it off the event loop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import msgspec
@@ -27,6 +27,7 @@ TOOLS_TOKENS = 300
 SIGNATURE_RATE = 0.18
 SIGNATURE_FREE = 130
 _CHUNK = 16_384
+_SHORT = 256
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 _UNREADABLE_BYTES_PER_TOKEN = 3
 
@@ -85,10 +86,26 @@ def message_tokens(message: bytes, image_cap: int) -> int:
 
 def text_tokens(text: str) -> int:
     """The count of a text, in chunks: linear in its length whatever it holds."""
+    if len(text) <= _SHORT:
+        return _short_tokens(text)
     encode = _encoding().encode_ordinary
     if len(text) <= _CHUNK:
         return len(encode(text))
     return sum(len(encode(text[at : at + _CHUNK])) for at in range(0, len(text), _CHUNK))
+
+
+@lru_cache(32_768)
+def _short_tokens(text: str) -> int:
+    return len(_encoding().encode_ordinary(text))
+
+
+def thinking_tokens(fields: Mapping[str, Any]) -> int:
+    """The estimate of a thinking block. The signature carries the full thinking; the text beside it
+    may be a summary, or empty."""
+    sealed = fields.get("signature") or fields.get("data")
+    if not isinstance(sealed, str):
+        return _text(fields.get("thinking", ""))
+    return max(0, round((len(sealed) - SIGNATURE_FREE) * SIGNATURE_RATE))
 
 
 def vocabulary_ranks(text: str) -> list[int]:
@@ -157,7 +174,7 @@ def _block(block: Any, image_cap: int) -> int:
         case "text":
             return _text(fields.get("text", ""))
         case "thinking" | "redacted_thinking":
-            return _thinking(fields)
+            return thinking_tokens(fields)
         case "image":
             return image_tokens(_source(fields), image_cap)
         case "document":
@@ -168,14 +185,6 @@ def _block(block: Any, image_cap: int) -> int:
             return TOOL_TOKENS + _content(fields.get("content"), image_cap)
         case _:
             return _json(fields)
-
-
-def _thinking(fields: dict[str, Any]) -> int:
-    """The signature carries the full thinking; the text beside it may be a summary, or empty."""
-    sealed = fields.get("signature") or fields.get("data")
-    if not isinstance(sealed, str):
-        return _text(fields.get("thinking", ""))
-    return max(0, round((len(sealed) - SIGNATURE_FREE) * SIGNATURE_RATE))
 
 
 def _document(fields: dict[str, Any], image_cap: int) -> int:
