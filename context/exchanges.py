@@ -29,13 +29,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """All calls of one assistant message, and where their results are. ``texts`` is what the
-    assistant said beside them."""
+    """All calls of one assistant message, and where their results are."""
 
     position: int
     result_position: int
     calls: tuple[Call, ...]
-    texts: tuple[str, ...] = ()
 
 
 def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
@@ -56,8 +54,7 @@ def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
             _call(position, number, block, *results[str(block.value.get("id"))])
             for number, block in asked
         )
-        texts = tuple(block.text() for block in message.blocks if block.text())
-        yield Exchange(position, position + 1, calls, texts)
+        yield Exchange(position, position + 1, calls)
 
 
 def _call(position: int, number: int, use: Block, result_number: int, result: Block) -> Call:

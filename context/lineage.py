@@ -19,13 +19,11 @@ from context.segments import SEGMENT, digest, segments
 Hash = bytes
 Link = Callable[[bytes], Hash]
 
-BILLING = "x-anthropic-billing-header"
 _NODES = blake3(b"palimpsest node 1").digest()
 
 # A prompt of a million tokens has some 3,000 messages: 47 segments, a raw and a canonical link for
 # each. The single messages are those of segments that are not full yet.
 _messages: Memo[Hash, Hash] = Memo(4_096)
-_contexts: Memo[Hash, Hash] = Memo(1_024)
 _links: Memo[Hash, tuple[Hash, ...]] = Memo(2_048)
 
 
@@ -40,7 +38,7 @@ def canonical_hash(message: bytes) -> Hash:
     key = raw_hash(message)
     known = _messages.get(key)
     if known is None:
-        known = _hash_of(message, _canonical_message)
+        known = _canonical(message)
         _messages.put(key, known)
     return known
 
@@ -58,16 +56,6 @@ def chain(start: Hash, messages: Sequence[bytes]) -> tuple[Hash, ...]:
 def node_hashes(messages: Sequence[bytes]) -> tuple[Hash, ...]:
     """One hash per message over the exact bytes up to and with it; the same for every tenant."""
     return _linked(b"raw", _NODES, messages, raw_hash)
-
-
-def system_hash(system: bytes | None) -> Hash:
-    """The hash of ``system`` without markers and without the client's billing block."""
-    return _context_hash(b"system", system, _canonical_system)
-
-
-def tools_hash(tools: bytes | None) -> Hash:
-    """The hash of ``tools`` without markers."""
-    return _context_hash(b"tools", tools, _canonical_tools)
 
 
 def _linked(kind: bytes, start: Hash, messages: Sequence[bytes], link: Link) -> tuple[Hash, ...]:
@@ -92,19 +80,9 @@ def _link(last: Hash, segment: Sequence[bytes], link: Link) -> tuple[Hash, ...]:
     return tuple(hashes)
 
 
-def _context_hash(kind: bytes, raw: bytes | None, canonical: Callable[[Any], Any]) -> Hash:
-    raw = raw or b"null"
-    key = blake3(kind + raw).digest()
-    known = _contexts.get(key)
-    if known is None:
-        known = _hash_of(raw, canonical)
-        _contexts.put(key, known)
-    return known
-
-
-def _hash_of(raw: bytes, canonical: Callable[[Any], Any]) -> Hash:
+def _canonical(raw: bytes) -> Hash:
     try:
-        form = msgspec.json.encode(canonical(msgspec.json.decode(raw)), order="sorted")
+        form = msgspec.json.encode(_canonical_message(msgspec.json.decode(raw)), order="sorted")
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         form = raw
     return blake3(form).digest()
@@ -115,15 +93,6 @@ def _canonical_message(message: Any) -> Any:
         return message
     fields = cast("dict[str, Any]", message)
     return {**fields, "content": _without_thinking(_blocks(fields.get("content")))}
-
-
-def _canonical_system(system: Any) -> Any:
-    blocks = _blocks(system)
-    return [block for block in blocks if not _is_billing(block)] if _is_list(blocks) else blocks
-
-
-def _canonical_tools(tools: Any) -> Any:
-    return [_without_marker(tool) for tool in tools] if _is_list(tools) else tools
 
 
 def _blocks(content: Any) -> Any:
@@ -154,11 +123,6 @@ def _without_thinking(blocks: Any) -> Any:
     if not _is_list(blocks):
         return blocks
     return [block for block in blocks if _field(block, "type") not in THINKING]
-
-
-def _is_billing(block: Any) -> bool:
-    text = _field(block, "text")
-    return isinstance(text, str) and text.startswith(BILLING)
 
 
 def _field(block: Any, name: str) -> Any:

@@ -16,8 +16,6 @@ from context.lineage import (
     node_hashes,
     raw_hash,
     root,
-    system_hash,
-    tools_hash,
 )
 from context.lru import Memo
 from context.tokens import messages_tokens
@@ -123,24 +121,6 @@ def test_nodes_follow_the_exact_bytes() -> None:
     assert not set(node_hashes(one)[1:]) & set(node_hashes(other))
     long = [user(str(index)) for index in range(150)]
     assert node_hashes(long)[:140] == node_hashes(long[:140])
-
-
-def test_system_hash_leaves_out_billing_and_markers() -> None:
-    def billing(suffix: str) -> dict[str, str]:
-        return {"type": "text", "text": f"x-anthropic-billing-header: cc_version={suffix}"}
-
-    one = encode([billing("a"), TEXT | MARKER])
-    assert system_hash(one) == system_hash(encode([billing("b"), TEXT]))
-    assert system_hash(one) == system_hash(b'"hello"')
-    assert system_hash(one) != system_hash(b'"hello "')
-    assert system_hash(None) != system_hash(b'"hello"')
-
-
-def test_tools_hash_leaves_out_markers_only() -> None:
-    tool: dict[str, Any] = {"name": "Bash", "input_schema": {"properties": {"cache_control": {}}}}
-    assert tools_hash(encode([tool])) == tools_hash(encode([tool | MARKER]))
-    assert tools_hash(encode([tool])) != tools_hash(encode([{**tool, "input_schema": {}}]))
-    assert tools_hash(None) != tools_hash(b"[]")
 
 
 def test_a_long_conversation_costs_what_is_new() -> None:
