@@ -19,10 +19,11 @@ _STUB = msgspec.json.Decoder(_Stub)
 
 
 class Draft:
-    """Decisions over a history. ``bound``: thinking after the first change is not valid any more,
-    so that it goes with the change. Tokens are before the model's ratio."""
+    """Decisions over a history. ``bound``, where thinking is bound to what is before it: the first
+    message that was changed before, at most the number of all. Thinking after that, or after the
+    first change now, is not valid any more and goes. Tokens are before the model's ratio."""
 
-    def __init__(self, history: History, *, bound: bool) -> None:
+    def __init__(self, history: History, bound: int | None = None) -> None:
         self.history = history
         self._bound = bound
         self._drops: dict[int, Reason] = {}
@@ -47,7 +48,7 @@ class Draft:
 
     def size(self, position: int) -> int:
         """Tokens of one message as it would be sent; bound thinking does not count."""
-        hidden = self.history.thinking.get(position, 0) if self._bound else 0
+        hidden = 0 if self._bound is None else self.history.thinking.get(position, 0)
         return max(0, self._sizes[position] - (0 if position in self._thinking else hidden))
 
     def dropped(self, position: int) -> bool:
@@ -121,10 +122,10 @@ class Draft:
     def _unsound(self, first: int) -> Iterator[tuple[int, int]]:
         """Where there is thinking that a change makes invalid, and its tokens. The first change is
         at ``first`` at the latest."""
-        if not self._bound:
+        if self._bound is None:
             return
         drops, stripped = self._drops, self._thinking
-        first = min(chain((first,), drops, stripped, self._edits, self._appended))
+        first = min(chain((first, self._bound), drops, stripped, self._edits, self._appended))
         for position, tokens in self.history.thinking.items():
             if position > first and position not in drops and position not in stripped:
                 yield position, tokens

@@ -14,6 +14,8 @@ from context.steps import LOSSLESS, LOSSY, Ground, Scorer, by_recency
 _LEAST_MANIFEST = 400
 _MOST_MANIFEST = 15_000
 _WORTH_FILLING = 0.03
+# Of the way from the target to the limit, what an epoch may leave filled.
+_ENOUGH = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +47,31 @@ class Room:
     target: int
 
 
-def draft(history: History, room: Room, policy: Policy, *, bound: bool) -> Draft | None:
-    """The decisions that make room, or None when nothing can be taken."""
+def draft(history: History, room: Room, policy: Policy, bound: int | None) -> Draft | None:
+    """The decisions that make room, or None when nothing can be taken; ``bound`` as a Draft's."""
     words = round(room.target * policy.manifest_share)
     words = max(_LEAST_MANIFEST, min(words, _MOST_MANIFEST))
-    keep, made = _sparing(history, room, policy, words, bound=bound)
+    keep, made = _sparing(history, room, policy, words, bound)
     made = _told(made, words)
     # How long the account of the cut gets is known when it is written: what it leaves of its share
     # goes to what is kept.
     spare = room.target - made.total
     if made.changed and spare >= _WORTH_FILLING * room.target:
         wider = Room(room.limit, room.target + spare)
-        fuller = _told(_cut(history, wider, policy, keep, words, bound=bound), words)
+        fuller = _told(_cut(history, wider, policy, keep, words, bound), words)
         made = fuller if fuller.changed and fuller.total <= room.target else made
     return made if made.changed and made.total < sum(history.tokens) else None
 
 
 def _sparing(
-    history: History, room: Room, policy: Policy, words: int, *, bound: bool
+    history: History, room: Room, policy: Policy, words: int, bound: int | None
 ) -> tuple[int, Draft]:
     """The cut, and how many of the newest exchanges it spares: fewer where these alone are too
     large, unless that gains nothing."""
-    enough = room.target + (room.limit - room.target) // 3 - words
+    enough = room.target + round((room.limit - room.target) * _ENOUGH) - words
     found: list[tuple[int, Draft]] = []
     for keep in _spared(policy.keep):
-        found.append((keep, _cut(history, room, policy, keep, words, bound=bound)))
+        found.append((keep, _cut(history, room, policy, keep, words, bound)))
         if found[-1][1].total <= enough:
             break
     return min(found, key=lambda pair: pair[1].total)
@@ -84,10 +86,10 @@ def _spared(keep: int) -> list[int]:
 
 
 def _cut(
-    history: History, room: Room, policy: Policy, keep: int, words: int, *, bound: bool
+    history: History, room: Room, policy: Policy, keep: int, words: int, bound: int | None
 ) -> Draft:
     """What goes; the account of it may have so many ``words``, in tokens."""
-    made = Draft(history, bound=bound)
+    made = Draft(history, bound)
     ground = Ground(
         guarded=frozenset(protected(history.exchanges, keep)),
         newest=max(0, len(history.raw) - 2 * keep),

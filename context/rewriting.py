@@ -115,7 +115,8 @@ def plan(
     newest = len(view.messages) - 2 * policy.keep
     room = _room(fixed + _tokens(_carried(recalled, 0, newest)), situation, policy)
     bound = situation.info.preserved_thinking and not situation.escape
-    made = draft(History(view.messages, situation.info.image_tokens), room, policy, bound=bound)
+    changed = _first_change(now, view) if bound else None
+    made = draft(History(view.messages, situation.info.image_tokens), room, policy, changed)
     if made is None:
         return None
     carried = _carried(recalled, min(made.changed), newest)
@@ -126,6 +127,13 @@ def plan(
     if not _pays(cause, view, now, after, situation):
         return None
     return _epoch(chain, now, cause, made, after, situation, carried)
+
+
+def _first_change(now: Outcome, view: RequestView) -> int:
+    """What stays as the client sent it up to here has stayed so all along: thinking after it was
+    made for something else, if it was not taken away, or with something recalled that is gone."""
+    decisions = now.epoch.decisions if now.epoch else ()
+    return decisions[0].position if decisions else len(view.messages)
 
 
 def _carried(recalled: Sequence[Recall], changed: int, newest: int) -> tuple[Recall, ...]:

@@ -24,9 +24,6 @@ LIMITS = {20_000: Policy(thrift=False), 40_000: Policy(), 80_000: Policy()}
 RECALLING = 80_000
 PRESERVED = "claude-opus-5-5"
 STABLE = 0.94
-TOO_SMALL = pytest.mark.xfail(
-    reason="measured at 20K: 0.938; two or three exchanges fill it", strict=True
-)
 
 
 class Led(NamedTuple):
@@ -80,7 +77,7 @@ def test_every_prefix_of_every_session(sessions: list[Session], limit: int) -> N
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("limit", [pytest.param(20_000, marks=TOO_SMALL), 40_000, 80_000])
+@pytest.mark.parametrize("limit", LIMITS)
 def test_prefixes_are_stable(sessions: list[Session], limit: int) -> None:
     assert led(sessions, limit).stable >= STABLE
 

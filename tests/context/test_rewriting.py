@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from context.ledger import Cause, Epoch, Reason
+from context.ledger import Cause, Decision, Epoch, Reason
 from context.lineage import chain, root
 from context.models import ModelInfo, lookup
 from context.planner import Policy
@@ -156,6 +156,19 @@ def test_bound_thinking_goes_with_the_first_change() -> None:
     assert len(kept) <= first
     after = outcome([*thinking_loop(41)], 40_000, found.epoch, info=NEW)
     assert after.messages[-2] == view(thinking_loop(41)).messages[-2]
+
+
+def test_thinking_after_an_older_change_does_not_come_back() -> None:
+    talk = [assistant(thought(), "yes"), user("and?"), assistant(thought(), "no"), user("go on")]
+    messages = [user("Is it so?"), *talk, *loop(40)[1:]]
+    first = began(outcome(messages, 40_000, info=NEW))
+    assert first.decisions[0].position > 3
+    taken = tuple(Decision(at, thinking=Reason.OLD_THINKING) for at in (1, 3))
+    before = msgspec.structs.replace(first, decisions=taken, depth=5, number=1)
+    found = outcome(messages, 40_000, before, info=NEW)
+    assert began(found).number == 2
+    kept = [at for at, c in enumerate(contents(found)) if any(b["type"] == "thinking" for b in c)]
+    assert kept == [1]
 
 
 def test_thinking_that_the_api_may_drop_stays() -> None:
