@@ -164,7 +164,7 @@ def test_eight_conversations_of_a_million_tokens_stay_in_memory(
 
         monkeypatch.setattr(module, name, counting)
 
-    watch(lineage, "_hash_of")
+    watch(lineage, "_canonical")
     watch(tokens, "_raw_tokens")
     for turn in range(3):
         decoded.clear()
