@@ -21,7 +21,7 @@ from tests.context.ledger_run import Run
 # Off at 20K, where economy doubles the epochs and the time of this test.
 LIMITS = {20_000: Policy(thrift=False), 40_000: Policy(), 80_000: Policy()}
 # Where something is recalled on every turn of a person.
-RECALLING = 80_000
+RECALLING = (40_000, 80_000)
 PRESERVED = "claude-opus-5-5"
 STABLE = 0.94
 
@@ -57,7 +57,7 @@ def led(sessions: list[Session], limit: int) -> Led:
         runs: list[Run] = []
         for number, session in enumerate(sessions, list(LIMITS).index(limit)):
             model = PRESERVED if number % 2 else lookup(session.model).name
-            runs.append(Run(limit, model, policy=LIMITS[limit], recalling=limit == RECALLING))
+            runs.append(Run(limit, model, policy=LIMITS[limit], recalling=limit in RECALLING))
             runs[-1].lead([turn.message for turn in session.turns], waits(session))
         _led[limit] = Led(
             sum(run.epochs for run in runs),
