@@ -20,8 +20,8 @@ _STUB = msgspec.json.Decoder(_Stub)
 
 class Draft:
     """Decisions over a history. ``bound``, where thinking is bound to what is before it: the first
-    message that was changed before, at most the number of all. Thinking after that, or after the
-    first change now, is not valid any more and goes. Tokens are before the model's ratio."""
+    message that was changed before, at most the number of all. Thinking from there on, or after
+    the first change now, is not valid any more and goes. Tokens are before the model's ratio."""
 
     def __init__(self, history: History, bound: int | None = None) -> None:
         self.history = history
@@ -125,7 +125,7 @@ class Draft:
         if self._bound is None:
             return
         drops, stripped = self._drops, self._thinking
-        first = min(chain((first, self._bound), drops, stripped, self._edits, self._appended))
+        first = min(chain((first, self._bound - 1), drops, stripped, self._edits, self._appended))
         for position, tokens in self.history.thinking.items():
             if position > first and position not in drops and position not in stripped:
                 yield position, tokens

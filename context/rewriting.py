@@ -130,8 +130,8 @@ def plan(
 
 
 def _first_change(now: Outcome, view: RequestView) -> int:
-    """What stays as the client sent it up to here has stayed so all along: thinking after it was
-    made for something else, if it was not taken away, or with something recalled that is gone."""
+    """Thinking from there on was made for what was sent then: what is sent now may be as the client
+    said it, and without what was recalled."""
     decisions = now.epoch.decisions if now.epoch else ()
     return decisions[0].position if decisions else len(view.messages)
 
