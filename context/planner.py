@@ -34,7 +34,7 @@ class Policy:
     whole_share: float = 0.9
     thrift: bool = True
     cold_share: float = 0.25
-    warm_share: float = 0.5
+    warm_share: float = 0.6
     scorer: Scorer = by_recency
 
 

@@ -21,14 +21,15 @@ SETTLED = {
 }
 
 
-async def learned(running: RunningProxy, project: str, count: int = 1) -> None:
-    """Until so many conversations of the project are in the archive, and in the index."""
-    await eventually(lambda: _archived(running, project), lambda found: found >= count)
+async def learned(running: RunningProxy, project: str, words: str = "", count: int = 1) -> None:
+    """Until so many conversations of the project with these words are in the archive, and in the
+    index. Each turn is a segment of its own here, and may come later than those before it."""
+    await eventually(lambda: _archived(running, project, words), lambda found: found >= count)
     assert await running.proxy.known.indexer.caught_up(20)
 
 
-async def _archived(running: RunningProxy, project: str) -> int:
-    rows = await running.proxy.database.run(ARCHIVED, {"project": project})
+async def _archived(running: RunningProxy, project: str, words: str) -> int:
+    rows = await running.proxy.database.run(ARCHIVED, {"project": project, "words": words})
     return rows[0]["n"]
 
 
@@ -41,9 +42,10 @@ async def _borne_out(running: RunningProxy, project: str) -> int:
 BORNE_OUT = text("""
 SELECT COALESCE(max(conversations), 0) AS n FROM memories WHERE project = :project AND kind = 'fix'
 """)
-ARCHIVED = text(
-    "SELECT count(DISTINCT conversation_id) AS n FROM memories WHERE project = :project"
-)
+ARCHIVED = text("""
+SELECT count(DISTINCT conversation_id) AS n FROM memories
+WHERE project = :project AND strpos(text, :words) > 0
+""")
 
 
 async def told(running: RunningProxy, upstream: Simulator, project: str) -> None:
@@ -51,7 +53,7 @@ async def told(running: RunningProxy, upstream: Simulator, project: str) -> None
     talk = Talk(upstream, project)
     await talk.says(running.url, f"I work in {project}.")
     await talk.says(running.url, FACT)
-    await learned(running, project)
+    await learned(running, project, FACT)
 
 
 async def test_what_was_said_once_comes_back_and_stays(
@@ -185,5 +187,4 @@ async def test_an_opt_out_is_heard_also_where_nothing_is_recalled(
         answer = await silent.says(running.url, f"I am silent in {project}.")
         assert answer.headers[INTELLIGENCE] == "none"
         await told(running, upstream, project)
-        rows = await running.proxy.database.run(ARCHIVED, {"project": project})
-    assert rows[0]["n"] == 1
+        assert await _archived(running, project, "") == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.e2e.whole import whole
 from tests.endless.walk import Course, Refused, walk
+from tests.stack.running import traces, until
 from tests.upstream import Simulator
 
 MODELS = ("claude-opus-5-5", "claude-sonnet-4-5")
@@ -37,6 +38,7 @@ async def course(name: str, tokens: int, growth: float) -> Course:
                         f"{name}: {turn.client:>9,} tokens, {turn.forwarded:>7,} forwarded,"
                         f" epoch {turn.epoch}, {turn.added_ms:.0f} ms"
                     )
+        await until(lambda: not traces(Path(directory)))
     return found
 
 
