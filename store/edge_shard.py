@@ -91,12 +91,11 @@ class EdgeShard:
 
     def find(self, dense: bytes, words: Sparse, where: Where, limit: int) -> Answer:
         vector: list[float] = np.frombuffer(dense, np.float32).tolist()
-        queries = [edge.Query.Nearest(vector, using=DENSE)]
-        if words.indices:
-            queries.append(edge.Query.Nearest(_sparse(words), using=WORDS))
         within = _filter(conditions(where))
-        sides = [self._query(query, within, limit) for query in queries]
-        near, matching = sides if len(sides) > 1 else (*sides, {})
+        near = self._query(edge.Query.Nearest(vector, using=DENSE), within, limit)
+        matching: dict[edge.PointId, float] = {}
+        if words.indices:
+            matching = self._query(edge.Query.Nearest(_sparse(words), using=WORDS), within, limit)
         points = list(near | matching)
         self._learn([point for point in points if point not in self._known])
         places = {point: at for at, point in enumerate(points)}

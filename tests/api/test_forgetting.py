@@ -61,7 +61,7 @@ async def test_what_was_deleted_is_neither_recalled_nor_learned_again(
         talk = Talk(upstream, project)
         await talk.says(running.url, f"I work in {project}.")
         await talk.says(running.url, FACT)
-        await learned(running, project)
+        await learned(running, project, FACT)
         gone = await delete(running, project=project)
         assert gone["deleted"]["memories"] >= 3
         assert gone["deleted"]["requests"] == 2

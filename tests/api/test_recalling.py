@@ -21,10 +21,10 @@ SETTLED = {
 }
 
 
-async def learned(running: RunningProxy, project: str, words: str = "", count: int = 1) -> None:
-    """Until so many conversations of the project with these words are in the archive, and in the
-    index. Each turn is a segment of its own here, and may come later than those before it."""
-    await eventually(lambda: _archived(running, project, words), lambda found: found >= count)
+async def learned(running: RunningProxy, project: str, words: str = "") -> None:
+    """Until a conversation of the project with these words is in the archive, and in the index.
+    Each turn is a segment of its own here, and may come later than those before it."""
+    await eventually(lambda: _archived(running, project, words), bool)
     assert await running.proxy.known.indexer.caught_up(20)
 
 
