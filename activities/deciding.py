@@ -23,13 +23,14 @@ from providers.headers import RawHeaders
 from providers.past import Past
 from providers.treatment import Mode, Treatment, treatment
 from store.ledger import Kind, LedgerStore
+from store.offload import LOOP_BYTES
 from workflows.contracts import RewriteContextInput
 
 # A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
 # no other work waiting, and one that has not begun by its deadline is dropped.
 _THREADS = 2
-INLINE_BYTES = 4 * 1024
-"""What is counted on the event loop: a few milliseconds of work."""
+_INLINE_BYTES = 4 * 1024
+"""What may be new of a body that is counted on the event loop: a few milliseconds of work."""
 _SECOND_CHANCE = 3
 """So many times the deadline has a conversation whose last plan came too late, since without a new
 epoch it would come to the end of its window; well within what the whole phase may take."""
@@ -80,6 +81,7 @@ class Decider:
         self._metrics = metrics
         self._summaries = summaries
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
+        self._counted: Memo[str, int] = Memo(_REMEMBERED)
         self._late: Memo[str, bool] = Memo(_REMEMBERED)
         self._vain: Memo[str, int] = Memo(_REMEMBERED)
 
@@ -111,7 +113,7 @@ class Decider:
             planned = await self._plan(view, past, past.observed, now, rewrite)
             observed = await self._record(view, past.observed, planned, "observe", now, rewrite)
         sent = await self._in_time(
-            view, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
+            view, rewrite, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
         )
         watched = observed.epoch if observed else past.observed
         return Decided(asked.mode, limits, past.applied, sent, observed, watched)
@@ -126,10 +128,6 @@ class Decider:
             return None
         outcome = await self._plan(view, past, past.applied, now, rewrite)
         return outcome.epoch if outcome and _prunes(outcome) else None
-
-    def later(self, work: Callable[[], None]) -> None:
-        """Do something that nothing of this request waits for."""
-        self._threads.submit(work)
 
     def _situation(
         self,
@@ -167,6 +165,7 @@ class Decider:
         now = replace(now, vain=self._vain.get(conversation) or 0)
         outcome = await self._in_time(
             view,
+            asked,
             asked.plan_deadline * chance,
             lambda: rewrite(view, past.chain, recorded, now, self._rules.policy, recall),
         )
@@ -200,17 +199,28 @@ class Decider:
             self._metrics.stable.observe(_kept(applied(view.messages, recorded), outcome.messages))
         return outcome
 
-    async def _in_time(self, view: RequestView, deadline: float, work: Callable[[], T]) -> T | None:
+    async def _in_time(
+        self,
+        view: RequestView,
+        asked: RewriteContextInput,
+        deadline: float,
+        work: Callable[[], T],
+    ) -> T | None:
         """None when the deadline passed; the work goes on in its thread, and what it learned is
         there for the next turn."""
-        if len(view.body) <= INLINE_BYTES:
-            return work()
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(deadline):
-                return await loop.run_in_executor(self._threads, work)
-        except TimeoutError:
-            return None
+        size, conversation = len(view.body), _conversation(asked)
+        if size <= LOOP_BYTES and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES:
+            result = work()
+        else:
+            loop = asyncio.get_running_loop()
+            try:
+                async with asyncio.timeout(deadline):
+                    result = await loop.run_in_executor(self._threads, work)
+            except TimeoutError:
+                return None
+        if conversation:
+            self._counted.put(conversation, size)
+        return result
 
 
 def _prunes(outcome: Outcome) -> bool:

@@ -5,7 +5,7 @@ import time
 import structlog
 from temporalio import activity
 
-from activities.deciding import INLINE_BYTES, Decided, Decider
+from activities.deciding import Decided, Decider
 from activities.failures import failure
 from activities.recalling import Recaller
 from activities.request_view import request_headers, request_view
@@ -63,7 +63,7 @@ class RewriteContext:
         if exchange:
             await _hand_over(exchange, decided)
         if decided.epoch is None:
-            self._remember(view)
+            self._unrewritten.passed(past.chain)
         self._count(decided)
         if recall and decided.epoch and recall in decided.epoch.recalled:
             await self._recaller.recalled(recall)
@@ -84,12 +84,6 @@ class RewriteContext:
         except DatabaseUnavailable as error:
             _log.warning("a request goes on without what is known", reason=str(error))
             return None
-
-    def _remember(self, view: RequestView) -> None:
-        if len(view.body) <= INLINE_BYTES:
-            self._unrewritten.passed(view)
-        else:
-            self._decider.later(lambda: self._unrewritten.passed(view))
 
     def _count(self, decided: Decided) -> None:
         sent = decided.sent

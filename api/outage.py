@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from api.passthrough import relay
 from api.proxy import Proxy
+from context.project import lineage
 from errors import Draining, EngineUnavailable, PalimpsestError, Unavailable
 from providers.exchange import Exchange
+from providers.settlement import TENANT
 
 _LITTLE_ROOM = 16 * 1024 * 1024
 
@@ -24,7 +26,7 @@ async def unmanaged(proxy: Proxy, exchange: Exchange, error: Unavailable) -> Res
     response = await relay(
         proxy, "POST", exchange.target, exchange.headers, exchange.view.body, why=part
     )
-    proxy.unrewritten.passed(exchange.view)
+    proxy.unrewritten.passed(lineage(TENANT, exchange.view))
     response.raw_headers.append((b"x-palimpsest-unmanaged", part.encode()))
     return response
 

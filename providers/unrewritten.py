@@ -4,8 +4,11 @@ With the database away nobody can tell what a conversation was rewritten to; but
 unchanged a turn ago may pass unchanged again.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
+from context.lineage import Hash
 from context.lru import Memo
 from context.project import lineage
 from context.view import RequestView
@@ -27,9 +30,9 @@ class Unrewritten:
         self._tenant = tenant
         self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
 
-    def passed(self, view: RequestView) -> None:
-        """This request goes on as it came."""
-        self._positions.put(lineage(self._tenant, view)[-1], True)
+    def passed(self, chain: Sequence[Hash]) -> None:
+        """The request with this lineage goes on as it came."""
+        self._positions.put(chain[-1], True)
 
     def proves(self, view: RequestView) -> bool:
         """Whether nothing of it can have been rewritten: the model has not spoken yet, or once

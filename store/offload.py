@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple
 
-INLINE_BYTES = 1024 * 1024
+LOOP_BYTES = 1024 * 1024
 
 T = TypeVar("T")
 Given = TypeVarTuple("Given")
@@ -12,6 +12,6 @@ Given = TypeVarTuple("Given")
 
 async def off_the_loop(size: int, work: Callable[[*Given], T], *given: *Given) -> T:
     """The result of ``work`` on so many bytes."""
-    if size > INLINE_BYTES:
+    if size > LOOP_BYTES:
         return await asyncio.to_thread(work, *given)
     return work(*given)

@@ -8,8 +8,10 @@ import httpx
 import pytest
 
 from api.patience import patiently
+from context.project import lineage
 from context.view import parse
 from errors import DatabaseUnavailable
+from providers.settlement import TENANT
 from providers.unrewritten import Unrewritten
 from tests.asking import ID, body_of, client_of, ended, is_error, newest
 from tests.locking import locked
@@ -131,7 +133,7 @@ def test_what_memory_proves() -> None:
     later = parse(body_of(ONE, SAID, TWO))
     assert memory.proves(parse(body_of(ONE)))
     assert not memory.proves(later)
-    memory.passed(parse(body_of(ONE)))
+    memory.passed(lineage(TENANT, parse(body_of(ONE))))
     assert memory.proves(later)
     assert memory.proves(parse(body_of(ONE)))
     unknown_between = parse(body_of(ONE, SAID, TWO, SAID, ONE))
