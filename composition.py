@@ -29,6 +29,7 @@ from providers.attempt import Wire
 from providers.exchange import Exchanges
 from providers.link import link
 from providers.past import PastReader
+from providers.placing import Placing
 from providers.recovery import Recovery
 from providers.retry import RetryLimits
 from providers.settlement import TENANT
@@ -122,6 +123,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         )
         unrewritten = Unrewritten(TENANT)
         past = PastReader(conversations, ledger, unrewritten)
+        placing = Placing(exchanges, conversations)
         summaries = SummaryStore(database, TENANT)
         model = settings.summariser
         decider = Decider(
@@ -141,7 +143,9 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             client,
             settings.task_queue,
             [
-                QueryIntelligence(exchanges, requests, conversations, ledger, known.recaller).run,
+                QueryIntelligence(
+                    exchanges, requests, placing, conversations, ledger, known.recaller
+                ).run,
                 RewriteContext(
                     exchanges, requests, past, decider, metrics, unrewritten, known.recaller
                 ).run,
@@ -193,6 +197,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             owner=owner,
             unrewritten=unrewritten,
             past=past,
+            placing=placing,
             conversations=conversations,
             ledger=ledger,
             known=known,

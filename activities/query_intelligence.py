@@ -11,15 +11,14 @@ from activities.recalling import Looked, Recaller, Standing
 from activities.request_view import request_headers, request_view
 from context.compaction import is_compacted
 from context.lineage import Hash
-from context.project import lineage, project_of
 from context.view import RequestView
 from errors import PalimpsestError
 from providers.exchange import Exchanges
+from providers.placing import Placing
 from providers.session import session_of
 from providers.settlement import TENANT
 from store.conversations import ConversationStore, Place
 from store.ledger import LedgerStore
-from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
     QUERY_INTELLIGENCE,
@@ -35,12 +34,14 @@ class QueryIntelligence:
         self,
         exchanges: Exchanges,
         requests: RequestStore,
+        placing: Placing,
         conversations: ConversationStore,
         ledger: LedgerStore,
         recaller: Recaller,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
+        self._placing = placing
         self._conversations = conversations
         self._ledger = ledger
         self._recaller = recaller
@@ -50,9 +51,8 @@ class QueryIntelligence:
         started = time.perf_counter()
         try:
             view = await request_view(query.request_id, self._exchanges, self._requests)
-            project = project_of(view)
-            hashes = await off_the_loop(len(view.body), lineage, TENANT, view, project)
-            place = await self._conversations.place(hashes)
+            placed = await self._placing.of(query.request_id, view)
+            project, hashes, place = placed.project, placed.chain, placed.place
             if place.conversation_id is None:
                 place = await self._compacted(query.request_id, view, place)
             conversation = place.conversation_id or _new_id(query.request_id)

@@ -21,7 +21,7 @@ _SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
 ]
-_LOOK_EVERY = 2.0
+_LOOK_EVERY = 3.0
 
 _log = structlog.stdlib.get_logger()
 

@@ -70,6 +70,7 @@ async def _carry(proxy: Proxy, exchange: Exchange) -> Exchange:
         if carried is exchange:
             if proxy.following:
                 proxy.following.follow(exchange.request_id, exchange.answer)
+            proxy.placing.begin(exchange)
             await _start(proxy, exchange)
     except PalimpsestError as error:
         known = explained(error, proxy.settings.data_dir)

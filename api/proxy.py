@@ -15,6 +15,7 @@ from metrics import Metrics
 from providers.exchange import Exchanges
 from providers.following import Following
 from providers.past import PastReader
+from providers.placing import Placing
 from providers.unrewritten import Unrewritten
 from providers.upstream import Upstream
 from settings import Settings
@@ -48,6 +49,7 @@ class Proxy:
     owner: str
     unrewritten: Unrewritten
     past: PastReader
+    placing: Placing
     conversations: ConversationStore
     ledger: LedgerStore
     known: Knowing

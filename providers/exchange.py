@@ -7,6 +7,7 @@ answered or has left, and its upstream call is over.
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from context.view import RequestView
 from errors import PalimpsestError
@@ -14,6 +15,9 @@ from providers.answer import Answer
 from providers.headers import RawHeaders
 from providers.rendered import Rendered
 from workflows.contracts import ForwardUpstreamResult
+
+if TYPE_CHECKING:
+    from providers.placing import Placed
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class Exchange:
     ``stopped``: the call was cut on purpose; ``handed_over``: because this process stops, and
     another one is to call again.
     ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
+    ``placing`` looks up where it stands in what is known.
     ``rendered`` goes to the provider instead of the view's body, unless it is None; ``context`` is
     what the client is told of that, ``intelligence`` of what was recalled.
     """
@@ -38,6 +43,7 @@ class Exchange:
     accept_ms: float | None = None
     answer: Answer = field(default_factory=Answer)
     call: asyncio.Task[ForwardUpstreamResult] | None = None
+    placing: "asyncio.Task[Placed | None] | None" = None
     degraded: str | None = None
     rendered: Rendered | None = field(default=None, repr=False)
     context: str | None = None
