@@ -109,10 +109,15 @@ def _title(title: str, left_out: int) -> str:
 
 
 def _assembled(notice: str, parts: list[str], tokens: int) -> str:
-    """All of it, without the last lines where the counts of the parts did not add up."""
+    """All of it, without the last lines where the counts of the parts did not add up, and the
+    notice shorter where it does not fit alone."""
     lines = "\n".join((notice, *parts)).split("\n")
     while True:
         text = "\n".join((_OPEN, *lines, _CLOSE))
-        if len(lines) == 1 or text_tokens(text) <= tokens:
+        over = text_tokens(text) - tokens
+        if over <= 0:
             return text
-        lines.pop()
+        if len(lines) > 1:
+            lines.pop()
+        else:
+            lines[0] = clipped(lines[0], text_tokens(lines[0]) - over)

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from context.exchanges import Call
@@ -199,7 +199,12 @@ def accounts(draw: st.DrawFn) -> Account:
     )
 
 
+# Here the notice alone is as long as the budget.
+_SILENT = Account([call("Read", "", position=n) for n in range(5)], notes=[Note(0, "")])
+
+
 @settings(deadline=None)
+@example(_SILENT, 67)
 @given(accounts(), st.integers(-5, 3_000))
 def test_the_budget_is_kept_whatever_was_cut(account: Account, tokens: int) -> None:
     text = manifest(account, tokens)
