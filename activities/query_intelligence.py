@@ -19,6 +19,7 @@ from providers.session import session_of
 from providers.settlement import TENANT
 from store.conversations import ConversationStore, Place
 from store.ledger import LedgerStore
+from store.offload import off_the_loop
 from store.requests import RequestStore
 from workflows.contracts import (
     QUERY_INTELLIGENCE,
@@ -91,7 +92,7 @@ class QueryIntelligence:
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:
         it goes on as a new branch, of which nothing was sent yet."""
-        if not is_compacted(view.messages):
+        if not await off_the_loop(len(view.body), is_compacted, view.messages):
             return place
         headers = await request_headers(request_id, self._exchanges, self._requests)
         session = session_of(TENANT, view, headers)

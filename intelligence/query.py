@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from intelligence import words
 
 _LONG = 1_200
+# Of a paste of megabytes, what stands at its ends: a person's words are hardly in its midst, and
+# looking through all of it takes a second for each four megabytes.
+_END = 16_384
 _SUB_QUESTIONS = 2
 _SUB_QUESTION_WORDS = 2
 
@@ -37,8 +40,8 @@ def asked(text: str) -> str:
     text = text.strip()
     if len(text) <= _LONG:
         return text
-    prose = [s for s in _SENTENCE.split(_FENCED.sub("\n", text)) if _is_prose(s)]
-    trouble = [s for s in text.splitlines() if _TROUBLE.search(s) and not _is_prose(s)]
+    prose = [s for s in _SENTENCE.split(_ends(_FENCED.sub("\n", text))) if _is_prose(s)]
+    trouble = [s for s in _ends(text).splitlines() if _TROUBLE.search(s) and not _is_prose(s)]
     chosen = dict.fromkeys(_within([*_from_both_ends(prose), *trouble], _LONG))
     kept = [s for s in (*prose, *trouble) if s in chosen]
     return "\n".join(dict.fromkeys(kept)) or text[:_LONG]
@@ -50,6 +53,10 @@ def questions(text: str) -> tuple[str, ...]:
     single = [s.strip() for s in _SENTENCE.split(whole) if s.rstrip().endswith(("?", "？"))]
     telling = [s for s in single if len(words.query(s).indices) >= _SUB_QUESTION_WORDS]
     return (whole, *telling[:_SUB_QUESTIONS]) if len(single) > 1 else (whole,)
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= 2 * _END else f"{text[:_END]}\n{text[-_END:]}"
 
 
 def _is_prose(sentence: str) -> bool:

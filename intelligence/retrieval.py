@@ -17,6 +17,7 @@ from intelligence.ranking import Least, Ranked, around, neighbours, ranked
 from intelligence.relevance import STRANGERS, nearness, needles, plain, relevance
 from intelligence.reranker import Reranker
 from intelligence.words import query as words_of
+from store.offload import off_the_loop
 from store.vectors import Candidates, Found, Sparse, Vector, VectorIndex, Where
 
 Lookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
@@ -74,7 +75,8 @@ class Retriever:
     async def search(self, query: Query, present: Present = nothing_present) -> list[Hit]:
         """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
         or whatever else ``lookup`` does."""
-        told = [(text, words_of(text)) for text in questions(query.text)]
+        asked_for = await off_the_loop(len(query.text), questions, query.text)
+        told = [(text, words_of(text)) for text in asked_for]
         telling = [(text, words) for text, words in told if words.indices]
         if not telling:
             return []

@@ -38,6 +38,14 @@ def test_of_long_prose_both_ends_are_asked() -> None:
     assert len(found) <= 1_200
 
 
+def test_a_paste_of_megabytes_is_looked_through_at_its_ends() -> None:
+    fenced = f"```\n{'0123456789abcdef ' * 60_000}\n```"
+    log = f"{TRACE * 100}\nBut this is hidden.\n{TRACE * 100}\nKeyError: no rate"
+    found = asked(f"Why does the nightly export fail?\n{fenced}\n{log}\nPlease mend it.")
+    asks = ["Why does the nightly export fail?", "KeyError: no rate", "Please mend it."]
+    assert found.split("\n") == asks
+
+
 def test_what_is_nothing_but_a_paste_is_asked_by_its_trouble_or_its_head() -> None:
     assert asked(f"{TRACE}\nKeyError: 'rates' not found").endswith("KeyError: 'rates' not found")
     assert asked(TRACE) == TRACE.strip()[:1_200]
