@@ -56,9 +56,11 @@ class Erasure:
         Nothing is kept of those conversations from now on, nor of the client's transcripts of
         them: who goes on with one begins anew."""
         started = await self._announced()
-        rows = await self._run(_REQUESTS, {**self._chosen(which), "sessions": []})
+        chosen = await self._run(_REQUESTS, {**self._chosen(which), "sessions": []})
+        rows = await self._run(_GONE, {"ids": [row["id"] for row in chosen]})
         affected = {row["conversation_id"] for row in rows if row["conversation_id"]}
-        beside = {row["conversation_id"] for row in rows if row["is_beside"]} - {None}
+        off_line = {row["id"] for row in chosen if row["is_beside"]}
+        beside = {row["conversation_id"] for row in rows if row["id"] in off_line} - {None}
         if which.before is None:
             named = await self._run(_NAMED, self._chosen(which))
             affected |= {row["id"] for row in named}
@@ -152,10 +154,13 @@ _ALL_OF = f"""
         SELECT id, false AS is_beside FROM of_them UNION ALL SELECT id, true FROM beside
     )
 """
-_REQUESTS = text(f"""
-WITH {_ALL_OF}, gone AS (
-    DELETE FROM requests r USING chosen WHERE r.state = 'ended' AND r.id = chosen.id
-    RETURNING r.id, r.conversation_id, chosen.is_beside, {_SESSION} AS session
+_REQUESTS = text(f"WITH {_ALL_OF} SELECT id, is_beside FROM chosen")
+# By id alone: a row that was written meanwhile (delivered, say) is looked at again, and against a
+# join Postgres then takes it for one that was not meant.
+_GONE = text(f"""
+WITH gone AS (
+    DELETE FROM requests r WHERE r.id = ANY(CAST(:ids AS text[])) AND r.state = 'ended'
+    RETURNING r.id, r.conversation_id, {_SESSION} AS session
 ), attempted AS (
     DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
 ), claimed AS (
@@ -165,7 +170,7 @@ WITH {_ALL_OF}, gone AS (
 ), sealed AS (
     DELETE FROM vault WHERE request_id IN (SELECT id FROM gone)
 )
-SELECT id, conversation_id, is_beside, session FROM gone
+SELECT id, conversation_id, session FROM gone
 """)
 _NAMED = text(f"SELECT id FROM conversations c WHERE {_NAMED_BY}")
 _TRACES = text("""

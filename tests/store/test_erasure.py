@@ -12,7 +12,7 @@ from store.erasure import Erased, Erasure
 from store.ledger import LedgerStore
 from store.memories import MemoryStore, Which
 from store.requests import RequestStore
-from tests.asking import body_of, message
+from tests.asking import body_of, eventually, message
 from tests.store.epochs import epoch
 from tests.store.memories import PROJECT, TENANT, turn
 from tests.store.requests import accept, settle
@@ -116,6 +116,26 @@ async def test_sub_agents_and_side_calls_of_its_session_go_along(
     assert await erasure.remaining(Which(project="/a"), erased.sessions) == 1
     for kept in (other, apart):
         assert await store.body(kept)
+
+
+async def test_requests_that_are_marked_as_delivered_just_now_go_too(
+    database: Database, erasure: Erasure
+) -> None:
+    store, which = RequestStore(database), Which(conversation="conv_a")
+    both = [await exchange(store, message(words), "conv_a") for words in ("one", "other")]
+    await in_session(database, "s1", *both, main=True)
+    engine = database.engine()
+    async with engine.begin() as delivering:
+        mark = text("UPDATE requests SET delivered_at = now() WHERE id = ANY(:ids)")
+        await delivering.execute(mark, {"ids": both})
+        erasing = asyncio.create_task(erasure.erase(which))
+        await eventually(lambda: database.run(_WAITING), bool)
+    await engine.dispose()
+    assert (await erasing).requests == 2
+    assert await erasure.remaining(which) == 0
+
+
+_WAITING = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 
 
 async def test_by_age_a_conversation_that_goes_on_stays(
