@@ -13,11 +13,12 @@ from collections.abc import Callable
 import httpx
 import uvloop
 from temporalio import activity
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.answers import check
 from bench.bodies import Conversation, conversation
+from bench.finishing import finishing
 from bench.floor_workflow import Floor, Reference
 from bench.job import Job, Outcome, read_job, write_outcome
 from bench.window import Failed, Timing, Window
@@ -88,7 +89,6 @@ class FloorLoad:
         self._exchanges: dict[str, Exchange] = {}
         self._run = uuid.uuid4().hex
         self._conversations: dict[int, Conversation] = {}
-        self._newest: dict[int, WorkflowHandle[Floor, Reference]] = {}
 
     async def run(self) -> Outcome:
         for client in range(self._job.clients):
@@ -118,10 +118,8 @@ class FloorLoad:
             return await self._once(client, number, failures)
 
         outcome = await Window(self._job, once).run()
-        for handle in self._newest.values():
-            await handle.result()
         outcome.failures += failures
-        return outcome
+        return await finishing(self._client, "Floor", outcome)
 
     async def _once(self, client: int, number: int, failures: list[str]) -> Timing:
         request_id = f"floor-{self._run}-{client}-{number}"
@@ -136,7 +134,6 @@ class FloorLoad:
             task_queue=QUEUE,
             request_eager_start=True,
         )
-        self._newest[client] = handle
         if not getattr(handle, "__temporal_eagerly_started", False):
             failures.append("not started eagerly")
         try:

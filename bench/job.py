@@ -31,7 +31,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     """``ttfb_ms`` and ``total_ms`` have one entry per request that ended in the measured window.
 
     ``window`` is that window's length in seconds; ``requests`` counts all answers, the warm-up's
-    too, and ``cpu_seconds`` is what this process used for them.
+    too, and ``cpu_seconds`` is what this process used for them. ``began`` and ``opened`` are when
+    the load and the window did, in Unix time; ``finished`` counts what was finished since the
+    opening, the ``took`` seconds until the last of it was.
     """
 
     ttfb_ms: list[float] = []
@@ -40,6 +42,15 @@ class Outcome(msgspec.Struct, kw_only=True):
     window: float = 0.0
     requests: int = 0
     cpu_seconds: float = 0.0
+    began: float = 0.0
+    opened: float = 0.0
+    finished: int = 0
+    took: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second, each counted when all of it was done."""
+        return self.finished / self.took if self.took else 0.0
 
 
 def read_job() -> Job:

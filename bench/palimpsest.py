@@ -43,7 +43,7 @@ async def palimpsest(
         roots = {child.mark.pid: None, **upstream.roots}
         suffix = "" if engine == "dev" else f"-{engine}"
         yield (
-            Target(name=f"palimpsest{suffix}", url=url, roots=roots),
+            Target(name=f"palimpsest{suffix}", url=url, roots=roots, engine=temporal),
             Target(
                 name=f"floor{suffix}",
                 url=upstream.url,

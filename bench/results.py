@@ -70,10 +70,14 @@ def row(target: str, cell: Cell, rounds: list[Measured]) -> Row | None:
         clients=cell.clients,
         body_kb=cell.body_kb,
         stream=cell.stream,
-        rps=round(len(total) / sum(outcome.window for outcome in outcomes), 2),
+        rps=round(
+            sum(outcome.finished for outcome in outcomes)
+            / sum(outcome.took for outcome in outcomes),
+            2,
+        ),
         ttfb_ms=percentiles(ttfb),
         total_ms=percentiles(total),
-        rps_rounds=[round(len(outcome.total_ms) / outcome.window, 2) for outcome in outcomes],
+        rps_rounds=[round(outcome.rate, 2) for outcome in outcomes],
         requests=requests,
         failures=sum(len(outcome.failures) for outcome in outcomes),
         cpu_ms={role: round(seconds * 1000 / requests, 3) for role, seconds in cpu.items()},

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 
 import httpx
 import msgspec
+from temporalio.client import Client
 
 import settings
+from bench.finishing import finishing
 from bench.job import Job, Outcome
 from bench.usage import cpu_seconds
 from errors import StartupFailed
 from stack.process import Child
+from workflows.contracts import WORKFLOW
 
 HTTP_LOAD = ("bench.load",)
 
@@ -20,6 +23,7 @@ HTTP_LOAD = ("bench.load",)
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """``module`` is the load process with its arguments; ``roots`` are the process trees whose
     CPU counts for this target, each with the role of its processes or None for their own.
+    ``engine`` is the address of the Temporal server on which each of its requests is a workflow.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     module: tuple[str, ...] = HTTP_LOAD
     roots: Mapping[int, str | None] = {}
     api_key: str = "bench"
+    engine: str | None = None
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -55,6 +60,9 @@ async def measure(target: Target, job: Job) -> Measured:
         raise StartupFailed(
             f"{target.module[0]}: {len(output)} bytes of outcome: {error}"
         ) from error
+    if target.engine:
+        client = await Client.connect(target.engine)
+        outcome = await finishing(client, WORKFLOW, outcome)
     used = cpu_of(target)
     used.subtract(before)
     used["load" if target.module == HTTP_LOAD else "floor"] += outcome.cpu_seconds  # pyright: ignore[reportArgumentType]

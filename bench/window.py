@@ -26,7 +26,8 @@ class Timing:
 
 
 class Window:
-    """Runs ``clients`` closed loops and keeps the timings that end inside the window."""
+    """Runs ``clients`` closed loops and keeps the timings that end inside the window. The rate is
+    that of all that was finished since its opening, so that nothing is left over for free."""
 
     def __init__(self, job: Job, once: Once) -> None:
         self._job = job
@@ -41,6 +42,7 @@ class Window:
 
     async def run(self) -> Outcome:
         cpu = time.process_time()
+        self._outcome.began = time.time()
         clients = [asyncio.create_task(self._client(number)) for number in range(self._job.clients)]
         began = time.perf_counter()
         try:
@@ -50,6 +52,7 @@ class Window:
             pass  # slow targets are measured half warm rather than not at all
         await self._wait(self._job.warm_up - (time.perf_counter() - began))
         self._opened = time.perf_counter()
+        self._outcome.opened = time.time()
         await self._wait(self._job.seconds)
         await self._until_samples()
         self._outcome.window = time.perf_counter() - self._opened
@@ -92,6 +95,9 @@ class Window:
 
     def _record(self, timing: Timing) -> None:
         self._outcome.requests += 1
+        if self._opened:
+            self._outcome.finished += 1
+            self._outcome.took = timing.ended - self._opened
         if self._opened and not self._stopped:
             self._outcome.ttfb_ms.append((timing.first_byte - timing.started) * 1000)
             self._outcome.total_ms.append((timing.ended - timing.started) * 1000)

@@ -15,7 +15,12 @@ CELL = Cell(16, 400, stream=True)
 def measured(count: int, *, window: float = 2.0) -> Measured:
     times = [float(number) for number in range(1, count + 1)]
     outcome = Outcome(
-        ttfb_ms=times, total_ms=[ms * 2 for ms in times], window=window, requests=count * 2
+        ttfb_ms=times,
+        total_ms=[ms * 2 for ms in times],
+        window=window,
+        requests=count * 2,
+        finished=count,
+        took=window,
     )
     return Measured(outcome, Counter({"proxy": 1}))
 
