@@ -107,6 +107,7 @@ class FloorLoad:
                 max_concurrent_workflow_tasks=200,
                 max_concurrent_activities=200,
                 max_concurrent_local_activities=200,
+                debug_mode=True,
             ),
         ):
             return await self._measure()
