@@ -28,8 +28,8 @@ def build_worker(
     """A worker of our queue. ``graceful`` seconds are left to running activities at shutdown;
     without ``remote_activities`` it runs workflows and local activities only.
 
-    Pollers scale by themselves. With the SDK's fixed five, workflows whose answers are out wait to be
-    ended under load, and each is kept in memory until then (ADR 19).
+    Pollers scale by themselves. With the SDK's fixed five, workflows whose answers are out wait to
+    be ended under load, and each is kept in memory until then (ADR 19).
 
     The sandbox is off: it costs CPU on each workflow, and what it guards is guarded by a lint
     (workflow files import nothing else) and by the replay of recorded histories.
