@@ -8,7 +8,6 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import Callable
 
 import httpx
 import uvloop
@@ -39,24 +38,22 @@ class Exchange:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
-class FloorActivities:
-    """The three steps; the exchanges are handed over in the process."""
+@activity.defn(name="floor_query")
+async def query(reference: Reference) -> Reference:
+    return reference
+
+
+@activity.defn(name="floor_rewrite")
+async def rewrite(reference: Reference) -> Reference:
+    return reference
+
+
+class Forward:
+    """The third step; the exchanges are handed over in the process."""
 
     def __init__(self, http: httpx.AsyncClient, exchanges: dict[str, Exchange]) -> None:
         self._http = http
         self._exchanges = exchanges
-
-    @property
-    def all(self) -> list[Callable[..., object]]:
-        return [self.query, self.rewrite, self.forward]
-
-    @activity.defn(name="floor_query")
-    async def query(self, reference: Reference) -> Reference:
-        return reference
-
-    @activity.defn(name="floor_rewrite")
-    async def rewrite(self, reference: Reference) -> Reference:
-        return reference
 
     @activity.defn(name="floor_forward")
     async def forward(self, reference: Reference) -> Reference:
@@ -102,7 +99,7 @@ class FloorLoad:
                 self._client,
                 task_queue=QUEUE,
                 workflows=[Floor],
-                activities=FloorActivities(http, self._exchanges).all,
+                activities=[query, rewrite, Forward(http, self._exchanges).forward],
                 workflow_runner=UnsandboxedWorkflowRunner(),
                 max_concurrent_workflow_tasks=200,
                 max_concurrent_activities=200,

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.finishing import finishing
+from bench.floor import query, rewrite
 from bench.floor_workflow import Floor, Reference
 from bench.job import Outcome
 from stack.temporal_dev import TemporalDev
@@ -18,19 +19,11 @@ QUEUE = "finishing"
 RUNNING = "WorkflowType = 'Floor' AND ExecutionStatus = 'Running'"
 
 
-class Steps:
-    """The floor's activities; the last waits for ``released``."""
+class Held:
+    """The floor's last step, that waits for ``released``."""
 
     def __init__(self) -> None:
         self.released = asyncio.Event()
-
-    @activity.defn(name="floor_query")
-    async def query(self, reference: Reference) -> Reference:
-        return reference
-
-    @activity.defn(name="floor_rewrite")
-    async def rewrite(self, reference: Reference) -> Reference:
-        return reference
 
     @activity.defn(name="floor_forward")
     async def forward(self, reference: Reference) -> Reference:
@@ -42,8 +35,8 @@ async def test_what_is_left_over_at_the_end_of_the_window_counts_with_its_time(
     temporal: TemporalDev,
 ) -> None:
     client = await Client.connect(temporal.address)
-    steps = Steps()
-    activities = [steps.query, steps.rewrite, steps.forward]
+    held = Held()
+    activities = [query, rewrite, held.forward]
     runner = UnsandboxedWorkflowRunner()
 
     async def start(number: int) -> None:
@@ -54,18 +47,18 @@ async def test_what_is_left_over_at_the_end_of_the_window_counts_with_its_time(
         client, task_queue=QUEUE, workflows=[Floor], activities=activities, workflow_runner=runner
     ):
         outcome = Outcome(began=time.time(), requests=5)
-        steps.released.set()
+        held.released.set()
         for number in (0, 1):
             await start(number)
             await client.get_workflow_handle(f"finishing-{number}").result()
-        steps.released.clear()
+        held.released.clear()
         outcome.opened = time.time()
         for number in (2, 3, 4):
             await start(number)
         found = asyncio.create_task(finishing(client, "Floor", outcome))
         await eventually(lambda: client.count_workflows(RUNNING), lambda n: n.count == 3)
         assert not found.done()
-        steps.released.set()
+        held.released.set()
         whole = await found
     ends = [
         (await client.get_workflow_handle(f"finishing-{number}").describe()).close_time
