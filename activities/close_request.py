@@ -2,12 +2,12 @@
 
 from temporalio import activity
 
-from activities.failures import failure
-from errors import PalimpsestError, from_status
-from metrics import Metrics
-from providers.exchange import Exchanges
-from providers.relay import Relay
-from store.requests import RequestStore
+from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.relay.publisher import Relay
+from palimpsest.runtime.errors import PalimpsestError, from_status
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.temporal.failures import failure
 from workflows.contracts import CLOSE_REQUEST, CloseRequestInput
 
 

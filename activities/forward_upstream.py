@@ -6,8 +6,16 @@ from functools import partial
 import structlog
 from temporalio import activity
 
-from activities.failures import failure, final, retry
-from errors import (
+from palimpsest.conversations.rendered import render
+from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.forwarding.attempt import Attempt, Wire
+from palimpsest.forwarding.crashed import estimate_crashed
+from palimpsest.forwarding.recovery import Recovery
+from palimpsest.forwarding.retry import RetryDue
+from palimpsest.forwarding.settlement import recorded_result
+from palimpsest.forwarding.spilled import commit_spilled
+from palimpsest.relay.publisher import Relay
+from palimpsest.runtime.errors import (
     AlreadyEnded,
     CredentialsLost,
     DatabaseUnavailable,
@@ -16,17 +24,9 @@ from errors import (
     Unavailable,
     from_status,
 )
-from providers.attempt import Attempt, Wire
-from providers.crashed import estimate_crashed
-from providers.exchange import Exchange, Exchanges
-from providers.recovery import Recovery
-from providers.relay import Relay
-from providers.rendered import render
-from providers.retry import RetryDue
-from providers.settlement import recorded_result
-from store.ledger import LedgerStore
-from store.processes import Heart
-from store.spilled import commit_spilled
+from palimpsest.runtime.heartbeat import Heart
+from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.temporal.failures import failure, final, retry
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
 _HEARTBEAT_SECONDS = 1.0

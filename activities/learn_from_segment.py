@@ -3,15 +3,15 @@
 from msgspec.structs import replace
 from temporalio import activity
 
-from activities.failures import failure
-from activities.learning_process import carried_out
-from activities.segment_reading import Reading, SegmentReader
-from errors import PalimpsestError
-from intelligence.keeping import Keeper
-from intelligence.memory import Memory
-from store.ledger import LedgerStore
-from store.memories import MemoryStore
-from store.segments import Segment, SegmentStore
+from palimpsest.learning.dedup import Keeper
+from palimpsest.learning.process import carried_out
+from palimpsest.learning.segment_reader import Reading, SegmentReader
+from palimpsest.memory.model import Memory
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.memories import MemoryStore
+from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.temporal.failures import failure
 from workflows.learning_contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
 
 

@@ -6,26 +6,22 @@ from dataclasses import replace
 
 from temporalio import activity
 
-from activities.failures import failure
-from activities.recalling import Looked, Recaller, Standing
-from activities.request_view import request_headers, request_view
-from context.compaction import is_compacted
-from context.lineage import Hash
-from context.view import RequestView
-from errors import PalimpsestError
-from providers.exchange import Exchanges
-from providers.placing import Placing
-from providers.session import session_of
-from providers.settlement import TENANT
-from store.conversations import ConversationStore, Place
-from store.ledger import LedgerStore
-from store.offload import off_the_loop
-from store.requests import RequestStore
-from workflows.contracts import (
-    QUERY_INTELLIGENCE,
-    QueryIntelligenceInput,
-    QueryIntelligenceResult,
-)
+from palimpsest.conversations.compaction import is_compacted
+from palimpsest.conversations.lineage import Hash
+from palimpsest.conversations.lookup import Placing
+from palimpsest.conversations.session import session_of
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.exchanges.captured import request_headers, request_view
+from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.forwarding.settlement import TENANT
+from palimpsest.memory.injector import Looked, Recaller, Standing
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.runtime.offload import off_the_loop
+from palimpsest.store.postgres.conversations import ConversationStore, Place
+from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.temporal.failures import failure
+from workflows.contracts import QUERY_INTELLIGENCE, QueryIntelligenceInput, QueryIntelligenceResult
 
 
 class QueryIntelligence:

@@ -5,20 +5,20 @@ import time
 import structlog
 from temporalio import activity
 
-from activities.deciding import Decided, Decider
-from activities.failures import failure
-from activities.recalling import Recaller
-from activities.request_view import request_headers, request_view
-from context.ledger import Recall
-from context.view import RequestView
-from errors import DatabaseUnavailable, PalimpsestError
-from metrics import Metrics
-from providers.exchange import Exchange, Exchanges
-from providers.past import Past, PastReader
-from providers.rendered import render
-from providers.unrewritten import Unrewritten
-from store.offload import off_the_loop
-from store.requests import RequestStore
+from palimpsest.context.model import Recall
+from palimpsest.conversations.epoch_lookup import Past, PastReader
+from palimpsest.conversations.rendered import render
+from palimpsest.conversations.rewriter import Decided, Decider
+from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.exchanges.captured import request_headers, request_view
+from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.memory.injector import Recaller
+from palimpsest.runtime.errors import DatabaseUnavailable, PalimpsestError
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.offload import off_the_loop
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.temporal.failures import failure
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
 _log = structlog.stdlib.get_logger()

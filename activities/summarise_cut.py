@@ -7,20 +7,20 @@ import time
 import structlog
 from temporalio import activity
 
-from activities.deciding import Decider
-from activities.failures import failure
-from context.ledger import Epoch
-from context.summary import question, room
-from context.transcript import transcript
-from context.view import RequestView
-from errors import PalimpsestError
-from metrics import Metrics
-from providers.exchange import Exchange
-from providers.past import PastReader
-from providers.recovery import Recovery
-from providers.side_call import Said, SideCalls, failed
-from store.records import AttemptEnd, Lease
-from store.summaries import Summary, SummaryStore
+from palimpsest.context.model import Epoch
+from palimpsest.context.summary import question, room
+from palimpsest.context.transcript import transcript
+from palimpsest.conversations.epoch_lookup import PastReader
+from palimpsest.conversations.rewriter import Decider
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.forwarding.recovery import Recovery
+from palimpsest.forwarding.side_call import Said, SideCalls, failed
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.store.postgres.records import AttemptEnd, Lease
+from palimpsest.store.postgres.summaries import Summary, SummaryStore
+from palimpsest.temporal.failures import failure
 from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
 
 _HEARTBEAT_SECONDS = 1.0

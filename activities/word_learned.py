@@ -6,16 +6,21 @@ import asyncio
 import structlog
 from temporalio import activity
 
-from activities.failures import failure
-from errors import PalimpsestError
-from intelligence.memory import Fix, Memory
-from intelligence.secrets import redacted
-from learning.wording import may_be_worded, most_tokens, question, worded
-from providers.headers import RawHeaders
-from providers.side_call import Said, SideCalls, failed
-from store.memories import MemoryStore
-from store.records import AttemptEnd, Lease
-from store.wordings import WordingStore
+from palimpsest.forwarding.side_call import Said, SideCalls, failed
+from palimpsest.learning.wording import (
+    may_be_worded,
+    most_tokens,
+    question,
+    worded,
+)
+from palimpsest.memory.model import Fix, Memory
+from palimpsest.memory.secrets import redacted
+from palimpsest.providers.headers import RawHeaders
+from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.store.postgres.memories import MemoryStore
+from palimpsest.store.postgres.records import AttemptEnd, Lease
+from palimpsest.store.postgres.wordings import WordingStore
+from palimpsest.temporal.failures import failure
 from workflows.learning_contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
 
 _TARGET = b"/v1/messages"

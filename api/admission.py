@@ -6,8 +6,13 @@ import ipaddress
 from starlette.requests import Request
 from starlette.types import Scope
 
-from errors import BadRequest, BodyTooLarge, Draining, Forbidden
-from providers.headers import value_of
+from palimpsest.providers.headers import value_of
+from palimpsest.runtime.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Draining,
+    Forbidden,
+)
 
 _LOOPBACK = frozenset(("localhost",))
 

@@ -7,7 +7,10 @@ from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import (
+from api.errors import error_response
+from api.middleware import RequestIds, request_id_of
+from api.proxy import Proxy
+from api.routes import (
     conversations,
     count_tokens,
     health,
@@ -18,10 +21,7 @@ from api import (
     stats,
     stream,
 )
-from api.errors import error_response
-from api.proxy import Proxy
-from api.request_id import RequestIds, request_id_of
-from errors import BadRequest, Forbidden, PalimpsestError
+from palimpsest.runtime.errors import BadRequest, Forbidden, PalimpsestError
 
 _ROUTES = (
     messages,

@@ -3,7 +3,7 @@
 import msgspec
 from fastapi.responses import Response
 
-from errors import PalimpsestError
+from palimpsest.runtime.errors import PalimpsestError
 
 
 def error_body(error: PalimpsestError, request_id: str) -> bytes:

@@ -6,12 +6,17 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from api.passthrough import relay
 from api.proxy import Proxy
-from context.project import lineage
-from errors import Draining, EngineUnavailable, PalimpsestError, Unavailable
-from providers.exchange import Exchange
-from providers.settlement import TENANT
+from api.routes.passthrough import relay
+from palimpsest.conversations.project import lineage
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.forwarding.settlement import TENANT
+from palimpsest.runtime.errors import (
+    Draining,
+    EngineUnavailable,
+    PalimpsestError,
+    Unavailable,
+)
 
 _LITTLE_ROOM = 16 * 1024 * 1024
 

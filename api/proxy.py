@@ -7,25 +7,25 @@ from starlette.requests import Request
 from temporalio.worker import Worker
 
 from api.admission import Admission
-from api.deliveries import Deliveries
-from api.departures import Departures
-from engine.knowing import Knowing
-from engine.starter import Starter
-from metrics import Metrics
-from providers.exchange import Exchanges
-from providers.following import Following
-from providers.past import PastReader
-from providers.placing import Placing
-from providers.unrewritten import Unrewritten
-from providers.upstream import Upstream
-from settings import Settings
-from store.conversations import ConversationStore
-from store.database import Database
-from store.journal import Journal
-from store.ledger import LedgerStore
-from store.requests import RequestStore
-from store.stats import StatsStore
-from store.vault import Vault
+from palimpsest.conversations.epoch_lookup import PastReader
+from palimpsest.conversations.lookup import Placing
+from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.exchanges.deliveries import Deliveries
+from palimpsest.exchanges.disconnects import Departures
+from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.providers.upstream import Upstream
+from palimpsest.relay.subscriber import Following
+from palimpsest.runtime.memory_wiring import Knowing
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.settings import Settings
+from palimpsest.store.postgres.conversations import ConversationStore
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.journal import Journal
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.store.postgres.stats import StatsStore
+from palimpsest.store.vault import Vault
+from palimpsest.temporal.starter import Starter
 
 
 @dataclass(frozen=True, slots=True)

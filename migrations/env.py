@@ -1,13 +1,17 @@
-"""Alembic's entry: runs on the connection handed over by store/migrate.py or on DATABASE_URL."""
+"""Alembic's entry: runs on the connection handed over by palimpsest/store/postgres/migrate.py or on
+DATABASE_URL.
+"""
 
 import asyncio
 
 from alembic import context
 from sqlalchemy import Connection
 
-from settings import Settings
-from store.database import Database
-from store.memory_tables import metadata  # and with it those of store/tables.py
+from palimpsest.runtime.settings import Settings
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.memory_tables import (
+    metadata,  # and with it those of palimpsest/store/postgres/tables.py
+)
 
 
 def _run(connection: Connection) -> None:

@@ -1,14 +1,19 @@
-"""Fixtures: the real servers once a session, a simulated provider and a proxy for each test."""
+"""Fixtures: the real servers once a session; for each test a database, a simulated provider, a
+proxy.
+"""
 
+import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
-from stack.postgres import EmbeddedPostgres
-from stack.temporal_dev import TemporalDev
-from tests.running import Parts, RunningProxy, running_proxy
-from tests.upstream import Simulator
+from harness.simulator import Simulator
+from palimpsest.devstack.postgres import EmbeddedPostgres
+from palimpsest.devstack.temporal_dev import TemporalDev
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.migrate import migrate
+from tests.support.proxy import Parts, RunningProxy, running_proxy
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +46,19 @@ async def running(
     """A proxy with default settings in front of the simulator."""
     async with running_proxy(parts, tmp_path, upstream.url) as proxy:
         yield proxy
+
+
+@pytest.fixture
+async def url(postgres: EmbeddedPostgres) -> str:
+    """An empty database."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    await postgres.ensure_database(name)
+    return postgres.url_of(name)
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncGenerator[Database]:
+    database = Database(url, timeout=10)
+    await migrate(database)
+    yield database
+    await database.close()

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import claude_code
-from tests.e2e.claude_code import ClaudeCode
-from tests.e2e.histories import forget
-from tests.e2e.tap import Tap
-from tests.e2e.traffic import answered
-from tests.e2e.whole import until_ready, whole
-from tests.stack.running import Up
-from tests.upstream import Pace, Simulator
+from harness.simulator import Pace, Simulator
+from tests.support import claude_code
+from tests.support.claude_code import ClaudeCode
+from tests.support.engine_histories import forget
+from tests.support.supervisor import Up
+from tests.support.tap import Tap
+from tests.support.traffic import answered
+from tests.support.whole_stack import until_ready, whole
 
 
 @pytest.fixture(scope="session")

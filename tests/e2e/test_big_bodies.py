@@ -5,10 +5,10 @@ import random
 import psutil
 import pytest
 
-from tests.e2e.traffic import body, send
-from tests.e2e.whole import content, ended
-from tests.stack.running import Up
-from tests.upstream import Simulator
+from harness.simulator import Simulator
+from tests.support.supervisor import Up
+from tests.support.traffic import body, send
+from tests.support.whole_stack import content, ended
 
 MB = 1024 * 1024
 

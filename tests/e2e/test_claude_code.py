@@ -5,12 +5,12 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.claude_code import ClaudeCode
-from tests.e2e.tap import Tap
-from tests.e2e.two_sides import assert_two_sides_agree
-from tests.stack.running import Up, until
-from tests.upstream import Simulator, View
-from tests.upstream.content import text, thinking, tool
+from harness.simulator import Simulator, View
+from harness.simulator.content import text, thinking, tool
+from tests.support.claude_code import ClaudeCode
+from tests.support.supervisor import Up, until
+from tests.support.tap import Tap
+from tests.support.two_sides import assert_two_sides_agree
 
 
 def work_in(directory: Path) -> list[list[dict[str, Any]]]:

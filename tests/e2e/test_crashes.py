@@ -6,11 +6,19 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.histories import engine
-from tests.e2e.traffic import body, send, streaming
-from tests.e2e.whole import ENDED_WITHIN, content, ended, kill, request_row, until_ready, whole
-from tests.stack.running import Up
-from tests.upstream import Pace, Simulator
+from harness.simulator import Pace, Simulator
+from tests.support.engine_histories import engine
+from tests.support.supervisor import Up
+from tests.support.traffic import body, send, streaming
+from tests.support.whole_stack import (
+    ENDED_WITHIN,
+    content,
+    ended,
+    kill,
+    request_row,
+    until_ready,
+    whole,
+)
 from workflows.proxy_request import ProxyRequest
 
 SLOW = Pace(between_events=0.1, text_chars=1000)

@@ -4,11 +4,11 @@ import secrets
 
 import pytest
 
-from tests.e2e import places
-from tests.e2e.traffic import body, send, streaming
-from tests.e2e.whole import ended, kill, until_ready
-from tests.stack.running import Up
-from tests.upstream import Fault, Pace, Simulator
+from harness.simulator import Fault, Pace, Simulator
+from tests.support import places
+from tests.support.supervisor import Up
+from tests.support.traffic import body, send, streaming
+from tests.support.whole_stack import ended, kill, until_ready
 
 
 @pytest.fixture

@@ -10,11 +10,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.asking import eventually
-from tests.e2e.traffic import body, send, streaming
-from tests.e2e.whole import content, ended, until_ready, whole
-from tests.stack.running import Up
-from tests.upstream import Pace, Simulator
+from harness.simulator import Pace, Simulator
+from tests.support.requests import eventually
+from tests.support.supervisor import Up
+from tests.support.traffic import body, send, streaming
+from tests.support.whole_stack import (
+    content,
+    ended,
+    until_ready,
+    whole,
+)
 
 SIZE = "600m"
 

@@ -7,9 +7,9 @@ from contextlib import aclosing
 
 import pytest
 
-from tests.endless.walk import Course, walk
-from tests.stack.running import Up
-from tests.upstream import Simulator
+from harness.marathon.walk import Course, walk
+from harness.simulator import Simulator
+from tests.support.supervisor import Up
 
 CAP = 180_000
 TOKENS = 600_000

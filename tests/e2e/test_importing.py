@@ -6,17 +6,17 @@ import sys
 import httpx
 import msgspec
 
-from settings import child_environment
-from tests.e2e.claude_code import ClaudeCode
+from harness.simulator import Simulator
+from palimpsest.runtime.settings import child_environment
 from tests.e2e.test_claude_code import with_two_agents, work_in
-from tests.stack.running import ROOT, Up
-from tests.upstream import Simulator
+from tests.support.claude_code import ClaudeCode
+from tests.support.supervisor import ROOT, Up
 
 
 async def command(up: Up, *arguments: str) -> str:
     """What it wrote; fails the test unless it ends well."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli", *arguments),
+        *(sys.executable, "-P", "-m", "palimpsest.cli", *arguments),
         env=child_environment({"PALIMPSEST_DATA_DIR": str(up.data_dir)}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

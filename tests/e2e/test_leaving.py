@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.claude_code import ClaudeCode
+from harness.simulator import Pace, Simulator
 from tests.e2e.test_claude_code import work_in
-from tests.e2e.traffic import body, send, streaming
-from tests.e2e.whole import request_row, whole
-from tests.stack.running import Up, traces
-from tests.upstream import Pace, Simulator
+from tests.support.claude_code import ClaudeCode
+from tests.support.supervisor import Up, traces
+from tests.support.traffic import body, send, streaming
+from tests.support.whole_stack import request_row, whole
 
 
 async def refused(up: Up) -> httpx.Response:

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.claude_code import ClaudeCode
+from harness.simulator import Fault, Simulator, View
+from harness.simulator.content import text, thinking, tool
+from harness.simulator.rules_thinking import bound_elsewhere
+from harness.simulator.shape import blocks
 from tests.e2e.conftest import renew
-from tests.e2e.recording import Recording, Turn
-from tests.e2e.tap import Tap
-from tests.e2e.whole import until_ready
-from tests.stack.running import Up, until
-from tests.upstream import Fault, Simulator, View
-from tests.upstream.content import text, thinking, tool
-from tests.upstream.rules_thinking import bound_elsewhere
-from tests.upstream.shape import blocks
+from tests.support.claude_code import ClaudeCode
+from tests.support.recording import Recording, Turn
+from tests.support.supervisor import Up, until
+from tests.support.tap import Tap
+from tests.support.whole_stack import until_ready
 
 LOOP = 4
 SUMMARY = "<analysis>-</analysis><summary>All of it.</summary>"

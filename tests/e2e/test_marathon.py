@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.e2e.claude_code import ClaudeCode
-from tests.e2e.marathon import Job
-from tests.e2e.tap import Tap
-from tests.stack.running import Up
-from tests.upstream import Call, Simulator, models
-from tests.upstream.shape import blocks
-from tests.upstream.tokens import Tokens
+from harness.simulator import Call, Simulator, models
+from harness.simulator.shape import blocks
+from harness.simulator.tokens import Tokens
+from tests.support.claude_code import ClaudeCode
+from tests.support.long_job import Job
+from tests.support.supervisor import Up
+from tests.support.tap import Tap
 
 CAP = 180_000
 PARTS = 3

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from tests.api.talking import TAG
-from tests.asking import eventually
-from tests.e2e.claude_code import ClaudeCode
-from tests.running import Parts, RunningProxy, running_proxy
-from tests.upstream import Simulator, View
-from tests.upstream.content import text as said
-from tests.upstream.content import thinking, tool
-from tests.upstream.shape import Obj
+from harness.simulator import Simulator, View
+from harness.simulator.content import text as said
+from harness.simulator.content import thinking, tool
+from harness.simulator.shape import Obj
+from tests.support.claude_code import ClaudeCode
+from tests.support.person import TAG
+from tests.support.proxy import Parts, RunningProxy, running_proxy
+from tests.support.requests import eventually
 
 SETTLED = {
     "intelligence": "on",

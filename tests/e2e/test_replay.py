@@ -3,17 +3,17 @@
 import asyncio
 import sys
 
-from settings import child_environment
-from tests.e2e.histories import until_gone
-from tests.e2e.traffic import answered
-from tests.stack.running import ROOT, Up
-from tests.upstream import Simulator
+from harness.simulator import Simulator
+from palimpsest.runtime.settings import child_environment
+from tests.support.engine_histories import until_gone
+from tests.support.supervisor import ROOT, Up
+from tests.support.traffic import answered
 
 
 async def replay(up: Up, request_id: str) -> tuple[int, str]:
     """Its exit status, and what it wrote."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "cli", "replay", request_id),
+        *(sys.executable, "-P", "-m", "palimpsest.cli", "replay", request_id),
         env=child_environment({"PALIMPSEST_DATA_DIR": str(up.data_dir)}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -7,11 +7,11 @@ import anthropic
 import pytest
 from anthropic.types import MessageParam, ThinkingConfigAdaptiveParam, ToolParam
 
-from tests.e2e.tap import Tap
-from tests.e2e.two_sides import assert_two_sides_agree
-from tests.stack.running import Up
-from tests.upstream import Fault, Simulator
-from tests.upstream.content import text, thinking, tool
+from harness.simulator import Fault, Simulator
+from harness.simulator.content import text, thinking, tool
+from tests.support.supervisor import Up
+from tests.support.tap import Tap
+from tests.support.two_sides import assert_two_sides_agree
 
 MODEL = "claude-sonnet-5-5"
 ADAPTIVE: ThinkingConfigAdaptiveParam = {"type": "adaptive"}

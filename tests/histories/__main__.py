@@ -14,15 +14,21 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from stack.postgres import EmbeddedPostgres
-from stack.temporal_dev import TemporalDev
-from tests.agent import SETTINGS, Agent
-from tests.asking import ID, client_of, eventually, message, newest
-from tests.canned import Canned, always
-from tests.locking import locked
-from tests.running import Parts, RunningProxy, running_proxy
-from tests.upstream import Fault, Pace, Simulator
-from tests.upstream.ask import BASH
+from harness.simulator import Fault, Pace, Simulator
+from harness.simulator.ask import BASH
+from palimpsest.devstack.postgres import EmbeddedPostgres
+from palimpsest.devstack.temporal_dev import TemporalDev
+from tests.support.agent import SETTINGS, Agent
+from tests.support.canned_provider import Canned, always
+from tests.support.proxy import Parts, RunningProxy, running_proxy
+from tests.support.requests import (
+    ID,
+    client_of,
+    eventually,
+    message,
+    newest,
+)
+from tests.support.table_lock import locked
 
 HERE = Path(__file__).parent
 STREAM = message(stream=True, max_tokens=30_000, tools=[BASH])

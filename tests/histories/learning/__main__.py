@@ -7,16 +7,16 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from engine.payloads import DATA_CONVERTER
-from stack.postgres import EmbeddedPostgres
-from stack.temporal_dev import TemporalDev
-from store.database import Database
-from store.migrate import migrate
-from tests.engine.test_learning import learning, result_of
-from tests.learning.doing import mended
-from tests.learning.talking import answered, talk
-from tests.providers.test_side_call import calls_to
-from tests.upstream import Simulator
+from harness.simulator import Simulator
+from palimpsest.devstack.postgres import EmbeddedPostgres
+from palimpsest.devstack.temporal_dev import TemporalDev
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.migrate import migrate
+from palimpsest.temporal.payloads import DATA_CONVERTER
+from tests.server.learning.test_scheduler import learning, result_of
+from tests.support.agent_work import mended
+from tests.support.stored_conversation import answered, talk
+from tests.unit.forwarding.test_side_call import calls_to
 
 HERE = Path(__file__).parent
 

@@ -1,0 +1,182 @@
+"""What is known: listed, read, put in, edited, taken out and deleted by whoever holds the token."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from api.proxy import Proxy, proxy_of
+from palimpsest.forwarding.settlement import TENANT
+from palimpsest.memory.erasure import Forgetter
+from palimpsest.memory.jsonl import cleaned, line, memories
+from palimpsest.memory.model import (
+    Fix,
+    Kind,
+    Memory,
+    Pattern,
+)
+from palimpsest.memory.secrets import redacted
+from palimpsest.runtime.errors import BadRequest, NotFound
+from palimpsest.runtime.offload import off_the_loop
+from palimpsest.store.postgres.erasure import Erasure
+from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
+
+router = APIRouter(prefix="/v1/memory")
+
+_PAGE = 500
+
+
+class Patch(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    text: str | None = None
+    detail: Pattern | Fix | None = None
+    confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    confirmed: bool | None = None
+
+
+def holder_of(request: Request) -> Proxy:
+    """The proxy, for the token's holder alone."""
+    proxy = proxy_of(request)
+    proxy.admission.check_token(request)
+    return proxy
+
+
+def which_of(
+    kind: Kind | None = None,
+    project: str | None = None,
+    conversation: str | None = None,
+    before: datetime | None = None,
+    id: Annotated[list[str] | None, Query()] = None,  # noqa: A002
+) -> Which:
+    """The filters of a query string; a time without a zone is UTC."""
+    if before:
+        before = _in_utc(before)
+    return Which(tuple(id) if id else None, kind, project, conversation, before)
+
+
+Holder = Annotated[Proxy, Depends(holder_of)]
+Chosen = Annotated[Which, Depends(which_of)]
+
+
+@router.get("")
+async def show(
+    proxy: Holder,
+    which: Chosen,
+    contains: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: str | None = None,
+) -> Response:
+    """The newest first; `next` of a page is `after` of the one that follows. Needs the local
+    token."""
+    found = await proxy.known.memories.page(
+        which, words=contains, limit=limit, after=_mark(after) if after else None
+    )
+    following = _told(found[-1]) if len(found) == limit else None
+    return _json({"memories": found, "next": following})
+
+
+@router.get("/export")
+async def export(proxy: Holder, which: Chosen) -> Response:
+    """All of them, as lines of JSON. Needs the local token."""
+    return StreamingResponse(_lines(proxy.known.memories, which), media_type="application/x-ndjson")
+
+
+@router.get("/{memory_id}")
+async def show_one(proxy: Holder, memory_id: str) -> Response:
+    """Needs the local token."""
+    found = await proxy.known.memories.get([memory_id])
+    if not found:
+        raise NotFound(f"there is no memory {memory_id}")
+    return _json(found[0])
+
+
+@router.post("")
+async def put_in(request: Request, proxy: Holder) -> Response:
+    """Lines of JSON as the export has them; all, or none if one is wrong. What was deleted comes
+    back. Needs the local token."""
+    body = await proxy.admission.body(request)
+    given = await off_the_loop(len(body), memories, body, TENANT)
+    new = await proxy.known.memories.save(given, revive=True)
+    proxy.known.indexer.wake()
+    return JSONResponse({"read": len(given), "new": new})
+
+
+@router.patch("/{memory_id}")
+async def edit(request: Request, proxy: Holder, memory_id: str) -> Response:
+    """`text`, `detail`, `confidence`, `confirmed`. Needs the local token."""
+    try:
+        patch = msgspec.json.decode(await proxy.admission.body(request), type=Patch)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadRequest(str(error)) from error
+    if patch.text is not None and not patch.text.strip():
+        raise BadRequest("text: it may not be empty; delete the memory instead")
+    await _check_detail(proxy, memory_id, patch)
+    edited = await proxy.known.memories.edit(
+        memory_id,
+        text=None if patch.text is None else redacted(patch.text),
+        detail=cleaned(patch.detail),
+        confidence=patch.confidence,
+        confirmed=patch.confirmed,
+    )
+    proxy.known.indexer.wake()
+    return _json(edited)
+
+
+@router.delete("")
+async def delete(
+    proxy: Holder,
+    which: Chosen,
+    all: bool = False,  # noqa: A002
+) -> Response:
+    """At least one filter, or `all=true`. Without `kind` and `id` also what was captured of the
+    conversations; `remaining` is what was found when all was looked for again. Needs the local
+    token."""
+    known = proxy.known
+    erasure = Erasure(proxy.database, TENANT)
+    forgetter = Forgetter(known.memories, erasure, TENANT, known.index, known.indexer)
+    forgotten = await forgetter.forget(which, everything=all)
+    return JSONResponse(forgotten.told())
+
+
+async def _check_detail(proxy: Proxy, memory_id: str, patch: Patch) -> None:
+    if patch.detail is None:
+        return
+    found = await proxy.known.memories.get([memory_id])
+    kind = Kind.FIX if isinstance(patch.detail, Fix) else Kind.PATTERN
+    if found and found[0].kind is not kind:
+        raise BadRequest(f"detail: {memory_id} is a {found[0].kind}, not a {kind}")
+
+
+async def _lines(store: MemoryStore, which: Which) -> AsyncIterator[bytes]:
+    after: Mark | None = None
+    while page := await store.page(which, limit=_PAGE, after=after):
+        yield b"".join(line(memory) for memory in page)
+        after = Mark(page[-1].said_at, page[-1].id)
+
+
+def _told(memory: Memory) -> str:
+    return f"{memory.said_at.isoformat()}~{memory.id}"
+
+
+def _mark(told: str) -> Mark:
+    time, _, memory_id = told.partition("~")
+    try:
+        return Mark(_in_utc(datetime.fromisoformat(time.replace(" ", "+"))), memory_id)
+    except ValueError as error:
+        raise BadRequest("after: not what a page gave as `next`") from error
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Without a zone it is UTC."""
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise BadRequest(f"{time} is no time that can be stored") from error
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,57 @@
+"""Paths that are not ours go to the provider and back as they are, without a workflow."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from api.proxy import Proxy, proxy_of
+from api.target import target_of
+from palimpsest.providers.headers import RawHeaders
+from palimpsest.providers.upstream import response_headers
+from palimpsest.runtime.errors import UpstreamUnreachable
+
+router = APIRouter()
+
+
+@router.head("/")
+async def is_there() -> Response:
+    """Claude Code asks whether its base URL answers."""
+    return Response()
+
+
+async def pass_through(request: Request) -> Response:
+    """Any other path with any method, `/v1/messages/count_tokens` and `/v1/models` among them."""
+    proxy = proxy_of(request)
+    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    body = await proxy.admission.body(request) if has_body else b""
+    headers: RawHeaders = tuple(request.scope["headers"])
+    return await relay(proxy, request.method, target_of(request.scope), headers, body)
+
+
+async def relay(
+    proxy: Proxy,
+    method: str,
+    target: bytes,
+    headers: RawHeaders,
+    body: bytes,
+    *,
+    why: str = "path",
+) -> Response:
+    """One request to the provider, and its answer as it comes; ``why`` there is no workflow."""
+    proxy.metrics.unmanaged.labels(why).inc()
+    upstream = await proxy.upstream.send(method, target, headers, body)
+    response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
+    response.raw_headers = list(response_headers(upstream))
+    return response
+
+
+async def _chunks(upstream: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in upstream.aiter_raw():
+            yield chunk
+    except httpx.TransportError as error:
+        raise UpstreamUnreachable(f"the provider's answer broke off: {error}") from error
+    finally:
+        await upstream.aclose()

@@ -1,0 +1,93 @@
+"""`GET /v1/requests/{id}/stream`: an answer from where its reader stopped, event by event."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from api.errors import error_body, error_event
+from api.proxy import Proxy, proxy_of
+from palimpsest.dialects.anthropic.sse import Event, SseParser
+from palimpsest.exchanges.answer import Answer
+from palimpsest.exchanges.recorded_answer import recorded_headers
+from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.headers import RawHeaders, value_of
+from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
+from palimpsest.store.postgres.database import Row
+
+router = APIRouter()
+
+
+@router.get("/v1/requests/{request_id}/stream")
+async def stream(request: Request, request_id: str) -> Response:
+    """Events after `Last-Event-ID`, each with its number as `id`; an answer that broke off ends
+    in an `error` event without one. Needs the local token."""
+    proxy = proxy_of(request)
+    proxy.admission.check_token(request)
+    after = request.headers.get("last-event-id", "0")
+    if not after.isdigit():
+        raise BadRequest("Last-Event-ID must be the number of an event")
+    exchange = proxy.exchanges.get(request_id)
+    row = await proxy.requests.row(request_id)
+    if not row["stream"]:
+        raise BadRequest("this answer is no stream; read it at /v1/requests/{id}/response")
+    events = _live(exchange.answer, request_id) if exchange else _recorded(proxy, row)
+    return StreamingResponse(_after(events, int(after)), media_type="text/event-stream")
+
+
+async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]:
+    """The answer that is under way here, as it comes."""
+    await answer.begun(None)
+    parser, decoder = SseParser(), _decoder(answer.head.headers if answer.head else ())
+    refusal = bytearray()
+    async for chunk in answer.read(None):
+        plain = decoder.feed(chunk or b"")
+        if answer.head and answer.head.status >= 400:
+            refusal += plain
+            continue
+        for event in parser.feed(plain):
+            yield event
+    if refusal:
+        yield error_event(bytes(refusal))
+    if answer.error is not None:
+        yield _error(answer.error, request_id)
+
+
+async def _recorded(proxy: Proxy, row: Row) -> AsyncIterator[Event | bytes]:
+    """What is on record of an answer; that of another process is told as far as it got."""
+    if row["response"] is not None:
+        row, content = await proxy.requests.response(row["id"])
+    else:
+        content = await proxy.journal.content(row["id"])
+    plain = _decoder(recorded_headers(row)).feed(content)
+    if (row["status"] or 0) >= 400 and plain:
+        yield error_event(plain)
+        return
+    for event in SseParser().feed(plain):
+        yield event
+    if row["state"] == "ended" and row["outcome"] not in ("answered", "upstream_error"):
+        yield _error(StreamBroken(row["reason"] or "the answer broke off"), row["id"])
+
+
+def _decoder(headers: RawHeaders) -> Decoder:
+    return Decoder(value_of(headers, b"content-encoding"))
+
+
+def _error(error: PalimpsestError, request_id: str) -> bytes:
+    return error_event(error_body(error, request_id))
+
+
+async def _after(events: AsyncIterator[Event | bytes], after: int) -> AsyncIterator[bytes]:
+    number = 0
+    async for event in events:
+        if isinstance(event, bytes):
+            yield event
+            continue
+        number += 1
+        if number > after:
+            yield _written(event, number)
+
+
+def _written(event: Event, number: int) -> bytes:
+    data = b"\n".join(b"data: " + line for line in event.data.split(b"\n"))
+    return b"id: %d\nevent: %b\n%b\n\n" % (number, event.name, data)

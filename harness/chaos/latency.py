@@ -1,0 +1,38 @@
+"""How long after a kill -9 what was in flight is forwarded again."""
+
+from harness.chaos.part import Struck
+from harness.chaos.verdict import Evidence
+
+
+def forwarding_after_kill(evidence: Evidence) -> list[float]:
+    """Seconds until the first call for a request that was in flight at a kill: from the start of
+    the next edge where the only one was killed, from the kill of a worker where others go on;
+    only where every other part that forwarding needs was up all the while."""
+    several = any("-" in blow.part for blow in evidence.struck)
+    struck_role = "worker" if several else "edge"
+    found: list[float] = []
+    for kill in evidence.struck:
+        if kill.kind != "kill" or not kill.part.startswith(struck_role):
+            continue
+        since = kill.at if several else kill.launched
+        interrupted = {
+            kept.hash
+            for kept in evidence.ledger
+            if any(
+                row.sent_at < kill.at and row.outcome == "unknown" and row.closed_at > since
+                for row in kept.attempts
+                if row.closed_at is not None
+            )
+        }
+        calls = [call.at for call in evidence.calls if call.hash in interrupted and call.at > since]
+        if calls and not _disturbed(evidence, kill, since, calls[0]):
+            found.append(calls[0] - since)
+    return sorted(found)
+
+
+def _disturbed(evidence: Evidence, kill: Struck, since: float, until: float) -> bool:
+    return any(
+        other is not kill and other.at < until and (other.ready or until) > since
+        for other in evidence.struck
+        if not other.part.startswith("edge")
+    )

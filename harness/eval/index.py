@@ -1,0 +1,106 @@
+"""An index of its own for a measurement: the product's embedder, engine and retriever, filled with
+memories that are nowhere else."""
+
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from palimpsest.memory import words
+from palimpsest.memory.model import Memory
+from palimpsest.memory.query import Query
+from palimpsest.memory.retrieval import Present, Retriever, nothing_present
+from palimpsest.memory.static_embedder import StaticEmbedder
+from palimpsest.store.vectors.embedded.index import EdgeIndex
+from palimpsest.store.vectors.interface import (
+    Candidates,
+    Cursor,
+    Entry,
+    Step,
+    Where,
+)
+
+TENANT = "eval"
+_AT_ONCE = 256
+_RANK = 60
+
+
+class Shelf:
+    """All queries are within one project, and answered by memories, best first."""
+
+    def __init__(self, index: EdgeIndex, embedder: StaticEmbedder, directory: Path) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._directory = directory
+        self._memories: dict[str, Memory] = {}
+        self._steps = 0
+        self._retrievers: dict[float, Retriever] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls) -> "AsyncGenerator[Shelf]":
+        embedder = StaticEmbedder.load()
+        with tempfile.TemporaryDirectory() as directory:
+            index = EdgeIndex(Path(directory), embedder.name, embedder.dimension)
+            try:
+                yield cls(index, embedder, Path(directory))
+            finally:
+                await index.close()
+
+    def __len__(self) -> int:
+        return len(self._memories)
+
+    @property
+    def bytes(self) -> int:
+        """What the index takes on disk; files with holes count as far as they are filled."""
+        files = (path.stat() for path in self._directory.rglob("*") if path.is_file())
+        return sum(512 * file.st_blocks for file in files)
+
+    async def put(self, memories: Sequence[Memory]) -> None:
+        for at in range(0, len(memories), _AT_ONCE):
+            some = memories[at : at + _AT_ONCE]
+            vectors = await self._embedder.embed([memory.text for memory in some])
+            entries = [
+                Entry(memory, vector, words.document(memory.text))
+                for memory, vector in zip(some, vectors, strict=True)
+            ]
+            since, until = Cursor(self._steps), Cursor(self._steps + 1)
+            await self._index.write(Step(entries, (), since, until))
+            self._steps += 1
+            self._memories.update((memory.id, memory) for memory in some)
+
+    async def lookup(self, ids: Sequence[str]) -> list[Memory]:
+        return [self._memories[one] for one in ids]
+
+    async def by_words(self, text: str, project: str, limit: int) -> list[Memory]:
+        return await self.lookup([*(await self._found(text, project, limit)).matching])
+
+    async def by_meaning(self, text: str, project: str, limit: int) -> list[Memory]:
+        return await self.lookup([*(await self._found(text, project, limit)).near])
+
+    async def by_ranks(self, text: str, project: str, limit: int) -> list[Memory]:
+        """Reciprocal rank fusion of the two."""
+        found = await self._found(text, project, limit)
+        scores: dict[str, float] = {}
+        for side in (found.matching, found.near):
+            for rank, one in enumerate(side):
+                scores[one] = scores.get(one, 0.0) + 1 / (_RANK + rank)
+        return await self.lookup(sorted(scores, key=lambda one: -scores[one])[:limit])
+
+    async def retrieved(
+        self,
+        query: Query,
+        present: Present = nothing_present,
+        threshold: float = 0.0,
+    ) -> list[Memory]:
+        """As the product does it."""
+        retriever = self._retrievers.get(threshold)
+        if retriever is None:
+            retriever = Retriever(self._embedder, self._index, self.lookup, TENANT, threshold)
+            self._retrievers[threshold] = retriever
+        return [hit.memory for hit in await retriever.search(query, present)]
+
+    async def _found(self, text: str, project: str, limit: int) -> Candidates:
+        [vector] = await self._embedder.embed([text])
+        where = Where(TENANT, (project,))
+        return await self._index.find(vector, words.query(text), where, limit)

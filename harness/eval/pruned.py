@@ -1,0 +1,145 @@
+"""One prune to a target, at several points of a session: what is kept of what is needed later.
+
+The prompt is the messages alone, without system and tools. *Plain recency* keeps the user's own
+words and as many of the newest messages as the target holds; where thinking is bound to what came
+before, it goes in both.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import msgspec
+
+from harness.eval.client import (
+    Client,
+    encode,
+    frame,
+    plain,
+)
+from harness.eval.messages import (
+    Message,
+    is_spoken,
+    results,
+    without_thinking,
+)
+from harness.eval.needles import Needle
+from harness.eval.needs import Needs
+from harness.eval.parts import part
+from harness.eval.profiles import Profile
+from harness.eval.replay import Found, found
+from harness.eval.rewritten import step
+from harness.eval.sessions import Half, Session
+from palimpsest.context.planner import Policy
+from palimpsest.context.rewriting import Outcome, Situation
+from palimpsest.dialects.anthropic.models import ModelInfo
+from palimpsest.dialects.anthropic.view import parse
+
+TARGETS = (40_000, 60_000, 80_000)
+_POINTS = 4
+_LEAST = 1.3
+_LAST = 0.95
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """A prune at one point: results needed, and those of them still whole, by the ledger and by
+    recency; tokens before and after; needles before the point found afterwards."""
+
+    session: str
+    half: Half
+    profile: str
+    target: int
+    position: int
+    needed: int
+    kept: int
+    kept_by_recency: int
+    tokens_before: int
+    tokens: int
+    needles: Found
+    cut_needles: Found
+
+
+def prunes(session: Session, needles: Sequence[Needle], profile: Profile) -> Iterator[Pruned]:
+    """Every prune of a session."""
+    needs = Needs.of(session)
+    info = profile.info(session.model)
+    sizes = [_size(turn.message, info) for turn in session.turns]
+    for target in TARGETS:
+        for position in points(session, sizes, target):
+            needed = needs.at(position)
+            done = _rewritten(session, position, target, info)
+            kept = _whole(session, done.messages, info)
+            placed = [needle for needle in needles if needle.position < position]
+            cut = [needle for needle in placed if _is_cut(session, needle, kept)]
+            yield Pruned(
+                session=session.id,
+                half=session.half,
+                profile=profile.name,
+                target=target,
+                position=position,
+                needed=len(needed),
+                kept=len(needed & kept),
+                kept_by_recency=len(needed & _recent(session, sizes, position, target, info)),
+                tokens_before=done.tokens_before,
+                tokens=done.tokens,
+                needles=found(placed, done.messages),
+                cut_needles=found(cut, done.messages),
+            )
+
+
+def points(session: Session, sizes: Sequence[float], target: int) -> list[int]:
+    """Replies before which the prompt is well above the target, spread evenly."""
+    if not session.calls:
+        return []
+    last = session.calls[round((len(session.calls) - 1) * _LAST)]
+    before = [0.0, *accumulate(sizes)]
+    large = [at for at in session.calls if at <= last and before[at] > _LEAST * target]
+    step = max(1, len(large) // _POINTS)
+    return large[step // 2 :: step][:_POINTS]
+
+
+def _size(message: Message, info: ModelInfo) -> float:
+    return part(encode(plain(message)), info.image_tokens).tokens * info.ratio
+
+
+def _rewritten(session: Session, position: int, target: int, info: ModelInfo) -> Outcome:
+    client = Client(frame(info.name))
+    for turn in session.turns[:position]:
+        client.hears(turn.message)
+    view = parse(client.body(client.messages()))
+    return step(view, {}, Situation(info, target, info.ratio), Policy(target=target))
+
+
+def _whole(session: Session, sent: Sequence[bytes], info: ModelInfo) -> set[str]:
+    """The ids of the results that are sent with the content they came with."""
+    came = {b["tool_use_id"]: b for turn in session.turns for b in results(turn.message)}
+    found = (b for raw in sent for b in results(part(raw, info.image_tokens).value))
+    return {
+        block["tool_use_id"]
+        for block in found
+        if block.get("content") == came[block["tool_use_id"]].get("content")
+    }
+
+
+def _recent(
+    session: Session, sizes: Sequence[float], position: int, target: int, info: ModelInfo
+) -> set[str]:
+    """The ids of the results that plain recency keeps."""
+    kept: set[str] = set()
+    messages = [turn.message for turn in session.turns[:position]]
+    spoken = (size for m, size in zip(messages, sizes, strict=False) if is_spoken(m))
+    left = target - sum(spoken)
+    for message, size in reversed(list(zip(messages, sizes, strict=False))):
+        if is_spoken(message):
+            continue
+        bare = without_thinking(message) if info.preserved_thinking else message
+        left -= (size if bare is message else _size(bare, info)) if bare else 0
+        if left < 0:
+            break
+        kept |= {block["tool_use_id"] for block in results(message)}
+    return kept
+
+
+def _is_cut(session: Session, needle: Needle, kept: set[str]) -> bool:
+    """Whether the result that it was planted in is not sent whole."""
+    own = {block["tool_use_id"] for block in results(session.turns[needle.position].message)}
+    return needle.where == "tool" and not own <= kept

@@ -1,0 +1,132 @@
+"""`palimpsest memory …`: what is known, on the command line."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from palimpsest.cli.local_memories import KnownHere, known_here
+from palimpsest.forwarding.settlement import TENANT
+from palimpsest.memory.erasure import Forgetter
+from palimpsest.memory.jsonl import line, memories
+from palimpsest.memory.model import Kind, Memory
+from palimpsest.memory.secrets import redacted
+from palimpsest.runtime.errors import BadRequest, NotFound
+from palimpsest.runtime.settings import Settings
+from palimpsest.store.postgres.memories import Mark, Which
+
+_PAGE = 500
+_SHOWN = 88
+
+
+async def memory_command(settings: Settings, given: argparse.Namespace) -> int:
+    """0, or 1 when something that should be gone is still there."""
+    async with known_here(settings) as known:
+        match given.action:
+            case "list":
+                found = await known.memories.page(
+                    _which(given), words=given.contains, limit=max(1, given.limit)
+                )
+                _write("".join(f"{_summary(memory)}\n" for memory in found))
+            case "show":
+                _write_json(await _one(known, given.id))
+            case "confirm":
+                _write(f"{_summary(await known.memories.edit(given.id, confirmed=True))}\n")
+            case "edit":
+                _write(f"{_summary(await _edit(known, given))}\n")
+            case "delete":
+                which = _which(given, tuple(given.id) if given.id else None)
+                return await _forget(known, which, everything=given.all)
+            case "export":
+                await _export(known, _which(given))
+            case "import":
+                await _import(known, given.file)
+            case "reindex":
+                await _reindex(settings, known)
+            case "forget-project":
+                await known.permission.forget_project(given.project)
+                return await _forget(known, Which(project=given.project))
+            case _:
+                await known.permission.remember_project(given.project)
+    return 0
+
+
+async def _one(known: KnownHere, memory_id: str) -> Memory:
+    found = await known.memories.get([memory_id])
+    if not found:
+        raise NotFound(f"there is no memory {memory_id}")
+    return found[0]
+
+
+async def _edit(known: KnownHere, given: argparse.Namespace) -> Memory:
+    if given.confidence is not None and not 0 <= given.confidence <= 1:
+        raise BadRequest("confidence: between 0 and 1")
+    if given.text is not None and not given.text.strip():
+        raise BadRequest("text: it may not be empty; delete the memory instead")
+    text = None if given.text is None else redacted(given.text)
+    return await known.memories.edit(given.id, text=text, confidence=given.confidence)
+
+
+async def _forget(known: KnownHere, which: Which, *, everything: bool = False) -> int:
+    forgetter = Forgetter(known.memories, known.erasure, TENANT)
+    forgotten = await forgetter.forget(which, everything=everything)
+    _write_json(forgotten.told())
+    return 1 if forgotten.remaining else 0
+
+
+async def _export(known: KnownHere, which: Which) -> None:
+    after: Mark | None = None
+    while page := await known.memories.page(which, limit=_PAGE, after=after):
+        _write("".join(line(memory).decode() for memory in page))
+        after = Mark(page[-1].said_at, page[-1].id)
+
+
+async def _import(known: KnownHere, file: Path) -> None:
+    try:
+        content = await asyncio.to_thread(file.read_bytes)
+    except OSError as error:
+        raise BadRequest(f"{file}: {error.strerror}") from error
+    given = memories(content, TENANT)
+    new = await known.memories.save(given, revive=True)
+    _write(f"{len(given)} read, {new} new\n")
+
+
+async def _reindex(settings: Settings, known: KnownHere) -> None:
+    """A server's collection is made anew, for the embedder that is set; the indexes of running
+    processes take all memories in again."""
+    if settings.qdrant_url:
+        from palimpsest.memory.embedders import embedder
+        from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
+
+        embeds = embedder(settings.embedder, settings.embedder_url, settings.embedder_key)
+        index = QdrantIndex(client_of(settings.qdrant_url), embeds.name, embeds.dimension)
+        try:
+            await index.clear()
+        finally:
+            await index.close()
+    count = await known.memories.touch()
+    _write(f"{count} memories are taken in again by each process that runs\n")
+
+
+def _which(given: argparse.Namespace, ids: tuple[str, ...] | None = None) -> Which:
+    kind = Kind(given.kind) if given.kind else None
+    return Which(ids, kind, given.project, given.conversation, given.before)
+
+
+def _summary(memory: Memory) -> str:
+    """One line."""
+    borne = "confirmed" if memory.confirmed else f"seen {memory.conversations}x"
+    about = memory.role if memory.kind is Kind.TURN else f"{borne} {memory.confidence:.2f}"
+    text = " ".join(memory.text.split())[:_SHOWN]
+    return f"{memory.id}  {memory.said_at:%Y-%m-%d}  {memory.kind:<7}  {about}  {text}"
+
+
+def _write_json(value: Any) -> None:
+    _write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

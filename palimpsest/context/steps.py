@@ -1,0 +1,198 @@
+"""What an epoch takes away, step by step, until the prompt has room: cheapest loss first.
+
+Each step takes a draft and the tokens all messages together may have; it takes no more than it
+must. ``Ground`` is what every step has to leave alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from palimpsest.context.draft import Draft
+from palimpsest.context.model import Edit, Reason
+from palimpsest.context.speech import Speech
+from palimpsest.context.stub import stub
+from palimpsest.context.tokens import text_tokens
+from palimpsest.context.tool_exchanges import Call, Exchange
+from palimpsest.dialects.anthropic.blocks import text_block
+
+Scorer = Callable[[Sequence[Exchange]], Sequence[float]]
+
+STUB_TOKENS = 60
+LONG_TEXT = 4_000
+_HEAD, _TAIL = 1_500, 500
+_WORTH = 40
+_DUPLICATE_CHARS = 200
+_CHARS_PER_TOKEN = 3
+
+
+def by_recency(found: Sequence[Exchange]) -> Sequence[float]:
+    """The baseline: what is newer is worth more."""
+    return [float(exchange.position) for exchange in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """``guarded`` are positions of exchanges that stay whole; messages from ``newest`` on are not
+    touched; ``whole_share`` of the room for old exchanges goes to those that are kept whole."""
+
+    guarded: frozenset[int]
+    newest: int
+    whole_share: float
+    scorer: Scorer
+
+    def old(self, draft: Draft) -> list[Exchange]:
+        """The exchanges that may be taken."""
+        return [e for e in draft.history.exchanges if e.position not in self.guarded]
+
+
+def duplicates(draft: Draft, room: int, ground: Ground) -> None:
+    """Outputs that a later call returned again, byte for byte: the newest stays."""
+    later: dict[str, Call] = {}
+    for exchange in reversed(draft.history.exchanges):
+        for call in reversed(exchange.calls):
+            if len(call.output) < _DUPLICATE_CHARS:
+                continue
+            last = later.setdefault(call.output, call)
+            if last is not call and exchange.position not in ground.guarded:
+                _replace(draft, call, Reason.DUPLICATE, f"#{last.result_position}")
+
+
+def client_output(draft: Draft, room: int, ground: Ground) -> None:
+    """Command output and file contents that the client put into the user's messages."""
+    for position in range(min(ground.newest, len(draft.history.raw))):
+        for number, text, kind in draft.history.spoken(position):
+            if kind is Speech.OUTPUT and text_tokens(text) > _WORTH * 2:
+                kept = _shortened(text, _WORTH, _WORTH // 2, f"#{position}")
+                edit = Edit(number, text_block(kept), Reason.CLIENT_OUTPUT)
+                draft.edit(position, edit)
+
+
+def results(draft: Draft, room: int, ground: Ground) -> None:
+    """Old exchanges: the best stay whole, the next keep their calls with a stub for each result,
+    the rest goes."""
+    old = ground.old(draft)
+    if not old:
+        return
+    costs = {e.position: draft.size(e.position) + draft.size(e.result_position) for e in old}
+    space = room - (draft.total_from(old[0].position) - sum(costs.values()))
+    scores = dict(zip((e.position for e in old), ground.scorer(old), strict=True))
+    ranked = sorted(old, key=lambda e: (scores[e.position], e.position), reverse=True)
+    used, rest = 0, list[Exchange]()
+    for exchange in ranked:
+        if used + costs[exchange.position] <= space * ground.whole_share:
+            used += costs[exchange.position]
+        else:
+            rest.append(exchange)
+    anchors = draft.history.anchors
+    for exchange in rest:
+        least = draft.size(exchange.position) + STUB_TOKENS // 2 * len(exchange.calls)
+        stays = not anchors.isdisjoint((exchange.position, exchange.result_position))
+        if stays or used + least <= space:
+            reduce(draft, exchange)
+            used += draft.size(exchange.position) + draft.size(exchange.result_position)
+            if stays or used <= space:
+                continue
+            used -= draft.size(exchange.position) + draft.size(exchange.result_position)
+            draft.restore(exchange.result_position)
+        take(draft, exchange)
+
+
+def thinking(draft: Draft, room: int, ground: Ground) -> None:
+    """Old thinking, the oldest first; where thinking is bound it went with the first change."""
+    excess = draft.total - room
+    for position, tokens in draft.history.thinking.items():
+        if excess <= 0 or position >= ground.newest:
+            return
+        if not draft.dropped(position):
+            draft.strip(position, Reason.OLD_THINKING)
+            excess -= tokens
+
+
+def old_text(draft: Draft, room: int, ground: Ground) -> None:
+    """What the assistant said without a call, the oldest first."""
+    excess = draft.total - room
+    for position in range(min(ground.newest, len(draft.history.raw))):
+        if excess <= 0:
+            return
+        message = draft.history.messages[position]
+        plain = all(block.is_thinking or block.kind == "text" for block in message.blocks)
+        if position in draft.history.anchors:
+            continue
+        if message.role == "assistant" and message.blocks and plain and not draft.dropped(position):
+            excess -= draft.size(position)
+            draft.drop(position, Reason.OLD_TEXT)
+
+
+def long_text(draft: Draft, room: int, ground: Ground) -> None:
+    """The last resort: the user's very long messages keep their head and tail."""
+    excess = draft.total - room
+    for position in range(len(draft.history.raw) - 1):
+        for number, text, kind in draft.history.spoken(position):
+            if excess <= 0:
+                return
+            if kind is not Speech.HUMAN or len(text) < LONG_TEXT:
+                continue
+            if text_tokens(text) > LONG_TEXT:
+                before = draft.size(position)
+                kept = _shortened(text, _HEAD, _TAIL, f"#{position}")
+                draft.edit(position, Edit(number, text_block(kept), Reason.LONG_TEXT))
+                excess -= before - draft.size(position)
+
+
+LOSSLESS = (duplicates,)
+"""Nothing is lost by these, so that nothing has to be told of them."""
+LOSSY = (client_output, results, thinking, old_text, long_text)
+
+
+def reduce(draft: Draft, exchange: Exchange) -> None:
+    """Leave the calls, and a stub for each result that is longer than one."""
+    for call in exchange.calls:
+        if draft.edited(call.result_position, call.result_block):
+            continue
+        if call.media or text_tokens(call.output[:2_000]) > STUB_TOKENS + _WORTH:
+            _replace(draft, call, Reason.OLD_RESULT, f"#{call.result_position}")
+
+
+def take(draft: Draft, exchange: Exchange) -> None:
+    """Leave the whole exchange out, but not what the user says in the same message."""
+    draft.restore(exchange.position)
+    draft.drop(exchange.position, Reason.OLD_EXCHANGE)
+    answer = exchange.result_position
+    kinds = {number: kind for number, _, kind in draft.history.spoken(answer)}
+    stays = False
+    gone: list[int] = []
+    for number, block in draft.history.messages[answer].numbered():
+        if block.kind == "tool_result" or kinds.get(number) is Speech.OUTPUT:
+            gone.append(number)
+        else:
+            stays = True
+    if stays:
+        for number in gone:
+            draft.edit(answer, Edit(number, None, Reason.OLD_EXCHANGE))
+    else:
+        draft.restore(answer)
+        draft.drop(answer, Reason.OLD_EXCHANGE)
+
+
+def _replace(draft: Draft, call: Call, reason: Reason, address: str) -> None:
+    block = next(
+        block
+        for number, block in draft.history.messages[call.result_position].numbered()
+        if number == call.result_block
+    )
+    words = stub(call, reason=reason, tokens=STUB_TOKENS, address=address)
+    value = {name: kept for name, kept in block.value.items() if name != "cache_control"}
+    content = msgspec.json.encode({**value, "content": words})
+    draft.edit(call.result_position, Edit(call.result_block, content, reason))
+
+
+def _shortened(text: str, head: int, tail: int, address: str) -> str:
+    """Head and tail, in tokens roughly, with a pointer to the whole between them."""
+    first, last = text[: head * _CHARS_PER_TOKEN], text[-tail * _CHARS_PER_TOKEN :]
+    left_out = len(text) - len(first) - len(last)
+    return (
+        f"{first}\n[palimpsest: {left_out} characters of this message left out; "
+        f"the whole is archived as {address}]\n{last}"
+    )

@@ -1,0 +1,56 @@
+"""The project that a request belongs to: the client's primary working directory, as it tells it.
+
+Two people begin many conversations with the same words in different projects. Lineage is rooted in
+the project, so that what was recalled for one of them is never sent for another.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from palimpsest.conversations.lineage import Hash, chain, root
+from palimpsest.dialects.anthropic.view import RequestView
+
+# As Claude Code and others word it; Codex has a tag. The value ends with the line.
+_TOLD = re.compile(
+    rb"(?:[Ww]orking directory: |<cwd>)((?:[^\"\\\n<]|\\[^n])+?)(?: \(was |\\n|\n|\"|</cwd>)"
+)
+_HINTS = (b"orking directory: ", b"<cwd>")
+_LOOKED_THROUGH = 64 * 1024
+
+
+class _Role(msgspec.Struct):
+    role: str = ""
+
+
+_ROLE = msgspec.json.Decoder(_Role)
+
+
+def project_of(view: RequestView) -> str:
+    """The directory's path; empty when the client tells none. It is told in ``system``, or before
+    the model first spoke: in what is there on every turn."""
+    for raw in (view.system or b"", *_opening(view)):
+        if any(hint in raw for hint in _HINTS) and (told := _TOLD.search(raw)):
+            return _text(told[1]).strip()
+    return ""
+
+
+def lineage(tenant: str, view: RequestView, project: str = "") -> tuple[Hash, ...]:
+    """The chain of the request's messages, rooted in its tenant and project; ``project`` is what
+    is known of that, for a request that tells none or has been looked through."""
+    return chain(root(tenant, project or project_of(view)), view.messages)
+
+
+def _opening(view: RequestView) -> Iterator[bytes]:
+    for message in view.messages:
+        if _ROLE.decode(message).role == "assistant":
+            return
+        yield message[:_LOOKED_THROUGH]
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return msgspec.json.decode(b'"' + raw + b'"', type=str)
+    except msgspec.MsgspecError:
+        return ""

@@ -1,0 +1,243 @@
+"""Deciding what the model will see of a request, and recording what was decided anew."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TypeVar
+
+from palimpsest.context.budget import Budget, budget, token_ratio
+from palimpsest.context.model import Cause, Epoch, Recall
+from palimpsest.context.options import Mode, Treatment, treatment
+from palimpsest.context.planner import Policy
+from palimpsest.context.render import applied
+from palimpsest.context.rewriting import (
+    Outcome,
+    Situation,
+    replay,
+    rewrite,
+)
+from palimpsest.conversations.epoch_lookup import Past
+from palimpsest.conversations.summaries import Summaries
+from palimpsest.dialects.anthropic.cache_markers import cache_ttl
+from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.anthropic.thinking import asks_to_drop, can_ask_to_drop
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.providers.headers import RawHeaders
+from palimpsest.runtime.lru import Memo
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.offload import LOOP_BYTES
+from palimpsest.store.postgres.epochs import Kind, LedgerStore
+from workflows.contracts import RewriteContextInput
+
+# A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
+# no other work waiting, and one that has not begun by its deadline is dropped.
+_THREADS = 2
+_INLINE_BYTES = 4 * 1024
+"""What may be new of a body that is counted on the event loop: a few milliseconds of work."""
+_SECOND_CHANCE = 3
+"""So many times the deadline has a conversation whose last plan came too late, since without a new
+epoch it would come to the end of its window; well within what the whole phase may take."""
+_REMEMBERED = 256
+_LONG_CONTEXT = b"context-1m"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRules:
+    """``usual`` is what headers may overrule; ``window`` overrides the model table; ``escape``:
+    thinking that is bound to what was changed is left to the API."""
+
+    usual: Treatment
+    policy: Policy
+    window: int | None = None
+    escape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """``epoch`` is what the request is sent by, None: as it came. ``sent`` is the outcome of that,
+    None when its size was not known in time; ``observed`` the outcome of what was not applied, and
+    ``watched`` the epoch that later requests go on from with it. ``summarise``: nothing was
+    decided, since a new epoch waits for a summary of its cut."""
+
+    mode: Mode
+    budget: Budget
+    epoch: Epoch | None
+    sent: Outcome | None
+    observed: Outcome | None = None
+    watched: Epoch | None = None
+    summarise: bool = False
+
+
+class Decider:
+    """Decides in threads of its own. ``summaries``: new epochs get one."""
+
+    def __init__(
+        self,
+        rules: ContextRules,
+        ledger: LedgerStore,
+        metrics: Metrics,
+        summaries: Summaries | None = None,
+    ) -> None:
+        self._rules = rules
+        self._ledger = ledger
+        self._metrics = metrics
+        self._summaries = summaries
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
+        self._counted: Memo[str, int] = Memo(_REMEMBERED)
+        self._late: Memo[str, bool] = Memo(_REMEMBERED)
+        self._vain: Memo[str, int] = Memo(_REMEMBERED)
+
+    async def decide(
+        self,
+        view: RequestView,
+        headers: RawHeaders,
+        rewrite: RewriteContextInput,
+        past: Past,
+        recall: Recall | None = None,
+    ) -> Decided:
+        """New decisions only where the conversation is known, and never observed ones about what
+        is rewritten already. Raises DatabaseUnavailable when they cannot be recorded."""
+        asked = treatment(headers, self._rules.usual)
+        limits, now = self._situation(view, headers, rewrite, asked)
+        known = rewrite.known is not None and past.certain
+        observing = asked.mode == "observe" and past.applied is None
+        if known and asked.mode == "on":
+            planned = await self._plan(view, past, past.applied, now, rewrite, recall)
+            if planned and _prunes(planned) and self._summaries:
+                told = await self._summaries.told(view, planned, now)
+                if told is None and rewrite.may_summarise:
+                    return Decided(asked.mode, limits, past.applied, None, summarise=True)
+                planned = told or planned
+            sent = await self._record(view, past.applied, planned, "on", now, rewrite)
+            return Decided(asked.mode, limits, sent.epoch if sent else past.applied, sent)
+        observed = None
+        if known and observing:
+            planned = await self._plan(view, past, past.observed, now, rewrite)
+            observed = await self._record(view, past.observed, planned, "observe", now, rewrite)
+        sent = await self._in_time(
+            view, rewrite, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
+        )
+        watched = observed.epoch if observed else past.observed
+        return Decided(asked.mode, limits, past.applied, sent, observed, watched)
+
+    async def planned(
+        self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
+    ) -> Epoch | None:
+        """The epoch that this request is about to begin, not recorded."""
+        asked = treatment(headers, self._rules.usual)
+        _, now = self._situation(view, headers, rewrite, asked)
+        if rewrite.known is None or not past.certain or asked.mode != "on":
+            return None
+        outcome = await self._plan(view, past, past.applied, now, rewrite)
+        return outcome.epoch if outcome and _prunes(outcome) else None
+
+    def _situation(
+        self,
+        view: RequestView,
+        headers: RawHeaders,
+        rewrite: RewriteContextInput,
+        asked: Treatment,
+    ) -> tuple[Budget, Situation]:
+        betas = [value for name, value in headers if name.lower() == b"anthropic-beta"]
+        large = any(_LONG_CONTEXT in value for value in betas)
+        info = lookup(view.model, long_context=large)
+        limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=asked.cap)
+        wanted = self._rules.escape and can_ask_to_drop(view)
+        return limits, Situation(
+            info=info,
+            limit=limits.limit,
+            ratio=token_ratio(info, rewrite.token_ratio),
+            idle=rewrite.known.idle if rewrite.known else None,
+            ttl=cache_ttl(view),
+            escape=wanted or asks_to_drop(view),
+        )
+
+    async def _plan(
+        self,
+        view: RequestView,
+        past: Past,
+        recorded: Epoch | None,
+        now: Situation,
+        asked: RewriteContextInput,
+        recall: Recall | None = None,
+    ) -> Outcome | None:
+        """The outcome with a new epoch if one is due; None when it came too late."""
+        conversation = _conversation(asked)
+        chance = _SECOND_CHANCE if self._late.get(conversation) else 1
+        now = replace(now, vain=self._vain.get(conversation) or 0)
+        outcome = await self._in_time(
+            view,
+            asked,
+            asked.plan_deadline * chance,
+            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy, recall),
+        )
+        self._late.put(conversation, outcome is None)
+        if outcome and (outcome.vain or _prunes(outcome)):
+            self._vain.put(conversation, outcome.tokens if outcome.vain else 0)
+        return outcome
+
+    async def _record(
+        self,
+        view: RequestView,
+        recorded: Epoch | None,
+        outcome: Outcome | None,
+        kind: Kind,
+        now: Situation,
+        asked: RewriteContextInput,
+    ) -> Outcome | None:
+        """The outcome with its new epoch recorded, if it has one."""
+        if kind == "on" and outcome and not outcome.is_new:
+            self._metrics.stable.observe(1)
+        if outcome is None or not outcome.is_new or outcome.epoch is None:
+            return outcome
+        epoch = await self._ledger.record(
+            outcome.epoch, kind, _conversation(asked), asked.request_id
+        )
+        if epoch != outcome.epoch:
+            # Another request of this history was first.
+            return await asyncio.to_thread(replay, view, epoch, now.ratio)
+        if kind == "on":
+            self._metrics.epochs.labels(epoch.cause.value).inc()
+            self._metrics.stable.observe(_kept(applied(view.messages, recorded), outcome.messages))
+        return outcome
+
+    async def _in_time(
+        self,
+        view: RequestView,
+        asked: RewriteContextInput,
+        deadline: float,
+        work: Callable[[], T],
+    ) -> T | None:
+        """None when the deadline passed; the work goes on in its thread, and what it learned is
+        there for the next turn."""
+        size, conversation = len(view.body), _conversation(asked)
+        if size <= LOOP_BYTES and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES:
+            result = work()
+        else:
+            loop = asyncio.get_running_loop()
+            try:
+                async with asyncio.timeout(deadline):
+                    result = await loop.run_in_executor(self._threads, work)
+            except TimeoutError:
+                return None
+        if conversation:
+            self._counted.put(conversation, size)
+        return result
+
+
+def _prunes(outcome: Outcome) -> bool:
+    """Whether a new epoch is more than what was recalled."""
+    return outcome.is_new and bool(outcome.epoch and outcome.epoch.cause is not Cause.RECALL)
+
+
+def _conversation(asked: RewriteContextInput) -> str:
+    return (asked.known.conversation_id if asked.known else None) or ""
+
+
+def _kept(before: Sequence[bytes], now: Sequence[bytes]) -> float:
+    """The share, in bytes, of what would have been sent that is the beginning of what is."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
+    return sum(len(message) for message, _ in same) / sum(map(len, before))

@@ -1,0 +1,35 @@
+"""The summary of what a new epoch cuts, where there is one."""
+
+import asyncio
+from dataclasses import replace
+
+from palimpsest.context.history import History
+from palimpsest.context.model import Epoch
+from palimpsest.context.rewriting import Outcome, Situation, replay
+from palimpsest.context.summary import room, with_summary
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.store.postgres.summaries import Summary, SummaryStore
+
+
+class Summaries:
+    """Puts them into epochs."""
+
+    def __init__(self, store: SummaryStore) -> None:
+        self._store = store
+
+    async def told(self, view: RequestView, planned: Outcome, now: Situation) -> Outcome | None:
+        """The outcome with its epoch's summary; None while there is none, unless none is worth
+        waiting for."""
+        epoch = planned.epoch
+        if epoch is None or not await asyncio.to_thread(room, epoch):
+            return planned
+        summary = await self._store.get(epoch.chain)
+        if summary is None:
+            return None
+        return await asyncio.to_thread(_with, view, epoch, summary, now)
+
+
+def _with(view: RequestView, epoch: Epoch, summary: Summary, now: Situation) -> Outcome:
+    history = History(view.messages, now.info.image_tokens)
+    told = with_summary(epoch, history, summary.text, summary.model, now.ratio)
+    return replace(replay(view, told, now.ratio), is_new=True)

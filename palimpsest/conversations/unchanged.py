@@ -1,0 +1,48 @@
+"""Which conversations went to the provider as they came, as far as this process remembers.
+
+With the database away nobody can tell what a conversation was rewritten to; but what passed here
+unchanged a turn ago may pass unchanged again.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from palimpsest.conversations.lineage import Hash
+from palimpsest.conversations.project import lineage
+from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.runtime.lru import Memo
+
+_REMEMBERED = 4_096
+
+
+class _Role(msgspec.Struct):
+    role: str = ""
+
+
+_ROLE = msgspec.json.Decoder(_Role)
+
+
+class Unrewritten:
+    """Remembers positions of conversations by their chain hash; the oldest are forgotten."""
+
+    def __init__(self, tenant: str) -> None:
+        self._tenant = tenant
+        self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
+
+    def passed(self, chain: Sequence[Hash]) -> None:
+        """The request with this lineage goes on as it came."""
+        self._positions.put(chain[-1], True)
+
+    def proves(self, view: RequestView) -> bool:
+        """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
+        since a request that passed. Twice, and the turn between may have been rewritten."""
+        positions = lineage(self._tenant, view)
+        spoken = 0
+        for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
+            if self._positions.get(position):
+                return True
+            spoken += _ROLE.decode(message).role == "assistant"
+            if spoken > 1:
+                return False
+        return not spoken

@@ -1,0 +1,109 @@
+"""The bytes of one answer as they arrive, for any number of readers, each from the start."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from palimpsest.providers.headers import RawHeaders
+from palimpsest.runtime.errors import PalimpsestError
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """The provider's status line and end-to-end headers."""
+
+    status: int
+    headers: RawHeaders
+
+
+class Answer:
+    """Written by the upstream call, read by HTTP handlers of the same process."""
+
+    def __init__(self) -> None:
+        self.head: AnswerHead | None = None
+        self.error: PalimpsestError | None = None
+        self.ended = False
+        self.size = 0
+        self._chunks: list[bytes] = []
+        self._waiting: set[asyncio.Event] = set()
+
+    def begin(self, head: AnswerHead) -> None:
+        self.head = head
+        self._wake()
+
+    def write(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self.size += len(chunk)
+        self._wake()
+
+    def end(self) -> None:
+        """The answer is whole."""
+        self.ended = True
+        self._wake()
+
+    def fail(self, error: PalimpsestError) -> None:
+        """There is no answer, or no more of it; an answer that has ended stays as it is."""
+        if not self.ended:
+            self.error = error
+            self.ended = True
+            self._wake()
+
+    def content(self) -> bytes:
+        """All bytes so far."""
+        return b"".join(self._chunks)
+
+    async def begun(self, timeout: float | None) -> bool:
+        """Wait for the head or for the end without one; False after ``timeout`` seconds."""
+        return await self._wait(lambda: self.head is not None or self.ended, timeout)
+
+    async def over(self) -> None:
+        """Wait for the end, whichever it is."""
+        await self._wait(lambda: self.ended, None)
+
+    async def over_within(self, timeout: float) -> bool:
+        """The same; False after ``timeout`` seconds without one."""
+        return await self._wait(lambda: self.ended, timeout)
+
+    async def read(self, silence: float | None) -> AsyncIterator[bytes | None]:
+        """Every chunk from the start; None whenever nothing came for ``silence`` seconds."""
+        position = 0
+        while True:
+            while position < len(self._chunks):
+                yield self._chunks[position]
+                position += 1
+            if self.ended:
+                return
+            if not await self._wait(partial(self._is_past, position), silence):
+                yield None
+
+    def so_far(self, position: int) -> list[bytes]:
+        """The chunks from number ``position`` on that are there."""
+        return self._chunks[position:]
+
+    async def beyond(self, position: int) -> None:
+        """Wait for chunk number ``position``, or for the end."""
+        await self._wait(partial(self._is_past, position), None)
+
+    def _is_past(self, position: int) -> bool:
+        return len(self._chunks) > position or self.ended
+
+    async def _wait(self, condition: Callable[[], bool], timeout: float | None) -> bool:
+        if condition():
+            return True
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition():
+                    event.clear()
+                    await event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(event)
+        return True
+
+    def _wake(self) -> None:
+        for event in self._waiting:
+            event.set()

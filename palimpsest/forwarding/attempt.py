@@ -1,0 +1,273 @@
+"""One call to the provider for one request: dial, pass the bytes on, settle what came of it.
+
+The call belongs to the process, not to the activity that began it, so an engine that loses the
+activity does not cut a healthy stream.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+import structlog
+
+from palimpsest.dialects.anthropic.usage import AnswerReader
+from palimpsest.exchanges.answer import AnswerHead
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.release import Release
+from palimpsest.forwarding.commit import Ending
+from palimpsest.forwarding.retry import (
+    RETRYABLE,
+    RetryDue,
+    RetryLimits,
+    delay_before_next,
+    parse_retry_after,
+)
+from palimpsest.forwarding.settlement import (
+    Times,
+    estimated_tokens,
+    result,
+    settlement,
+    usage_json,
+)
+from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.headers import value_of
+from palimpsest.providers.upstream import Upstream, body, response_headers
+from palimpsest.runtime.errors import (
+    Fenced,
+    PalimpsestError,
+    StreamBroken,
+    Unavailable,
+)
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.store.postgres.journal import Journal, JournalWriter
+from palimpsest.store.postgres.records import AttemptEnd, Lease, Settlement
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.store.spill import Spill
+from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+
+_RETRYABLE_EVENTS = frozenset(("overloaded_error",))
+
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What every attempt needs; times in seconds."""
+
+    upstream: Upstream
+    store: RequestStore
+    journal: Journal
+    spill: Spill
+    metrics: Metrics
+    limits: RetryLimits
+    idle_timeout: float
+
+
+class Attempt:
+    """One attempt at a request, under a lease; its row is already written."""
+
+    def __init__(
+        self, wire: Wire, exchange: Exchange, forward: ForwardUpstreamInput, lease: Lease
+    ) -> None:
+        self._wire = wire
+        self._exchange = exchange
+        self._forward = forward
+        self._lease = lease
+        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.epoch)
+        self._ending = Ending(wire.store, wire.spill)
+        self._head: AnswerHead | None = None
+        self._reader = AnswerReader()
+        self._chunks: list[bytes] = []
+        self._released = 0
+        self._times = Times()
+
+    async def run(self) -> ForwardUpstreamResult:
+        """Returns how the request ended; raises RetryDue, or why it ended without an answer."""
+        try:
+            return await self._until_ended()
+        except RetryDue as due:
+            await self._wire.store.close_attempt(
+                self._exchange.request_id,
+                self._end("upstream_error" if self._head else "unreachable", str(due)),
+            )
+            raise
+        except Fenced as error:
+            self._lost(error)
+            raise
+        finally:
+            await self._journal.close()
+
+    async def _until_ended(self) -> ForwardUpstreamResult:
+        try:
+            return await self._call()
+        except asyncio.CancelledError:
+            if self._exchange.handed_over:
+                end = self._end("broken", "the process that called was stopped")
+                await self._wire.store.release(self._exchange.request_id, end)
+            if self._exchange.handed_over or not self._exchange.stopped:
+                # Nobody asked for an end: the next process calls again.
+                raise
+            return await self._stopped()
+        except Fenced:
+            raise
+        except PalimpsestError as error:
+            return await self._broke(error)
+
+    async def _call(self) -> ForwardUpstreamResult:
+        self._times.dialled = time.perf_counter()
+        self._wire.metrics.wire_calls.inc()
+        exchange = self._exchange
+        seen = exchange.rendered
+        response = await self._wire.upstream.send(
+            "POST",
+            exchange.target,
+            seen.headers(exchange.headers) if seen else exchange.headers,
+            seen.body if seen else exchange.view.body,
+        )
+        try:
+            self._head = AnswerHead(response.status_code, response_headers(response))
+            self._reader.headers(response.headers.get("content-type", ""))
+            self._retry_if_due(response)
+            held = await self._pass_on(response)
+        finally:
+            await response.aclose()
+        return await self._complete(held)
+
+    def _retry_if_due(self, response: httpx.Response) -> None:
+        if response.status_code in RETRYABLE:
+            retry_after = parse_retry_after(response.headers.get("retry-after"))
+            self._retry_or_go_on(f"the provider answered {response.status_code}", retry_after)
+
+    def _retry_or_go_on(self, reason: str, retry_after: float | None = None) -> None:
+        delay = delay_before_next(
+            self._wire.limits, self._lease.number, self._exchange.elapsed(), retry_after
+        )
+        if delay is not None and not self._exchange.gave_up:
+            raise RetryDue(reason, delay)
+
+    async def _pass_on(self, response: httpx.Response) -> bytes:
+        """Write the body to the answer as it comes; returns what waits for the commit."""
+        decoder = Decoder(response.headers.get("content-encoding"))
+        readable = self._is_stream() and not decoder.needed
+        release = Release(self._reader, readable=readable)
+        async for chunk in body(response, self._wire.idle_timeout):
+            self._times.first_chunk = self._times.first_chunk or time.perf_counter()
+            self._chunks.append(chunk)
+            self._journal.add(chunk)
+            if self._journal.fenced.is_set():
+                raise Fenced("another process carries this request now")
+            self._reader.feed(decoder.feed(chunk))
+            self._exchange.output_tokens = estimated_tokens(self._reader.output_chars)
+            self._check_error_event()
+            self._write(release.feed(chunk))
+        self._times.ended = time.perf_counter()
+        self._reader.close()
+        told = self._reader.complete or self._reader.error is not None or decoder.failed
+        if self._is_stream() and not told:
+            raise StreamBroken("the provider's stream ended before its message_stop")
+        return release.rest()
+
+    def _is_stream(self) -> bool:
+        head = self._head
+        kind = value_of(head.headers, b"content-type") if head else None
+        return bool(kind and kind.startswith("text/event-stream"))
+
+    def _check_error_event(self) -> None:
+        """An overload reported in the stream, before any content, is tried again unseen."""
+        if self._reader.error in _RETRYABLE_EVENTS and not self._released:
+            self._retry_or_go_on(f"the provider's stream reported {self._reader.error}")
+
+    def _write(self, ready: bytes) -> None:
+        if not ready:
+            return
+        answer = self._exchange.answer
+        self._times.first_release = self._times.first_release or time.perf_counter()
+        if answer.head is None and self._head:
+            answer.begin(self._head)
+        self._released += len(ready)
+        answer.write(ready)
+
+    async def _complete(self, held: bytes) -> ForwardUpstreamResult:
+        """The provider's answer is whole; its end is released when it is committed."""
+        self._exchange.finishing = True
+        status = self._head.status if self._head else 0
+        outcome, reason = self._outcome(status)
+        self._times.first_release = self._times.first_release or self._times.ended
+        end = await self._settle(outcome, reason, lambda: self._finish(held))
+        self._finish(held)
+        return result(end, status)
+
+    def _outcome(self, status: int) -> tuple[str, str | None]:
+        if self._reader.error is not None:
+            reason = f"the provider's stream reported {self._reader.error}"
+            begun = self._released and status < 400
+            return ("broken" if begun else "upstream_error"), reason
+        return ("answered" if status < 400 else "upstream_error"), None
+
+    def _finish(self, held: bytes) -> None:
+        answer = self._exchange.answer
+        if answer.ended:
+            return
+        self._write(held)
+        if answer.head is None and self._head:
+            answer.begin(self._head)
+        answer.end()
+
+    async def _stopped(self) -> ForwardUpstreamResult:
+        """Cancelled: by the client's absence, or by an operator."""
+        self._exchange.finishing = True
+        self._times.ended = time.perf_counter()
+        abandoned = self._exchange.gave_up
+        reason = "the client left" if abandoned else "an operator cancelled the request"
+        error = Unavailable(reason)
+        end = await self._settle("abandoned" if abandoned else "cancelled", reason, lambda: None)
+        self._exchange.answer.fail(error)
+        if abandoned:
+            return result(end, end.attempt.status or 0)
+        raise asyncio.CancelledError
+
+    async def _broke(self, error: PalimpsestError) -> ForwardUpstreamResult:
+        """No answer, or half of one. Half is never sent again; the client is told."""
+        if not self._released:
+            self._retry_or_go_on(str(error))
+        self._exchange.finishing = True
+        self._times.ended = time.perf_counter()
+        fail = partial(self._exchange.answer.fail, error)
+        await self._settle("broken" if self._released else "failed", str(error), fail)
+        fail()
+        raise error
+
+    def _lost(self, error: Fenced) -> None:
+        """The request ends elsewhere. A client that has seen nothing may have that end; one that
+        has seen a part of ours has no use for it."""
+        self._exchange.finishing = False
+        if self._released:
+            self._exchange.answer.fail(StreamBroken(str(error)))
+
+    def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
+        size = sum(map(len, self._chunks))
+        status = self._head.status if self._head else None
+        usage = usage_json(self._reader, outcome, self._forward.plan.input_tokens)
+        return AttemptEnd(self._lease, outcome, status, size, reason, usage)
+
+    async def _settle(
+        self, outcome: str, reason: str | None, release: Callable[[], None]
+    ) -> Settlement:
+        """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
+        end = settlement(
+            self._exchange,
+            self._forward,
+            self._end(outcome, reason),
+            outcome,
+            reader=self._reader,
+            head=self._head,
+            content=b"".join(self._chunks),
+            times=self._times,
+            journalled=self._journal.wrote or self._lease.epoch > 1,
+        )
+        await self._ending.commit(end, self._journal.close(), release)
+        self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
+        return end

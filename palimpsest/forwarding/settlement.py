@@ -1,0 +1,142 @@
+"""The end of a request as one value, from what the attempt saw."""
+
+import msgspec
+
+from palimpsest.conversations.session import session_of
+from palimpsest.dialects.anthropic.usage import AnswerReader
+from palimpsest.exchanges.answer import AnswerHead
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.providers.headers import recordable
+from palimpsest.store.postgres.database import Row
+from palimpsest.store.postgres.records import AttemptEnd, Settlement
+from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+
+TENANT = "default"
+_WITH_RESULT = frozenset(("answered", "upstream_error", "abandoned"))
+
+_CUT = ("broken", "abandoned", "cancelled")
+_CHARS_PER_TOKEN = 3.5
+
+
+class Times:
+    """Points on the `time.perf_counter` clock; None until reached."""
+
+    def __init__(self) -> None:
+        self.dialled: float | None = None
+        self.first_chunk: float | None = None
+        self.first_release: float | None = None
+        self.ended: float | None = None
+
+
+def settlement(
+    exchange: Exchange,
+    forward: ForwardUpstreamInput,
+    attempt: AttemptEnd,
+    outcome: str,
+    *,
+    reader: AnswerReader,
+    head: AnswerHead | None,
+    content: bytes,
+    times: Times,
+    journalled: bool,
+) -> Settlement:
+    """``content`` is the provider's answer as it came, whole or as far as it got."""
+    known = forward.known
+    usage, estimated = _usage(reader, outcome, forward.plan.input_tokens)
+    return Settlement(
+        request_id=exchange.request_id,
+        tenant=TENANT,
+        attempt=attempt,
+        outcome=outcome,
+        reason=attempt.reason,
+        response_headers=recordable(head.headers if head else ()),
+        response=content,
+        stop_reason=reader.stop_reason,
+        usage=usage,
+        usage_estimated=estimated,
+        times=_times(exchange, forward, times),
+        counted_tokens=forward.plan.counted_tokens,
+        conversation_id=known.conversation_id,
+        turn=known.turn if known.conversation_id else None,
+        chain=bytes.fromhex(known.chain) if known.chain else None,
+        depth=len(exchange.view.messages),
+        journalled=journalled,
+        session=session_of(TENANT, exchange.view, exchange.headers),
+        project=known.project,
+    )
+
+
+def result(end: Settlement, status: int) -> ForwardUpstreamResult:
+    """What the workflow is told of a settled request."""
+    return ForwardUpstreamResult(
+        outcome=end.outcome,
+        status=status,
+        attempts=end.attempt.lease.number,
+        input_tokens=end.usage["input_total"] or 0,
+        output_tokens=end.usage["output_tokens"] or 0,
+        stop_reason=end.stop_reason,
+    )
+
+
+def recorded_result(row: Row, attempts: int) -> ForwardUpstreamResult | None:
+    """What the workflow is told of a request that was settled before; None if it was not."""
+    if row["outcome"] not in _WITH_RESULT:
+        return None
+    prompt = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+    return ForwardUpstreamResult(
+        outcome=row["outcome"],
+        status=row["status"] or 0,
+        attempts=attempts,
+        input_tokens=sum(row[name] or 0 for name in prompt),
+        output_tokens=row["output_tokens"] or 0,
+        stop_reason=row["stop_reason"],
+    )
+
+
+def estimated_tokens(characters: int) -> int:
+    """Tokens of so many characters of output, roughly."""
+    return round(characters / _CHARS_PER_TOKEN)
+
+
+def usage_json(reader: AnswerReader, outcome: str, planned: int | None) -> str:
+    """What one call cost, as the ledger keeps it."""
+    usage, estimated = _usage(reader, outcome, planned)
+    return msgspec.json.encode({**usage, "estimated": estimated}).decode()
+
+
+def _usage(
+    reader: AnswerReader, outcome: str, planned: int | None
+) -> tuple[dict[str, int | None], bool]:
+    """What the provider reported, and whether some of it is our estimate: an answer that broke
+    off has no final count of its output, and perhaps none of its input."""
+    usage = reader.usage
+    cut = outcome in _CUT
+    if usage is None:
+        names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+        guess = planned if cut else None
+        return {**dict.fromkeys(names), "input_tokens": guess, "input_total": guess}, cut
+    written = estimated_tokens(reader.output_chars) if cut else 0
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": max(usage.output, written),
+        "cache_read_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        "input_total": usage.prompt,
+    }, cut
+
+
+def _times(
+    exchange: Exchange, forward: ForwardUpstreamInput, times: Times
+) -> dict[str, float | None]:
+    def ms(start: float | None, end: float | None) -> float | None:
+        return None if start is None or end is None else (end - start) * 1000
+
+    return {
+        "accept_ms": exchange.accept_ms,
+        "query_ms": forward.known.took_ms,
+        "rewrite_ms": forward.plan.took_ms,
+        "overhead_ms": ms(exchange.received, times.dialled),
+        "upstream_first_byte_ms": ms(times.dialled, times.first_chunk),
+        "first_byte_ms": ms(exchange.received, times.first_release),
+        "total_ms": ms(exchange.received, times.ended),
+    }

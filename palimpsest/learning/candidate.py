@@ -1,0 +1,124 @@
+"""A candidate: something that one conversation taught, not yet borne out by another."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from palimpsest.learning.wording import MARK
+from palimpsest.memory.model import (
+    Fix,
+    Kind,
+    Memory,
+    Pattern,
+    memory_id,
+)
+
+What = Literal["fix", "command", "correction", "together"]
+
+ASKED = "What the user asked for"
+"""The trigger of a correction."""
+
+_WORD = re.compile(r"\w{2,}")
+_CHANGES = re.compile(r"; (?=in `)")
+_STRING = re.compile(r"\"(?:\\.|[^\"\\`])*\"")
+_SILENCED = re.compile(
+    r"nolint|noqa|type: ?ignore|pyright: ?ignore|eslint-disable|ts-ignore|#\[allow"
+)
+_ALIKE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """``position``: the message that bore it out last; ``confidence``, 0 to 1, is from this
+    conversation alone."""
+
+    what: What
+    detail: Pattern | Fix
+    position: int
+    confidence: float
+    files: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.FIX if isinstance(self.detail, Fix) else Kind.PATTERN
+
+    @property
+    def text(self) -> str:
+        """What is searched and shown."""
+        if isinstance(self.detail, Fix):
+            during = f" (`{self.detail.command}`)" if self.detail.command else ""
+            return f"{self.detail.error}{during}\nWhat ended it: {self.detail.remedy}"
+        return "\n".join((f"{self.detail.trigger}:", *self.detail.steps))
+
+    def rewritten(self, rewrite: Callable[[str], str]) -> "Candidate":
+        """With each of its texts as ``rewrite`` gives it back: without secrets."""
+        if isinstance(self.detail, Fix):
+            texts = (rewrite(text) for text in msgspec.structs.astuple(self.detail))
+            return replace(self, detail=Fix(*texts))
+        steps = tuple(rewrite(step) for step in self.detail.steps)
+        return replace(
+            self, detail=Pattern(self.detail.trigger, steps, rewrite(self.detail.example))
+        )
+
+    def memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
+        """As something known of a project, seen in this conversation."""
+        return Memory(
+            id=memory_id(tenant, project, self.kind, *_content(self.detail)),
+            tenant=tenant,
+            project=project,
+            kind=self.kind,
+            text=self.text,
+            conversation=conversation,
+            position=self.position,
+            files=self.files,
+            said_at=said_at,
+            detail=self.detail,
+            confidence=self.confidence,
+        )
+
+
+def alike(one: Pattern | Fix | None, other: Pattern | Fix | None) -> bool:
+    """Whether two say the same: of fixes the same error and half of what the shorter remedy
+    brought in, of patterns the same, of what was asked for half of the words."""
+    if isinstance(one, Fix) and isinstance(other, Fix):
+        return one.signature == other.signature and _same_remedy(one.remedy, other.remedy)
+    if isinstance(one, Pattern) and isinstance(other, Pattern):
+        if one.trigger != ASKED or other.trigger != ASKED:
+            return one.trigger == other.trigger and one.steps == other.steps
+        return _overlap(" ".join(one.steps), " ".join(other.steps)) >= _ALIKE
+    return False
+
+
+def _content(detail: Pattern | Fix) -> tuple[str, ...]:
+    if isinstance(detail, Fix):
+        return detail.signature, detail.remedy
+    return detail.trigger, *detail.steps
+
+
+def _same_remedy(one: str, other: str) -> bool:
+    """Both tell a tool to say nothing, or neither does and they brought in much the same."""
+    silent = bool(_SILENCED.search(one)), bool(_SILENCED.search(other))
+    if any(silent):
+        return all(silent)
+    a, b = _brought(one), _brought(other)
+    return len(a & b) >= max(1, _ALIKE * min(len(a), len(b)))
+
+
+def _brought(remedy: str) -> set[str]:
+    """The words of code that a remedy brought in, or, if it only took some away, all of them."""
+    words: set[str] = set()
+    for change in _CHANGES.split(_STRING.sub("", remedy.partition(MARK)[0])):
+        before, became, after = change.partition("` became `")
+        new = set(_WORD.findall(after or before.partition("` added `")[2]))
+        words |= new - set(_WORD.findall(before)) if became else new
+    return words or set(_WORD.findall(remedy))
+
+
+def _overlap(one: str, other: str) -> float:
+    """Words in both over words in either."""
+    a, b = (set(_WORD.findall(text.lower())) for text in (one, other))
+    return len(a & b) / max(1, len(a | b))

@@ -1,0 +1,81 @@
+"""What a person told the agent to do always or never, or otherwise than it did: in their words.
+
+Only what is said as a rule counts: at the beginning of a sentence, in a short text, no question.
+Most of what a person says is about the task at hand, and is none.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from palimpsest.context.speech import Speech, speech
+from palimpsest.dialects.anthropic.blocks import Message, result_text
+from palimpsest.learning.candidate import ASKED, Candidate
+from palimpsest.memory.model import Pattern
+
+_LONGEST_TEXT = 1_500
+_LONGEST, _SHORTEST = 240, 12
+_SENTENCE = re.compile(r"(?<=[.!])\s+|\n+|\s\((?=(?:we|always|never)\b)|(?<=[.!])\)\s*")
+_FENCED = re.compile(r"```.*?(?:```|\Z)|^ {4,}.*$|^[>|│┃+-].*$", re.DOTALL | re.MULTILINE)
+_OPENING = (
+    r"(?:(?:no|nope|hmm|ok|okay|yes|yeah|wait|please|and|but|also|so|well|oh|right|btw|then|ah"
+    r"|actually|great|sorry|I (?:said|told you)|as I said)\b[,.:!]?\s+)*"
+)
+_ALWAYS = re.compile(
+    _OPENING + r"(?:"
+    r"(?:you (?:should|must|need to) |we (?:should |must )?|make sure (?:to |you )?)?"
+    r"(?:always|never)\s+(?!been|seen|had|was|worked|actually|returns?|gets?|the|be\b)\w+"
+    r"|(?:from now on|going forward|in (?:the )?future|as a (?:general )?rule)\b"
+    r"|in (?:this|our) (?:repo|project|code ?base|team)\b.{0,40}?\b(?:we|use|don't|never|always)\b"
+    r"|(?:please )?remember (?:to|that)\b"
+    r"|we (?:use|prefer|don't use|do not use|stick (?:to|with))\s)"
+    r".+",
+    re.IGNORECASE,
+)
+_OTHERWISE = re.compile(
+    _OPENING + r"(?:(?:do not|don't|dont|never|avoid|stop|let's not|no need to)\s+\w+.*"
+    r"|(?:let's )?(?:use|prefer|run|do|write|put|call)\s.+"
+    r"\s(?:instead(?: of)?|rather than|over|not)\b.*"
+    r"|(?:instead of|rather than)\s.+,?\s(?:use|do|run|write|call|put)\s.+|prefer\s.+|keep\s.+)",
+    re.IGNORECASE,
+)
+_OF_THE_TASK = re.compile(
+    r"\b(?:this|that|these|those|it|them|here|now|yet|above|below|anymore|any more|for now|first)\b"
+    r"|\b(?:worry|forget|think|know|understand|see|mind|bother|care|remember|ask|commit|push)\b",
+    re.IGNORECASE,
+)
+_SAID = re.compile(r"the user said:\s*\n(.+)", re.DOTALL)
+_CONFIDENT, _LIKELY = 0.7, 0.4
+
+
+def corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
+    """The rules in what a person said, in order; also in what they said to a refused call."""
+    for position, message in enumerate(messages):
+        if message.role != "user" or position == 0:
+            continue
+        for text in _said(message):
+            for sentence, confidence in rules(text):
+                yield Candidate("correction", Pattern(ASKED, (sentence,)), position, confidence)
+
+
+def rules(text: str) -> Iterator[tuple[str, float]]:
+    """The sentences of a text that are rules, and how sure that is."""
+    if len(text) > _LONGEST_TEXT:
+        return
+    for sentence in _SENTENCE.split(_FENCED.sub("", text)):
+        plain = " ".join(sentence.split()).removesuffix(")")
+        if not _SHORTEST <= len(plain) <= _LONGEST or plain.endswith("?"):
+            continue
+        if _ALWAYS.match(plain):
+            yield plain, _CONFIDENT
+        elif _OTHERWISE.match(plain) and not _OF_THE_TASK.search(plain):
+            yield plain, _LIKELY
+
+
+def _said(message: Message) -> Iterator[str]:
+    for block in message.blocks:
+        text = block.text()
+        if text and speech(text) is Speech.HUMAN:
+            yield text
+        elif block.kind == "tool_result" and block.value.get("is_error") is True:
+            answer = _SAID.search(result_text(block.value))
+            yield from [answer[1]] if answer else ()

@@ -1,0 +1,48 @@
+"""Forgets what was learned and has gone stale."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from palimpsest.learning.decay import is_stale
+from palimpsest.memory.model import Kind
+from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
+
+_EVERY_SECONDS = 6 * 3600.0
+_FIRST_AFTER_SECONDS = 120.0
+_PAGE = 200
+
+_log = structlog.stdlib.get_logger()
+
+
+class Forgetting:
+    """The loop; run by every process, harmless when several do."""
+
+    def __init__(self, memories: MemoryStore) -> None:
+        self._memories = memories
+
+    async def run(self) -> None:
+        """Look for ever, a few times a day."""
+        await asyncio.sleep(_FIRST_AFTER_SECONDS)
+        while True:
+            try:
+                await self.sweep(datetime.now(UTC))
+            except DatabaseUnavailable as error:
+                _log.warning("forgetting waits", reason=str(error))
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def sweep(self, now: datetime) -> int:
+        """How many went. What is stale may be learned again."""
+        return sum([await self._sweep(kind, now) for kind in (Kind.PATTERN, Kind.FIX)])
+
+    async def _sweep(self, kind: Kind, now: datetime) -> int:
+        gone = 0
+        after: Mark | None = None
+        while page := await self._memories.page(Which(kind=kind), limit=_PAGE, after=after):
+            stale = tuple(memory.id for memory in page if is_stale(memory, now))
+            if stale:
+                gone += len(await self._memories.forget(Which(ids=stale), final=False))
+            after = Mark(page[-1].said_at, page[-1].id)
+        return gone

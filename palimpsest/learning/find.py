@@ -1,0 +1,25 @@
+"""What a conversation teaches: all candidates in its messages. Deterministic, one pass for each
+kind, nothing but the messages."""
+
+from collections.abc import Sequence
+
+from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.dialects.anthropic.blocks import Message
+from palimpsest.learning.candidate import Candidate
+from palimpsest.learning.co_changes import together
+from palimpsest.learning.corrections import corrections
+from palimpsest.learning.fixes import fixes
+from palimpsest.learning.recipes import recipes
+
+
+def candidates(messages: Sequence[Message], project: str = "") -> list[Candidate]:
+    """In the order of the positions that bear them out; ``project`` is the working directory, of
+    which paths are told apart from others'."""
+    calls = [call for exchange in exchanges(messages) for call in exchange.calls]
+    found = [
+        *fixes(calls, project),
+        *recipes(calls, project),
+        *corrections(messages),
+        *together(messages, calls, project),
+    ]
+    return sorted(found, key=lambda one: one.position)

@@ -1,0 +1,75 @@
+"""What a segment is worked on with, apart from any database: what to keep of it, what it teaches,
+and what it says of what was offered. It is done in a process of its own (`python -m
+palimpsest.learning`): to look for secrets holds the interpreter for a tenth of a second and
+more.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.dialects.anthropic.blocks import Message, take_apart
+from palimpsest.learning.candidate import Candidate
+from palimpsest.learning.find import candidates
+from palimpsest.learning.outcomes import outcomes
+from palimpsest.learning.redaction import cleaned
+from palimpsest.memory.archive import Origin, Said, archived
+from palimpsest.memory.model import Memory
+from palimpsest.memory.secrets import redacted
+
+_OF_AGENTS = ("fix", "command")
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Messages from position ``first`` on, as they came; what is new begins at ``since``.
+    ``offered``: what was put before the model, and at which position."""
+
+    origin: Origin
+    messages: tuple[bytes, ...]
+    chains: tuple[bytes, ...]
+    times: tuple[datetime, ...]
+    first: int
+    since: int
+    archive: bool = False
+    offered: tuple[tuple[int, Memory], ...] = ()
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The turns to keep, or what was found; and of each thing that was offered and that was put to
+    the test, whether it helped."""
+
+    memories: tuple[Memory, ...] = ()
+    verdicts: tuple[tuple[str, bool], ...] = ()
+
+
+def carried_out(job: Job) -> Done:
+    said = [
+        Said(cleaned(message, redacted), chain, at)
+        for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
+    ]
+    if job.archive:
+        return Done(tuple(archived(job.origin, said, first=job.first, since=job.since)))
+    messages = [take_apart(one.raw) for one in said]
+    found = _found(job, messages)
+    calls = [call for exchange in exchanges(messages) for call in exchange.calls]
+    offered = [(position - job.first, memory) for position, memory in job.offered]
+    verdicts = outcomes(offered, calls, found, job.origin.project)
+    return Done(tuple(_memory(one, job) for one in found), tuple(verdicts))
+
+
+def _found(job: Job, messages: list[Message]) -> list[Candidate]:
+    """What the new messages bear out; of a sub-agent no person said anything."""
+    return [
+        candidate
+        for candidate in candidates(messages, job.origin.project)
+        if candidate.position + job.first >= job.since
+        and (not job.origin.agent or candidate.what in _OF_AGENTS)
+    ]
+
+
+def _memory(candidate: Candidate, job: Job) -> Memory:
+    placed = replace(candidate, position=candidate.position + job.first)
+    origin, said_at = job.origin, job.times[candidate.position]
+    return placed.memory(origin.tenant, origin.project, origin.conversation, said_at)

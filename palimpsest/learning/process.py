@@ -1,0 +1,37 @@
+"""Work on a segment in a process of its own, so that no request waits for it."""
+
+import asyncio
+import sys
+
+import msgspec
+
+from palimpsest.learning.job import Done, Job
+from palimpsest.runtime.errors import Unavailable
+from palimpsest.runtime.settings import child_environment
+
+_SECONDS = 120.0
+
+
+async def carried_out(job: Job, seconds: float = _SECONDS) -> Done:
+    """What came of it; raises Unavailable when the process died or took too long. It ends when
+    nobody waits for it."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "palimpsest.learning"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=child_environment({}),
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            told = await asyncio.to_thread(msgspec.msgpack.encode, job)
+            said, _ = await process.communicate(told)
+    except TimeoutError as error:
+        raise Unavailable("learning from a segment took too long") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise Unavailable(f"learning from a segment ended with status {process.returncode}")
+    return await asyncio.to_thread(msgspec.msgpack.decode, said, type=Done)

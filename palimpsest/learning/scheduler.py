@@ -1,0 +1,138 @@
+"""Learning, beside the requests: a queue and a worker of its own, and who starts what is due."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker
+
+from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
+from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.temporal.worker import Activity
+from workflows.learn_segment import LearnSegment
+from workflows.learning_contracts import LEARN_SEGMENT, LearnSegmentInput
+
+EVERY_SECONDS = 2.0
+_RESTS_EVERY = timedelta(seconds=15)
+_HORIZON = timedelta(days=30)
+_AT_ONCE = 2
+_ACTIVITIES = 2
+_START_SECONDS = 5.0
+_LONGEST = timedelta(hours=13)
+"""Longer than the activities take together; then its queue has no worker any more, and another may
+take it up."""
+
+_log = structlog.stdlib.get_logger()
+
+
+def learning_queue(task_queue: str) -> str:
+    return f"{task_queue}-learning"
+
+
+def build_learning_worker(
+    client: Client,
+    task_queue: str,
+    activities: Sequence[Activity],
+    *,
+    rate: float,
+    graceful: float,
+) -> Worker:
+    """A worker of the learning queue: two activities at once, and over all workers at most
+    ``rate`` segments in a second."""
+    return Worker(
+        client,
+        task_queue=learning_queue(task_queue),
+        workflows=[LearnSegment],
+        activities=activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_activities=_AT_ONCE,
+        max_concurrent_workflow_tasks=_AT_ONCE,
+        max_task_queue_activities_per_second=rate * _ACTIVITIES,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_AT_ONCE),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_AT_ONCE),
+        graceful_shutdown_timeout=timedelta(seconds=graceful),
+    )
+
+
+@dataclass
+class _Rests:
+    """Up to when conversations that came to rest were seen to."""
+
+    seen: datetime
+    next: datetime
+
+
+class Scheduler:
+    """Starts a workflow for each segment that is due; run by every process, harmless when several
+    do. ``idle`` in seconds; ``word``: there is a distiller."""
+
+    def __init__(
+        self,
+        client: Client,
+        task_queue: str,
+        segments: SegmentStore,
+        idle: float,
+        *,
+        word: bool = False,
+    ) -> None:
+        self._client = client
+        self._queue = learning_queue(task_queue)
+        self._segments = segments
+        self._idle = idle
+        self._word = word
+        now = datetime.now(UTC)
+        self._rests = _Rests(now - _HORIZON, now)
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            try:
+                await self.gather()
+            except (DatabaseUnavailable, EngineUnavailable) as error:
+                _log.warning("learning waits", reason=str(error))
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def gather(self) -> int:
+        """One look; how many workflows were started. What an epoch cut comes first."""
+        due = await self._segments.cut()
+        now = datetime.now(UTC)
+        if now >= self._rests.next:
+            due += await self._segments.left()
+            rested = await self._segments.rested(self._idle, self._rests.seen)
+            due += rested
+            if not rested:
+                self._rests.seen = now - timedelta(seconds=self._idle) - 2 * _RESTS_EVERY
+            self._rests.next = now + min(_RESTS_EVERY, timedelta(seconds=self._idle))
+        return sum([await self._start(segment) for segment in due])
+
+    async def _start(self, segment: Segment) -> bool:
+        """False where its workflow runs, or has ended well and will soon be told of."""
+        name = segment.chain.hex()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._client.start_workflow(
+                    LEARN_SEGMENT,
+                    LearnSegmentInput(
+                        segment.request_id,
+                        segment.conversation_id,
+                        name,
+                        segment.depth,
+                        self._word,
+                    ),
+                    id=f"learn-{name}",
+                    task_queue=self._queue,
+                    execution_timeout=_LONGEST,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                )
+        except WorkflowAlreadyStartedError:
+            return False
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(f"Temporal did not take a segment: {error}") from error
+        return True

@@ -1,0 +1,105 @@
+"""The messages of a segment, read back from what was captured.
+
+Some messages before it are read too: what ended an error stands after the error.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from palimpsest.context.speech import is_human_request
+from palimpsest.conversations.lineage import chain, root
+from palimpsest.conversations.project import project_of
+from palimpsest.dialects.anthropic.answer_message import answered
+from palimpsest.dialects.anthropic.view import parse
+from palimpsest.exchanges.identity import AGENT
+from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
+from palimpsest.learning.job import Job
+from palimpsest.memory.archive import Origin
+from palimpsest.memory.permission import Permission
+from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.headers import value_of
+from palimpsest.runtime.errors import NotFound
+from palimpsest.store.postgres.database import Row
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.store.postgres.segments import SegmentStore
+from workflows.learning_contracts import LearnSegmentInput
+
+_BEFORE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``job`` is about the messages; ``chain`` is the lineage of the whole history, ``epoch``
+    names what it was sent by."""
+
+    job: Job
+    chain: tuple[bytes, ...]
+    epoch: bytes | None
+
+
+class SegmentReader:
+    """Reads segments of one tenant."""
+
+    def __init__(
+        self, requests: RequestStore, segments: SegmentStore, permission: Permission, tenant: str
+    ) -> None:
+        self._requests = requests
+        self._segments = segments
+        self._permission = permission
+        self._tenant = tenant
+
+    async def read(self, segment: LearnSegmentInput) -> Reading | str:
+        """The segment, or why there is nothing to learn: `known`, `side_call`, `opted_out`,
+        `expired`."""
+        try:
+            row = await self._requests.row(segment.request_id)
+            body = await self._requests.body(segment.request_id)
+        except NotFound:
+            return "expired"
+        view = await asyncio.to_thread(parse, body)
+        agent = value_of(recorded_pairs(row["headers"]), AGENT) is not None
+        if not agent and not is_human_request(view, agent=False):
+            return "side_call"
+        project = project_of(view)
+        if not await self._permission.allows(project, segment.conversation_id):
+            return "opted_out"
+        origin = Origin(self._tenant, project, segment.conversation_id, agent)
+        messages = view.messages[: segment.depth]
+        if segment.depth >= len(view.messages):
+            messages += await self._answer(row)
+        hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages)
+        since = await self._segments.learned(hashes)
+        if since >= segment.depth:
+            return "known"
+        first = max(0, since - _BEFORE)
+        times = await self._times(hashes)
+        job = Job(origin, messages[first:], hashes[first:], times[first:], first, since)
+        return Reading(job, hashes, row["applied_epoch"])
+
+    async def _answer(self, row: Row) -> tuple[bytes, ...]:
+        """What the model said to the request last, which no request after it brings back."""
+        if row["outcome"] != "answered":
+            return ()
+        try:
+            _, recorded = await self._requests.response(row["id"])
+        except NotFound:
+            return ()
+        headers = recorded_headers(row)
+        decoder = Decoder(value_of(headers, b"content-encoding"))
+        kind = value_of(headers, b"content-type") or ""
+        message = await asyncio.to_thread(answered, decoder.feed(recorded), kind)
+        return (message,) if message else ()
+
+    async def _times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
+        """When each message was said: before the first head that holds it was left; now, if none
+        was yet."""
+        spoken = await self._segments.spoken(hashes)
+        now = datetime.now(UTC)
+        found: list[datetime] = []
+        for depth in range(1, len(hashes) + 1):
+            at = bisect_left(spoken, depth, key=lambda one: one.depth)
+            found.append(spoken[at].at if at < len(spoken) else now)
+        return tuple(found)

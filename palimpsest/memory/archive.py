@@ -1,0 +1,159 @@
+"""The archive: what was said in a conversation, as memories of one part each.
+
+Kept are a person's words, the assistant's, and each tool call with its result; not the client's
+instructions, and no thinking. A call belongs to the message with its result. The parts of one
+message are numbered through; each part begins with a *headline* that says what it is a part of.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from palimpsest.context.quoting import argument, one_line
+from palimpsest.context.speech import Speech, speech
+from palimpsest.context.tool_exchanges import Call, exchanges
+from palimpsest.dialects.anthropic.blocks import Message, result_text, take_apart
+from palimpsest.memory.languages import language_of
+from palimpsest.memory.model import Kind, Memory, memory_id
+from palimpsest.memory.splitting import parts
+
+_HEADLINE = 160
+_REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
+# How clients number the lines of a file: the number stays, the space before it says nothing.
+_NUMBERED = re.compile(r"^ +(?=\d+(?:→|\t))", re.MULTILINE)
+_UNTOLD = re.compile(r"(?:type|tool_use_id|cache_control)\Z|encrypted")
+_PATHS = ("file_path", "notebook_path")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose memories they are. ``agent``: of a sub-agent, whose prompts no person wrote."""
+
+    tenant: str
+    project: str
+    conversation: str
+    agent: bool = False
+
+
+class Said(NamedTuple):
+    """A message as it came, with the lineage hash through it, and when it was said."""
+
+    raw: bytes
+    chain: bytes
+    at: datetime
+
+
+class _Text(NamedTuple):
+    role: str
+    headline: str
+    body: str
+    files: tuple[str, ...] = ()
+
+
+def archived(
+    origin: Origin, said: Sequence[Said], *, first: int = 0, since: int = 0
+) -> Iterator[Memory]:
+    """The memories of the messages from position ``since`` on; ``said`` begins at ``first``. Of a
+    result, the call is told if the message before it is among ``said``."""
+    messages = [take_apart(one.raw) for one in said]
+    calls = {
+        (call.result_position, call.result_block): call
+        for exchange in exchanges(messages)
+        for call in exchange.calls
+    }
+    for at in range(max(0, since - first), len(said)):
+        one = said[at]
+        texts = _texts(messages[at], at, calls, origin.project, agent=origin.agent)
+        pieces = ((text, piece) for text in texts for piece in _headed(text))
+        for part, (text, piece) in enumerate(pieces):
+            chain = one.chain.hex()
+            yield Memory(
+                id=memory_id(origin.tenant, origin.project, Kind.TURN, chain, str(part)),
+                tenant=origin.tenant,
+                project=origin.project,
+                kind=Kind.TURN,
+                text=piece,
+                role=text.role,
+                conversation=origin.conversation,
+                position=first + at,
+                part=part,
+                chain=chain,
+                language=language_of(text.files),
+                files=text.files,
+                said_at=one.at,
+            )
+
+
+def _texts(
+    message: Message, at: int, calls: dict[tuple[int, int], Call], project: str, *, agent: bool
+) -> Iterator[_Text]:
+    if message.role not in ("user", "assistant"):
+        return
+    for number, block in message.numbered():
+        text = _REMINDER.sub("", block.text())
+        if message.role == "assistant" and text.strip():
+            yield _Text("assistant", "", text)
+        elif block.kind == "tool_result":
+            yield _called(calls.get((at, number)), block.value, project)
+        elif block.kind.endswith("_tool_result"):
+            yield _Text("tool", block.kind.removesuffix("_tool_result"), _flat(block.value))
+        elif text.strip():
+            kind = speech(block.text())
+            if kind is Speech.OUTPUT:
+                yield _Text("tool", "Output of the user's own command", text)
+            elif kind is Speech.HUMAN:
+                yield _Text("assistant" if agent else "user", "", text)
+
+
+def _called(call: Call | None, result: dict[str, Any], project: str) -> _Text:
+    output = _NUMBERED.sub("", _REMINDER.sub("", result_text(result)))
+    if call is None:
+        return _Text("tool", "A tool returned", output)
+    about = argument(call)
+    named = f"{call.name} {about.removeprefix(f'{project}/')}".rstrip()[:_HEADLINE]
+    headline = named + (" (failed)" if call.is_error else "")
+    inputs = (
+        f"{name}: {value if isinstance(value, str) else _json(value)}"
+        for name, value in call.input.items()
+        if value != about or len(named) >= _HEADLINE
+    )
+    media = [f"[{call.media} images or the like]"] if call.media else []
+    paths = (call.input.get(name) for name in _PATHS)
+    files = tuple(str(PurePath(path)) for path in paths if isinstance(path, str) and path.strip())
+    return _Text("tool", headline, "\n".join((*inputs, output, *media)), files)
+
+
+def _headed(text: _Text) -> Iterator[str]:
+    """The parts, the later ones of words without a headline with their beginning for one."""
+    found = parts(text.body)
+    if not found and text.headline:
+        yield text.headline
+    for number, part in enumerate(found):
+        if text.headline:
+            yield f"{text.headline}\n{part}"
+        elif number:
+            yield f"… {one_line(found[0])[: _HEADLINE // 2]} …\n{part}"
+        else:
+            yield part
+
+
+def _flat(value: Any) -> str:
+    """All that is said anywhere in a value, but for what only the API can read."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(filter(None, map(_flat, cast("list[Any]", value))))
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        told = (inner for name, inner in fields.items() if not _UNTOLD.match(name))
+        return "\n".join(filter(None, map(_flat, told)))
+    return ""
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,26 @@
+"""The embedder that the settings name."""
+
+from palimpsest.memory.embedding import Embedder
+from palimpsest.memory.embedding_cache import EmbeddingCache
+from palimpsest.memory.fastembed_embedder import FastembedEmbedder
+from palimpsest.memory.openai_embedder import OpenAIEmbedder
+from palimpsest.memory.static_embedder import StaticEmbedder
+from palimpsest.runtime.errors import StartupFailed
+
+
+def embedder(named: str, url: str, key: str | None) -> Embedder:
+    """``static``, ``fastembed:<model>``, ``openai:<model>`` or ``openai:<model>@<dimension>``; the
+    last two ask ``url`` with ``key``. Reads files, so belongs into a thread; calls nobody. Raises
+    StartupFailed, EmbedderUnavailable."""
+    kind, _, model = named.partition(":")
+    match kind:
+        case "static" if not model:
+            return StaticEmbedder.load()
+        case "fastembed" if model:
+            return EmbeddingCache(FastembedEmbedder.of(model))
+        case "openai" if model:
+            return EmbeddingCache(OpenAIEmbedder.of(model, url, key))
+        case _:
+            raise StartupFailed(
+                f"PALIMPSEST_EMBEDDER={named}: must be static, fastembed:<model> or openai:<model>"
+            )

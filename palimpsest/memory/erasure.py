@@ -1,0 +1,116 @@
+"""Forgetting for good, on a person's word: memories, what was captured, the index; with proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from palimpsest.memory.indexer import Indexer
+from palimpsest.runtime.errors import BadRequest, IndexUnavailable
+from palimpsest.store.postgres.erasure import Erased, Erasure
+from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.vectors.interface import VectorIndex, Where
+
+_PATIENCE_SECONDS = 10.0
+_ROUNDS = 3
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What went, and what was found when all was looked for again. ``index`` is None where the
+    index did not answer, or is another process's."""
+
+    memories: int
+    captured: Erased
+    left_memories: int
+    left_captured: int
+    left_index: int | None
+
+    @property
+    def remaining(self) -> int:
+        return self.left_memories + self.left_captured + (self.left_index or 0)
+
+    def told(self) -> dict[str, Any]:
+        """For people and programs."""
+        return {
+            "deleted": {"memories": self.memories, **self.captured.counts()},
+            "remaining": self.remaining,
+            "checked": {
+                "memories": self.left_memories,
+                "captured": self.left_captured,
+                "index": self.left_index,
+            },
+        }
+
+
+class Forgetter:
+    """Without an index it forgets in Postgres, and the indexes of running processes follow."""
+
+    def __init__(
+        self,
+        memories: MemoryStore,
+        erasure: Erasure,
+        tenant: str,
+        index: VectorIndex | None = None,
+        indexer: Indexer | None = None,
+    ) -> None:
+        self._memories = memories
+        self._erasure = erasure
+        self._tenant = tenant
+        self._index = index
+        self._indexer = indexer
+
+    async def forget(self, which: Which, *, everything: bool = False) -> Forgotten:
+        """By kind or id memories alone; else also what was captured of the conversations."""
+        if which.is_everything and not everything:
+            raise BadRequest("say what to forget, or that all is meant")
+        captured = _means_captured(which)
+        # First what is learned from, then what was.
+        erased = await self._erasure.erase(which) if captured else Erased()
+        # What sub-agents said is known under conversations of their own.
+        all_of = [which, *(Which(conversation=each, before=which.before) for each in erased.beside)]
+        gone = sum([await self._forget(one, everything=everything) for one in all_of])
+        return Forgotten(
+            gone,
+            erased,
+            sum([await self._memories.count(one) for one in all_of]),
+            await self._erasure.remaining(which, erased.sessions) if captured else 0,
+            await self._left_in_index(all_of),
+        )
+
+    async def _forget(self, which: Which, *, everything: bool) -> int:
+        """Once more where something was found, for what was being written meanwhile."""
+        gone = 0
+        for _ in range(_ROUNDS):
+            found = await self._memories.forget(which, everything=everything)
+            gone += len(found)
+            if not found:
+                break
+        return gone
+
+    async def _left_in_index(self, all_of: Sequence[Which]) -> int | None:
+        if self._index is None or self._indexer is None:
+            return None
+        if not await self._indexer.caught_up(_PATIENCE_SECONDS):
+            return None
+        wheres = [_where(self._tenant, one) for one in all_of if one.ids != ()]
+        try:
+            return sum([await self._index.count(where) for where in wheres])
+        except IndexUnavailable:
+            return None
+
+
+def _means_captured(which: Which) -> bool:
+    return which.kind is None and which.ids is None
+
+
+def _where(tenant: str, which: Which) -> Where:
+    return Where(
+        tenant,
+        projects=() if which.project is None else (which.project,),
+        conversation=which.conversation or "",
+        kinds=() if which.kind is None else (which.kind,),
+        until=which.before - _MICROSECOND if which.before else None,
+        ids=which.ids or (),
+    )

@@ -1,0 +1,185 @@
+"""Keeps the vector index where the memories in Postgres are: the loop that follows them."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Protocol
+
+import structlog
+
+from palimpsest.memory import words
+from palimpsest.memory.embedding import Embedder
+from palimpsest.memory.model import Memory
+from palimpsest.runtime.errors import DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable
+from palimpsest.store.postgres.memories import Changes
+from palimpsest.store.vectors.interface import (
+    CatchingUp,
+    Cursor,
+    Entry,
+    Follower,
+    Sparse,
+    Step,
+    VectorIndex,
+)
+
+EVERY_SECONDS = 1.0
+_PATIENCE_SECONDS = 5.0
+"""The longest wait after a failure."""
+_BUILD_EVERY = 20_000
+"""Memories, on a long way; the engine keeps what no graph was built of in memory."""
+_BUILD_AGAIN_SECONDS = 300.0
+_LOOK_SECONDS = 0.05
+_AT_ONCE = 128
+"""Memories of a step: while one is taken in, queries wait."""
+
+_Unavailable = (DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable)
+_log = structlog.stdlib.get_logger()
+
+
+class Changing(Protocol):
+    async def changes(self, cursor: Cursor, limit: int) -> Changes: ...
+
+    async def newest(self) -> Cursor: ...
+
+
+class Indexer:
+    """``is_ours`` says whether it is this process that writes to the index, where several share
+    one. ``indexed`` and ``failures`` count what was taken in, and what went wrong."""
+
+    def __init__(
+        self,
+        memories: Changing,
+        index: VectorIndex,
+        embedder: Embedder,
+        is_ours: Callable[[], Awaitable[bool]] | None = None,
+        build_every: int = _BUILD_EVERY,
+    ) -> None:
+        self._memories = memories
+        self._index = index
+        self._embedder = embedder
+        self._is_ours = is_ours
+        self._build_every = build_every
+        self._writing = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._building: asyncio.Task[None] | None = None
+        self._build_after = 0.0
+        self._up_to_date = monotonic()
+        self.indexed = 0
+        self.failures = 0
+
+    @property
+    def behind(self) -> float:
+        """Seconds since the index had all that was known."""
+        return monotonic() - self._up_to_date
+
+    def wake(self) -> None:
+        """There is something new; it need not wait for the next look."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        try:
+            while True:
+                await self._follow_on()
+                await self._rest(EVERY_SECONDS)
+        finally:
+            if self._building:
+                self._building.cancel()
+
+    async def caught_up(self, patience: float) -> bool:
+        """Whether within ``patience`` seconds the index has all that is known now, and nothing
+        that was deleted; it is brought there if need be."""
+        try:
+            async with asyncio.timeout(patience):
+                newest = await self._memories.newest()
+                while not (await self._has_all() and await self._index.cursor() >= newest):
+                    await self._rest(_LOOK_SECONDS)
+        except (TimeoutError, *_Unavailable):
+            return False
+        return True
+
+    async def _has_all(self) -> bool:
+        if await self._may_write():
+            async with self._writing:
+                await self._follow(self._index)
+            return True
+        cursor = await self._index.cursor()
+        return (await self._memories.changes(cursor, 1)).cursor == cursor
+
+    async def _follow_on(self) -> None:
+        """Returns when the index has everything, or is another process's to write to."""
+        wait, reason = EVERY_SECONDS, ""
+        while True:
+            try:
+                if await self._has_all():
+                    self._up_to_date = monotonic()
+                break
+            except _Unavailable as error:
+                self.failures += 1
+                if str(error) != reason:
+                    _log.warning("the index waits", reason=str(error))
+                wait, reason = min(2 * wait, _PATIENCE_SECONDS), str(error)
+                await asyncio.sleep(wait)
+        if not self._building or self._building.done():
+            self._building = asyncio.create_task(self._build(self.held_still))
+
+    async def _may_write(self) -> bool:
+        return self._is_ours is None or await self._is_ours()
+
+    async def _build(self, caught_up: CatchingUp) -> None:
+        try:
+            if monotonic() >= self._build_after and await self._may_write():
+                await self._index.rebuild(caught_up)
+        except _Unavailable as error:
+            self.failures += 1
+            self._build_after = monotonic() + _BUILD_AGAIN_SECONDS
+            _log.warning("the index's graph was not built", reason=str(error))
+
+    @asynccontextmanager
+    async def held_still(self, copy: Follower) -> AsyncGenerator[None]:
+        """Bring a copy of the index up to date, and write nothing while this is entered."""
+        async with self._writing:
+            await self._follow(copy)
+            yield
+
+    async def _follow(self, follower: Follower) -> None:
+        """Until nothing is new. On a long way graphs are built, too, less and less often."""
+        cursor = await follower.cursor()
+        taken = built = 0
+        while True:
+            changes = await self._memories.changes(cursor, _AT_ONCE)
+            if changes.cursor == cursor:
+                return
+            entries = await self._entries(changes.memories)
+            await follower.write(Step(entries, changes.forgotten, cursor, changes.cursor))
+            cursor = changes.cursor
+            self.indexed += len(entries)
+            taken += len(entries)
+            if follower is self._index and taken - built >= max(self._build_every, built // 2):
+                built = taken
+                await self._build(_nothing_missing)
+
+    async def _entries(self, memories: list[Memory]) -> list[Entry]:
+        texts = [memory.text for memory in memories]
+        dense = await self._embedder.embed(texts)
+        sparse = await asyncio.to_thread(_documents, texts)
+        return [Entry(*each) for each in zip(memories, dense, sparse, strict=True)]
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+
+@asynccontextmanager
+async def _nothing_missing(_copy: Follower) -> AsyncGenerator[None]:
+    """Nothing is written while who writes waits for the graph."""
+    yield
+
+
+def _documents(texts: list[str]) -> list[Sparse]:
+    return [words.document(text) for text in texts]

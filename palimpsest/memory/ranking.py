@@ -1,0 +1,138 @@
+"""How what was found is put in order: by meaning and by words at once, and by what stands near it.
+
+Of each side the scores are counted in standard deviations over all that was found, so that they
+can be added. To a hit come the scores of what was said just before and after it, the less the
+farther away in characters: a short answer is found by its question.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from math import exp, sqrt
+from statistics import fmean
+from typing import NamedTuple
+
+from palimpsest.memory.model import Kind
+from palimpsest.store.vectors.interface import Candidates, Found, Span
+
+NEIGHBOURS = 2
+"""Messages before and after a hit that are looked at with it."""
+
+# Tuned on half of LoCoMo's dialogues, LongMemEval's questions and the recorded sessions' needles;
+# docs/adr/0025.
+_WORDS = 0.7
+_REACH = 300.0
+_RECENCY = 0.1
+_HALF_LIFE_DAYS = 30.0
+_HERE, _ELSEWHERE = 3.0, 1.0
+_SECONDS_PER_DAY = 86_400.0
+
+
+class Least(NamedTuple):
+    """What counts for those that one side found and the other did not."""
+
+    near: float = 0.0
+    matching: float = 0.0
+
+
+class Ranked(NamedTuple):
+    """``meaning`` is the cosine, ``words`` BM25's score, ``total`` what the order is by."""
+
+    found: Found
+    total: float
+    meaning: float
+    words: float
+
+
+def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
+    """The spans of conversations that the candidates and their neighbours are in."""
+    positions: defaultdict[str, set[int]] = defaultdict(set)
+    for found in candidates:
+        if found.position >= 0:
+            positions[found.conversation].add(found.position)
+    return tuple(
+        Span(conversation, first, last)
+        for conversation, known in positions.items()
+        for first, last in _merged(sorted(known))
+    )
+
+
+def ranked(
+    candidates: Candidates, least: Least, *, project: str, conversation: str, now: datetime
+) -> list[Ranked]:
+    """Best first. What was said in ``conversation``, and what was learned, counts more than what
+    was said in others; what comes from another project than ``project`` less. Empty: all are
+    alike."""
+    by_id = candidates.found
+    if not by_id:
+        return []
+    meaning = [candidates.near.get(name, least.near) for name in by_id]
+    words = [candidates.matching.get(name, least.matching) for name in by_id]
+    fused = [
+        one + _WORDS * other
+        for one, other in zip(_standard(meaning), _standard(words), strict=True)
+    ]
+    own = dict(zip(by_id, fused, strict=True))
+    context = _context(by_id.values(), own)
+    rows = [
+        Ranked(
+            found,
+            own[found.id]
+            + context.get(found.id, 0.0)
+            + _standing(found, project, conversation, now),
+            meaning[at],
+            words[at],
+        )
+        for at, found in enumerate(by_id.values())
+    ]
+    return sorted(rows, key=lambda row: (-row.total, row.found.id))
+
+
+def neighbours(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
+    """Pairs that were said one soon after the other, with how close they are, 0 to 1."""
+    turns = sorted(
+        (one for one in found if one.position >= 0),
+        key=lambda one: (one.conversation, one.position, one.part, one.id),
+    )
+    for at, one in enumerate(turns):
+        apart = one.length / 2
+        for other in turns[at + 1 : at + 1 + NEIGHBOURS]:
+            if other.conversation != one.conversation or other.position > one.position + NEIGHBOURS:
+                break
+            yield one, other, exp(-(apart + other.length / 2) / _REACH)
+            apart += other.length
+
+
+def _merged(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    first, last = max(0, positions[0] - NEIGHBOURS), positions[0] + NEIGHBOURS
+    for position in positions[1:]:
+        if position - NEIGHBOURS > last + 1:
+            yield first, last
+            first = position - NEIGHBOURS
+        last = position + NEIGHBOURS
+    yield first, last
+
+
+def _standard(scores: Sequence[float]) -> list[float]:
+    mean = fmean(scores)
+    deviation = sqrt(fmean([(score - mean) ** 2 for score in scores]))
+    return [(score - mean) / deviation if deviation else 0.0 for score in scores]
+
+
+def _context(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, float]:
+    """What neighbours add; those that are below the mean take nothing away."""
+    added: defaultdict[str, float] = defaultdict(float)
+    for one, other, share in neighbours(found):
+        added[one.id] += share * max(0.0, own[other.id])
+        added[other.id] += share * max(0.0, own[one.id])
+    return added
+
+
+def _standing(found: Found, project: str, conversation: str, now: datetime) -> float:
+    age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
+    standing = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
+    if conversation and (found.conversation == conversation or found.kind is not Kind.TURN):
+        standing += _HERE
+    if project and found.project != project:
+        standing -= _ELSEWHERE
+    return standing

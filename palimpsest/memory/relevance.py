@@ -1,0 +1,131 @@
+"""How likely a memory bears on a question, as a number from 0 to 1 that means the same for every
+question and embedder. The order of hits is another thing (ranking.py); this says whether the best
+of them is good at all.
+
+It goes by *evidence*, the share of what the question's words tell that the memory's words repeat,
+and by *nearness*, how much nearer in meaning it is than texts that have nothing to do with it.
+"""
+
+import re
+import string
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import exp, log2
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palimpsest.context.tokens import vocabulary_ranks
+from palimpsest.memory.words import query, words
+from palimpsest.store.vectors.interface import Vector
+
+# Fitted by logistic regression: LoCoMo's questions to their own dialogue, and to others and to
+# sessions of coding agents (docs/adr/0025).
+_EVIDENCE, _NEARNESS, _OTHERWISE = 4.6, 0.65, -5.0
+# Bits. Below, a question tells too little; above, no memory can repeat it all.
+_LEAST_TOLD, _ENOUGH_TOLD, _MOST_TOLD = 6.0, 14.0, 40.0
+_STEEP, _NEARLY_ALL = 12.0, 0.8
+_COMMON_BITS, _RARE_BITS = 8.0, 7.0
+_LEAST_BITS = 0.5
+_MOST_NEEDLES = 24
+_SHORT = 4
+_ENDINGS = ("ing", "ings", "ed", "ies", "es", "s", "ion", "ions", "e", "y")
+_ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})\Z")
+_SIGNS = string.punctuation + string.whitespace + "→…–—“”‘’«»·•│"
+_APART = str.maketrans(dict.fromkeys(_SIGNS, " "))
+_JOINED = str.maketrans("", "", "_-.")
+
+STRANGERS = (
+    "The quick brown fox jumps over the lazy dog.",
+    "Please run the tests again and show me the output.",
+    "I went to the store yesterday to buy some bread and milk.",
+    "def main():\n    return None",
+    "The meeting has been moved to next Tuesday afternoon.",
+    "Error: something went wrong, see the log for details.",
+    "My sister loves music, painting and long walks in the park.",
+    "import os\nimport sys",
+    "The weather was cold and it rained for three days.",
+    "Update the documentation and add an example of how to use it.",
+    "const value = items.map((item) => item.id);",
+    "We had a great dinner with friends last weekend.",
+    "SELECT name, count(*) FROM users GROUP BY name;",
+    "The price of the house went up again this year.",
+    "Let me check the file and then make the change.",
+    "Thanks, that is very kind of you to say!",
+    "git status: nothing to commit, working tree clean",
+    "The doctor told him to rest and drink more water.",
+    "Open the settings page and choose the second option.",
+    '{"id": 1, "name": "example", "enabled": true}',
+    "How can we make this faster without changing the interface?",
+    "The children played in the garden until it was dark.",
+    "Version 2.1 was released in March with several fixes.",
+    "She studied history and works at the city museum.",
+)
+"""Texts of all kinds that no question is about."""
+
+
+class Needle(NamedTuple):
+    """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
+    the rarer among all words, the more. A short word only counts where it stands ``alone``, in one
+    of these forms, between spaces."""
+
+    stem: str
+    bits: float
+    alone: tuple[str, ...] = ()
+
+    def is_in(self, plain: str) -> bool:
+        return any(form in plain for form in self.alone) if self.alone else self.stem in plain
+
+
+def needles(question: str) -> tuple[Needle, ...]:
+    """The words that tell most."""
+    found = {needle: None for word in words(question) for needle in _needle(word.lower())}
+    return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
+
+
+def plain(text: str) -> str:
+    """In small letters with spaces for all signs and at both ends, and once more without what joins
+    the parts of an identifier."""
+    lower = text.lower()
+    return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
+
+
+def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
+    """Makes of a cosine how many standard deviations it is above those of texts that have nothing
+    to do with the question."""
+    others = strangers @ question
+    mean, deviation = float(others.mean()), max(float(others.std()), 1e-6)
+    return lambda cosine: (cosine - mean) / deviation
+
+
+def relevance(question: Sequence[Needle], text: str, near: float) -> float:
+    """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
+    something is relevant whatever stands around it."""
+    repeated = sum([needle.bits for needle in question if needle.is_in(text)])
+    told = sum([needle.bits for needle in question])
+    evidence = min(1.0, repeated / min(max(told, _LEAST_TOLD), _MOST_TOLD))
+    words = min(1.0, repeated / min(max(told, _ENOUGH_TOLD), _MOST_TOLD))
+    alone = _STEEP * (words - _NEARLY_ALL)
+    return _share(max(alone, _EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE))
+
+
+def _share(logit: float) -> float:
+    return 1 / (1 + exp(-logit))
+
+
+@lru_cache(maxsize=8_192)
+def _needle(word: str) -> tuple[Needle, ...]:
+    """None of a word that says nothing. Its bits go by its rank in the tokenizer's vocabulary,
+    which is ordered by frequency."""
+    if not query(word).indices:
+        return ()
+    ranks = vocabulary_ranks(" " + word)
+    bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
+    stem = _ENDING.sub("", word)
+    bits = max(_LEAST_BITS, bits)
+    if len(stem) >= _SHORT or not word.isascii():
+        return (Needle(stem or word, bits),)
+    if len(stem) < _SHORT - 1:
+        return (Needle(word, bits, (f" {word} ",)),)
+    return (Needle(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)

@@ -1,0 +1,150 @@
+r"""Takes secrets out of a text before anything is kept of it.
+
+What has a form of its own is in palimpsest/memory/secret_shapes.py. Everything else is known by its
+name: `password = "…"`, `API_KEY=…`, `"client_secret": "…"`, `--token …`, `the password is …`. A
+password may be any word; what is called a key, a token or a secret must look random, with twelve
+characters or more, and so a short code that a person or a log tells stays. Placeholders,
+identifiers, calls, hashes of commits and numbers stay too. Text must be given whole: of a key that
+was cut in two, no half would be known.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from palimpsest.memory.secret_shapes import Secret, shaped
+
+_PASSWORD = r"pass(?:word|wd|phrase|code)|pwd|(?<=[_-])pass"
+_KEY = (
+    r"(?:api|access|secret|private|auth|account|service|encryption|signing|master|session|"
+    r"storage|ssh|deploy)[_\- ]?key"
+    r"|secret|token|credentials?|x-amz-(?:signature|credential)|\bsig(?==)"
+)
+_SPACE = r"[ \t]{0,4}"
+_QUOTED = (
+    r"(?P<quote>\\{0,4}[\"'`])"
+    r"(?P<quoted>(?:(?!(?P=quote))(?:\\[^\r\n]|[^\r\n])){4,500})(?P=quote)"
+)
+_BARE = r"(?P<bare>[^\s\"'`\\]{4,500})"
+_SEPARATOR = rf"(?:\\{{0,4}}[\"'`])?\]?{_SPACE}(?::=|=>|===?|[:=])\**{_SPACE}"
+_NAMED = re.compile(
+    rf"(?P<name>(?P<password>{_PASSWORD})|{_KEY})s?(?:[_-]?[0-9])?"
+    rf"(?:{_SEPARATOR}|(?P<flag>[ \t]+)|(?P<says>[ \t]+(?:is|was)[ \t]*:?[ \t]+))"
+    rf"(?:[rbuf]?{_QUOTED}|{_BARE})",
+    re.IGNORECASE,
+)
+_HINTS = ("pass", "pwd", "key", "secret", "token", "credential", "sig")
+_FLAG = re.compile(r"--[\w-]{0,30}\Z")
+_PLACEHOLDER = re.compile(
+    r"[*$<{%\[.#(~/|&=+?!-]|x{4,}|\.{3}|your|example|change.?me|placeholder|redacted|dummy"
+    r"|process\.env|os\.environ|env\.|null\b|none\b|true\b|false\b|undefined\b|required\b"
+    r"|string\b|(?:\w*[_-])?(?:password|passwd|secret|token|pwd|pass)\W*\Z",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"[A-Za-z_$]+\d?(?:(?:\.|->|::|/)[A-Za-z_$]+\d?)+\W*\Z|[A-Za-z_$][\w$.]*[(\[]")
+_DOTTED = re.compile(r"(?:[A-Za-z_]\w{0,23}\.)+[A-Za-z_]\w{0,31}\W*\Z")
+_WORD = re.compile(r"[A-Za-z_-]+\W*\Z")
+_DELIMITER = re.compile(r"[,;&(){}\[\]<>|]")
+_LEAST_KEY = 12
+_LEAST_AGAIN = 8
+_MOST_AGAIN = 100
+"""Values of one text that are looked for once more."""
+
+
+def redacted(text: str) -> str:
+    """The text with each secret replaced by `[secret: <kind>]`."""
+    parts: list[str] = []
+    at = 0
+    found = [*shaped(text), *_named(text)]
+    for start, end, kind in _merged([*found, *_again(text, found)]):
+        parts += (text[at:start], f"[secret: {kind}]")
+        at = end
+    return "".join((*parts, text[at:])) if parts else text
+
+
+def _merged(found: list[Secret]) -> Iterator[Secret]:
+    """In order, without overlaps; the one that begins first says what it is called."""
+    found.sort(key=lambda secret: (secret.start, -secret.end))
+    last: Secret | None = None
+    for secret in found:
+        if last is None or secret.start >= last.end:
+            if last:
+                yield last
+            last = secret
+        elif secret.end > last.end:
+            last = last._replace(end=secret.end)
+    if last:
+        yield last
+
+
+def _named(text: str) -> Iterator[Secret]:
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return
+    at = 0
+    while match := _NAMED.search(text, at):
+        # What stands there may be a name itself.
+        at = match.end("name")
+        if _is_marked(match, text) and (end := _end(match)):
+            yield Secret(match.start(_group(match)), end, _kind(match))
+            at = end
+
+
+def _again(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
+    """The same values elsewhere in the text, where nothing else tells what they are."""
+    known = {text[start:end]: kind for start, end, kind in found if end - start >= _LEAST_AGAIN}
+    for value, kind in islice(known.items(), _MOST_AGAIN):
+        if _WORD.match(value) is None:
+            at = -1
+            while (at := text.find(value, at + 1)) >= 0:
+                yield Secret(at, at + len(value), kind)
+
+
+def _group(match: re.Match[str]) -> str:
+    return "bare" if match["quoted"] is None else "quoted"
+
+
+def _kind(match: re.Match[str]) -> str:
+    return "password" if match["password"] else "key"
+
+
+def _is_marked(match: re.Match[str], text: str) -> bool:
+    """A name and a space are a flag of a command, or just words."""
+    start = match.start()
+    return match["flag"] is None or _FLAG.search(text, max(0, start - 40), start) is not None
+
+
+def _end(match: re.Match[str]) -> int | None:
+    """Where the secret ends; None: it is none."""
+    value: str = match[_group(match)]
+    end = match.end(_group(match))
+    if _PLACEHOLDER.match(value) or value.lower() == match["name"].lower():
+        return None
+    if not match["password"]:
+        if match["quoted"] is None and (cut := _DELIMITER.search(value)):
+            end -= len(value) - cut.start()
+            value = value[: cut.start()]
+        return end if _is_random(value) else None
+    return end if _is_password(match, value) else None
+
+
+def _is_password(match: re.Match[str], value: str) -> bool:
+    if match["quoted"] is not None:
+        return " " not in value.strip() or "phrase" in match["name"].lower()
+    if _CODE.match(value):
+        return False
+    # Of small letters it may be a word of a sentence or of a program.
+    return _WORD.match(value) is None or (match["name"].isupper() and not match["says"])
+
+
+def _is_random(value: str) -> bool:
+    """As a machine makes them: long, in one piece, letters and digits."""
+    return (
+        len(value) >= _LEAST_KEY
+        and " " not in value
+        and any(char.isdigit() for char in value)
+        and any(char.isalpha() for char in value)
+        and _CODE.match(value) is None
+        and _DOTTED.match(value) is None
+        and "://" not in value
+    )

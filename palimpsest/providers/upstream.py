@@ -1,0 +1,91 @@
+"""The HTTP client of a provider: bytes out, bytes in, no retries and no opinions."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+import httpx
+
+from palimpsest.providers.headers import RawHeaders, end_to_end
+from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
+
+_KEEPALIVE_SECONDS = 30.0
+_OWN = (b"host", b"content-length")
+_FOR_US = b"x-palimpsest-"
+
+
+class Upstream:
+    """One provider, by its base URL; the connection pool is shared by all requests.
+
+    ``name`` is what may be shown: the URL may hold a password.
+    """
+
+    def __init__(self, base_url: str, connect_timeout: float, first_byte_timeout: float) -> None:
+        url = httpx.URL(base_url)
+        self.name = f"{url.scheme}://{url.netloc.decode()}"
+        self._base_url = url
+        self._prefix = url.raw_path.rstrip(b"/")
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
+            limits=httpx.Limits(
+                max_connections=None,
+                max_keepalive_connections=200,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+        )
+
+    async def send(
+        self,
+        method: str,
+        target: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        content: bytes | AsyncIterator[bytes],
+    ) -> httpx.Response:
+        """Send one request and return its response with the body unread; the caller closes it.
+
+        Raises UpstreamUnreachable when no answer began, UpstreamTimeout when it took too long.
+        """
+        streamed = not isinstance(content, bytes)
+        own = (b"host",) if streamed else _OWN
+        request = httpx.Request(
+            method,
+            self._base_url,
+            # As it came: a URL would be normalised.
+            extensions={"target": self._prefix + target},
+            headers=[pair for pair in end_to_end(headers) if _travels(pair[0].lower(), own)],
+            content=content,
+        )
+        try:
+            return await self._client.send(request, stream=True)
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeout(f"{self.name} did not answer in time") from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise UpstreamUnreachable(f"{self.name} cannot be reached: {reason}") from error
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _travels(name: bytes, own: tuple[bytes, ...]) -> bool:
+    return name not in own and not name.startswith(_FOR_US)
+
+
+def response_headers(response: httpx.Response) -> RawHeaders:
+    """What of the provider's headers goes on to the client."""
+    return end_to_end(response.headers.raw)
+
+
+async def body(response: httpx.Response, idle_timeout: float) -> AsyncIterator[bytes]:
+    """The response's bytes as they come on the wire. Raises UpstreamTimeout after a silence of
+    ``idle_timeout`` seconds, StreamBroken when the connection goes."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(idle_timeout) as idle:
+            async for chunk in response.aiter_raw():
+                idle.reschedule(loop.time() + idle_timeout)
+                yield chunk
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise UpstreamTimeout("the provider went silent in mid-answer") from error
+    except httpx.TransportError as error:
+        reason = str(error) or type(error).__name__
+        raise StreamBroken(f"the provider's answer broke off: {reason}") from error

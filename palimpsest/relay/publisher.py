@@ -1,0 +1,129 @@
+"""The write side of an answer that its client reads in another process.
+
+An answer is mirrored behind the back of the call that writes it: Redis may be slow, away or empty
+again, and the call goes on to its recorded end.
+"""
+
+import asyncio
+
+import structlog
+
+from palimpsest.exchanges.answer import AnswerHead
+from palimpsest.exchanges.exchange import Exchange, told
+from palimpsest.relay.entries import (
+    Entry,
+    error_entry,
+    head_entry,
+    key_of,
+    to_fields,
+)
+from palimpsest.runtime.errors import RedisUnavailable
+from palimpsest.store.redis.streams import Streams
+
+_LIVE_SECONDS = 3600
+_ENDED_SECONDS = 300
+_PAUSE = 0.1
+_PATIENCE = 10.0
+
+_log = structlog.stdlib.get_logger()
+
+
+class Relay:
+    """Mirrors answers of this process into streams."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._mirrors: set[asyncio.Task[None]] = set()
+
+    def mirror(self, exchange: Exchange, epoch: int) -> asyncio.Task[None]:
+        """Write the exchange's answer under a lease's epoch, until it has ended."""
+        task = asyncio.create_task(_Mirror(self._streams, exchange, epoch).run())
+        self._mirrors.add(task)
+        task.add_done_callback(self._mirrors.discard)
+        return task
+
+    async def recorded(self, request_id: str) -> None:
+        """Tell those who wait that the end is on record; they also look by themselves, later."""
+        try:
+            fields = to_fields(Entry("recorded", 0))
+            key = key_of(request_id)
+            await self._streams.append(key, [fields], creates=False, expires=_ENDED_SECONDS)
+        except RedisUnavailable as error:
+            _log.warning("nobody could be told of an end", reason=str(error))
+
+    async def close(self) -> None:
+        """Wait for the ends under way, within their patience."""
+        if self._mirrors:
+            await asyncio.wait(self._mirrors, timeout=_PATIENCE)
+
+
+class _Mirror:
+    """One answer under one epoch. ``_position`` counts chunks and ``_offset`` bytes written; a
+    stream that was lost, or that we cannot be sure of, is written again from the start."""
+
+    def __init__(self, streams: Streams, exchange: Exchange, epoch: int) -> None:
+        self._streams = streams
+        self._exchange = exchange
+        self._key = key_of(exchange.request_id)
+        self._answer = exchange.answer
+        self._epoch = epoch
+        self._whole = False
+        self._position = 0
+        self._offset = 0
+
+    async def run(self) -> None:
+        give_up_at: float | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._whole:
+                await self._answer.beyond(self._position)
+            ended = self._answer.ended
+            if await self._write() and ended:
+                return
+            if ended and give_up_at is None:
+                give_up_at = loop.time() + _PATIENCE
+            if give_up_at is not None and loop.time() > give_up_at:
+                _log.warning("an end was not relayed; it is on record")
+                return
+
+    async def _write(self) -> bool:
+        """Write what there is; False when it has to be written again."""
+        entries, chunks, size = self._pending()
+        creates, ended = not self._whole, self._answer.ended
+        expires = _ENDED_SECONDS if ended else _LIVE_SECONDS
+        fields = [to_fields(entry) for entry in entries]
+        try:
+            self._whole = await self._streams.append(
+                self._key, fields, creates=creates, expires=expires
+            )
+        except RedisUnavailable as error:
+            _log.warning("an answer is not relayed now", reason=str(error))
+            self._whole = False
+            await asyncio.sleep(_PAUSE)
+        if self._whole:
+            self._position += chunks
+            self._offset += size
+        else:
+            self._position = self._offset = 0
+        return self._whole
+
+    def _pending(self) -> tuple[list[Entry], int, int]:
+        """The entries to write, and how many chunks and bytes of the answer are in them."""
+        answer = self._answer
+        entries: list[Entry] = [] if self._whole else [Entry("begin", self._epoch)]
+        if self._position == 0 and answer.head is not None:
+            entries.append(head_entry(self._epoch, self._head(answer.head)))
+        chunks = answer.so_far(self._position)
+        data = b"".join(chunks)
+        if data:
+            entries.append(Entry("data", self._epoch, self._offset, data))
+        end = self._offset + len(data)
+        if answer.error is not None:
+            entries.append(error_entry(self._epoch, end, answer.error))
+        elif answer.ended:
+            entries.append(Entry("end", self._epoch, end))
+        return entries, len(chunks), len(data)
+
+    def _head(self, head: AnswerHead) -> AnswerHead:
+        """With what the edge would have added, had it called itself."""
+        return AnswerHead(head.status, (*head.headers, *told(self._exchange)))

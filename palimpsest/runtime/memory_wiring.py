@@ -1,0 +1,179 @@
+"""What a process needs to know things: memories, their index, the look for them, and learning."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from activities.archive_segment import ArchiveSegment
+from activities.learn_from_segment import LearnFromSegment
+from activities.word_learned import WordLearned, credentials
+from palimpsest.context.options import Treatment, capped
+from palimpsest.forwarding.settlement import TENANT
+from palimpsest.forwarding.side_call import SideCalls
+from palimpsest.learning.expiry import Forgetting
+from palimpsest.learning.scheduler import Scheduler, build_learning_worker
+from palimpsest.learning.segment_reader import SegmentReader
+from palimpsest.memory.embedders import embedder
+from palimpsest.memory.embedding import Embedder
+from palimpsest.memory.indexer import Indexer
+from palimpsest.memory.injector import Recaller, RecallRules
+from palimpsest.memory.model import Memory
+from palimpsest.memory.permission import Permission
+from palimpsest.memory.reranker import FastembedReranker
+from palimpsest.memory.retrieval import Retriever
+from palimpsest.providers.upstream import Upstream
+from palimpsest.runtime.errors import StartupFailed
+from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.settings import Settings
+from palimpsest.store.postgres.advisory_lock import INDEXING, Sole
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.memories import MemoryStore
+from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.store.postgres.segments import SegmentStore
+from palimpsest.store.postgres.wordings import WordingStore
+from palimpsest.store.vectors.factory import vector_index
+from palimpsest.store.vectors.interface import VectorIndex
+
+_LEARNING_GRACE = 1.0
+"""Seconds that are left to learning when a process stops: what is cut is learned again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowing:
+    """What is known, as one process has it."""
+
+    memories: MemoryStore
+    permission: Permission
+    index: VectorIndex
+    indexer: Indexer
+    recaller: Recaller
+
+
+@asynccontextmanager
+async def knowing(
+    settings: Settings, database: Database, metrics: Metrics
+) -> AsyncGenerator[Knowing]:
+    """The index follows Postgres while this lasts, where something is recalled; nothing waits for
+    it."""
+    async with AsyncExitStack() as stack:
+        memories = MemoryStore(database, TENANT)
+        permission = Permission(Unremembered(database, TENANT), settings.forget)
+        embeds = await asyncio.to_thread(
+            embedder, settings.embedder, settings.embedder_url, settings.embedder_key
+        )
+        index = vector_index(settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension)
+        stack.push_async_callback(index.close)
+        indexer = Indexer(memories, index, embeds, await _only_writer(settings, database, stack))
+        metrics.index_behind.set_function(lambda: indexer.behind)
+        metrics.index_failures.set_function(lambda: indexer.failures)
+        if settings.intelligence == "on":
+            stack.callback(asyncio.create_task(indexer.run()).cancel)
+        yield Knowing(
+            memories,
+            permission,
+            index,
+            indexer,
+            _recaller(settings, memories, permission, index, embeds, metrics),
+        )
+
+
+@asynccontextmanager
+async def learning(
+    settings: Settings,
+    database: Database,
+    client: Client,
+    known: Knowing,
+    requests: RequestStore,
+    ledger: LedgerStore,
+    wording: WordLearned | None,
+) -> AsyncGenerator[None]:
+    """The worker of the learning queue, and who starts what is due and drops what is stale."""
+    segments = SegmentStore(database, TENANT)
+    reader = SegmentReader(requests, segments, known.permission, TENANT)
+    worker = build_learning_worker(
+        client,
+        settings.task_queue,
+        [
+            ArchiveSegment(reader, known.memories).run,
+            LearnFromSegment(reader, segments, known.memories, ledger).run,
+            *([wording.run] if wording else []),
+        ],
+        rate=settings.learning_rate,
+        graceful=_LEARNING_GRACE,
+    )
+    scheduler = Scheduler(
+        client, settings.task_queue, segments, settings.learning_idle, word=wording is not None
+    )
+    async with worker, AsyncExitStack() as stack:
+        for loop in (scheduler.run(), Forgetting(known.memories).run()):
+            stack.callback(asyncio.create_task(loop).cancel)
+        yield
+
+
+def wording(
+    settings: Settings,
+    database: Database,
+    known: Knowing,
+    upstream: Upstream,
+    metrics: Metrics,
+    owner: str,
+) -> WordLearned | None:
+    """The optional distiller; raises StartupFailed where it has a model and no key."""
+    if settings.distiller is None:
+        return None
+    if settings.distiller_key is None:
+        raise StartupFailed("PALIMPSEST_DISTILLER needs PALIMPSEST_DISTILLER_KEY")
+    return WordLearned(
+        known.memories,
+        WordingStore(database),
+        SideCalls(upstream, metrics),
+        model=settings.distiller,
+        headers=credentials(settings.distiller_key),
+        most=settings.distiller_tokens,
+        owner=owner,
+    )
+
+
+async def _only_writer(
+    settings: Settings, database: Database, stack: AsyncExitStack
+) -> Callable[[], Awaitable[bool]] | None:
+    """Of the processes that share a server's index, one writes to it."""
+    if settings.qdrant_url is None:
+        return None
+    sole = Sole(database, INDEXING)
+    stack.push_async_callback(sole.close)
+    return sole.is_ours
+
+
+def _recaller(
+    settings: Settings,
+    memories: MemoryStore,
+    permission: Permission,
+    index: VectorIndex,
+    embeds: Embedder,
+    metrics: Metrics,
+) -> Recaller:
+    async def lookup(ids: Sequence[str]) -> list[Memory]:
+        return await permission.allowed(await memories.get(ids))
+
+    retriever = Retriever(
+        embeds,
+        index,
+        lookup,
+        TENANT,
+        settings.intelligence_threshold,
+        FastembedReranker(settings.reranker) if settings.reranker else None,
+    )
+    rules = RecallRules(
+        Treatment(settings.context, capped(settings.context_cap)),
+        settings.intelligence == "on",
+        settings.intelligence_budget,
+        settings.intelligence_deadline,
+        settings.intelligence_scope == "all",
+    )
+    return Recaller(retriever, memories, permission, rules, metrics)

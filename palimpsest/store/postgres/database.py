@@ -1,0 +1,117 @@
+"""The connection to Postgres: one pool, single-statement transactions, errors of our own tree.
+
+Statements are SQLAlchemy's; they are compiled once and run on asyncpg's own pool, which costs a
+third of the way through SQLAlchemy's (docs/adr/0006). Its engine serves the migrations.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+from sqlalchemy import TextClause, text
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from palimpsest.runtime.errors import DatabaseUnavailable
+
+Row = Mapping[str, Any]
+
+POOL_SIZE = 12
+_DISK_FULL = "53100"
+_DIALECT = asyncpg_dialect(paramstyle="numeric_dollar")
+
+
+class Database:
+    """Runs statements; every failure of Postgres is a `DatabaseUnavailable` that says which.
+
+    Only values that no column takes are not: to try those again would never end.
+    """
+
+    def __init__(self, url: str, timeout: float) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+        self._compiled: dict[TextClause, tuple[str, tuple[str, ...]]] = {}
+
+    async def run(
+        self,
+        statement: TextClause,
+        values: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Sequence[Row]:
+        """One statement is one transaction; the rows it returns, if any. ``timeout`` in seconds,
+        where another than the usual one is due."""
+        sql, names = self._compiled.get(statement) or self._compile(statement)
+        given = values or {}
+        try:
+            async with asyncio.timeout(timeout or self._timeout):
+                pool = self._pool or await self._open()
+                rows = await pool.fetch(sql, *[given[name] for name in names])
+        except TimeoutError as error:
+            raise DatabaseUnavailable("the database did not answer in time") from error
+        except asyncpg.DataError:
+            raise
+        except asyncpg.PostgresError as error:
+            raise DatabaseUnavailable(_explain(error)) from error
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            # The second is how a connection ends at times whose server is killed in mid-query.
+            raise DatabaseUnavailable(f"the database cannot be reached: {error}") from error
+        return [dict(row) for row in rows]
+
+    async def ping(self) -> None:
+        await self.run(_PING)
+
+    async def close(self) -> None:
+        if self._pool:
+            self._pool.terminate()
+
+    def engine(self) -> AsyncEngine:
+        """SQLAlchemy's engine for the same database; the caller disposes of it."""
+        return create_async_engine(normalised(self._url, "postgresql+asyncpg"), poolclass=NullPool)
+
+    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    normalised(self._url, "postgresql"),
+                    min_size=1,
+                    max_size=POOL_SIZE,
+                    init=_prepare,
+                    reset=_leave_as_it_is,
+                    server_settings={"application_name": "palimpsest"},
+                )
+            return self._pool
+
+    def _compile(self, statement: TextClause) -> tuple[str, tuple[str, ...]]:
+        compiled = statement.compile(dialect=_DIALECT)
+        positions = cast("Sequence[str]", getattr(compiled, "positiontup", None) or ())
+        self._compiled[statement] = str(compiled), tuple(positions)
+        return self._compiled[statement]
+
+
+async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=str, decoder=msgspec.json.decode, schema="pg_catalog"
+    )
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    """Our statements leave no state behind that the next one would have to be spared."""
+
+
+def normalised(url: str, scheme: str) -> str:
+    """The URL with another scheme, whatever its own was."""
+    return f"{scheme}://{url.partition('://')[2]}"
+
+
+def _explain(error: asyncpg.PostgresError) -> str:
+    if error.sqlstate == _DISK_FULL:
+        return "the disk that holds the database is full; free some room and send it again"
+    return f"the database refused: {str(error).splitlines()[0]}"
+
+
+_PING = text("SELECT 1")

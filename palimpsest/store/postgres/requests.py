@@ -1,0 +1,268 @@
+"""The life of a request in the database: accepted, forwarding, ended; one statement each."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from palimpsest.dialects.anthropic.frame import Frame, rebuild
+from palimpsest.runtime.errors import Expired, NotFound
+from palimpsest.runtime.offload import off_the_loop
+from palimpsest.store.postgres import statements
+from palimpsest.store.postgres.blobs import Blob, unpack
+from palimpsest.store.postgres.capture import CapturedBody, capture
+from palimpsest.store.postgres.database import Database, Row
+from palimpsest.store.postgres.records import (
+    Accepted,
+    AttemptEnd,
+    Held,
+    Kept,
+    Lease,
+    Settlement,
+)
+from palimpsest.store.postgres.stored_cache import Known
+
+VAULT_SECONDS = 7200
+"""Longest life of credentials in the vault: longer than a request may take."""
+
+
+class RequestStore:
+    """Writes and reads requests."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known = Known()
+
+    async def accept(self, request: Accepted) -> str:
+        """Commit a request with everything new in its body, and return its id; when another one
+        holds its claim, return that one's id and write nothing."""
+        size = len(request.view.body)
+        erasure = self._known.erasure
+        body = await off_the_loop(size, capture, request.view, self._known)
+        [row] = await self._database.run(statements.ACCEPT, _accept_values(request, body))
+        holder = str(row["request_id"] or request.id)
+        if holder == request.id:
+            if 0 < erasure < row["erasure"]:
+                # What was taken as stored may have been erased meanwhile.
+                body = await off_the_loop(size, capture, request.view, ())
+                await self._database.run(statements.CONTENT, _content_values(body))
+            # A node stands for all before it; whatever the request refers to is spared with it.
+            self._known.add((*body.latest, *body.parts), row["erasure"])
+        return holder
+
+    async def begin_attempt(
+        self, request_id: str, owner: str, shown: dict[str, Any], *, trusts_silence: bool = True
+    ) -> Lease | None:
+        """Take the lease and write the row of a call before its first byte; None when the request
+        has ended or a living process holds it, or one that may live unless ``trusts_silence``.
+        ``shown``: conversation, turn, phases so far."""
+        values = {"id": request_id, "owner": owner, "trusts_silence": trusts_silence, **shown}
+        rows = await self._database.run(statements.BEGIN, values)
+        return Lease(rows[0]["number"], rows[0]["epoch"]) if rows else None
+
+    async def close_attempt(self, request_id: str, end: AttemptEnd) -> None:
+        """Close a call that will be tried again."""
+        await self._database.run(
+            statements.CLOSE_ATTEMPT, {"id": request_id, **attempt_values(end)}
+        )
+
+    async def is_unknown(self, request_id: str, number: int) -> bool:
+        """Whether nobody has told how that attempt ended, nor what it cost."""
+        return bool(await self._database.run(statements.UNKNOWN, _attempt(request_id, number)))
+
+    async def estimate(self, request_id: str, number: int, usage: str) -> None:
+        """What such an attempt may have cost, as JSON."""
+        values = {**_attempt(request_id, number), "usage": usage}
+        await self._database.run(statements.ESTIMATE, values)
+
+    async def settle(self, end: Settlement) -> bool:
+        """Outcome, usage, answer and the closing of the attempt, in one transaction; False when
+        the request had ended or the lease is lost, and nothing was written."""
+        blob = await off_the_loop(len(end.response), Blob.of, end.response)
+        values = _settle_values(end, blob)
+        if await self._database.run(statements.SETTLE, values):
+            return True
+        # An earlier try may have been committed and only its answer lost.
+        return bool(await self._database.run(statements.SETTLED, values))
+
+    async def held(self, request_id: str) -> Held | None:
+        """What a re-send wants to know of the request it may belong to."""
+        rows = await self._database.run(statements.HELD, {"id": request_id})
+        return Held(**rows[0]) if rows else None
+
+    async def kept(self, request_id: str) -> Kept | None:
+        """What is kept of a request until it has ended."""
+        rows = await self._database.run(statements.KEPT, {"id": request_id})
+        return Kept(**rows[0]) if rows else None
+
+    async def release(self, request_id: str, end: AttemptEnd) -> None:
+        """Close a call that this process had to cut, and leave the request to any other."""
+        await self._database.run(statements.RELEASE, {"id": request_id, **attempt_values(end)})
+
+    async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
+        """The request's client left, or is back, at this edge; what left here and is at another
+        by now stays there."""
+        await self._database.run(statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone})
+
+    async def delivered(self, request_ids: Sequence[str], *, in_seconds: float = 0) -> None:
+        """Their clients have the whole answer: the same body is a new request from now on, or
+        from so many seconds on, of which the first that was told counts."""
+        values = {"ids": list(request_ids), "seconds": in_seconds}
+        await self._database.run(statements.DELIVERED, values)
+
+    async def strays(
+        self, older_than: float, besides: Sequence[str], *, trusts_silence: bool
+    ) -> list[tuple[str, str]]:
+        """Id and model of requests that were accepted so many seconds ago, have not ended, and
+        are not forwarded by a process that lives, or may live unless ``trusts_silence``;
+        ``besides`` those that are known here."""
+        values = {
+            "older_than": older_than,
+            "besides": list(besides),
+            "trusts_silence": trusts_silence,
+        }
+        rows = await self._database.run(statements.STRAYS, values)
+        return [(row["id"], row["model"]) for row in rows]
+
+    async def fail(
+        self, request_id: str, outcome: str, status: int, reason: str, *, epoch: int | None = None
+    ) -> bool:
+        """End a request that has no answer; False when it had ended before, or an attempt newer
+        than ``epoch`` was begun."""
+        values = {"id": request_id, "outcome": outcome, "status": status, "reason": reason}
+        return bool(await self._database.run(statements.FAIL, {**values, "epoch": epoch}))
+
+    async def body(self, request_id: str) -> bytes:
+        """The body as it came, byte for byte."""
+        row = await self.row(request_id)
+        parts = await self._database.run(statements.PARTS, {"id": request_id})
+        messages = await self._database.run(statements.MESSAGES, {"id": request_id})
+        if len(parts) != len(row["parts"]) or len(messages) != row["message_count"]:
+            raise Expired(f"the body of {request_id} was kept no longer: its retention is over")
+        return await asyncio.to_thread(
+            rebuild,
+            Frame(
+                row["skeleton"],
+                tuple(unpack(part["codec"], part["data"]) for part in parts),
+            ),
+            [unpack(message["codec"], message["data"]) for message in messages],
+        )
+
+    async def message(self, request_id: str, position: int) -> bytes:
+        """One message of the body, as it came; positions count from 0."""
+        row = await self.row(request_id)
+        if position >= row["message_count"]:
+            raise NotFound(f"{request_id} has no message {position}")
+        values = {"id": request_id, "depth": position + 1}
+        rows = await self._database.run(statements.MESSAGE, values)
+        if not rows:
+            raise Expired(f"message {position} was kept no longer: its retention is over")
+        return unpack(rows[0]["codec"], rows[0]["data"])
+
+    async def response(self, request_id: str) -> tuple[Row, bytes]:
+        """The row and the answer's bytes as they came from the provider."""
+        row = await self.row(request_id)
+        if row["response"] is None:
+            raise NotFound(f"request {request_id} has no recorded answer")
+        blobs = await self._database.run(statements.BLOB, {"hash": row["response"]})
+        if not blobs:
+            raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
+        return row, unpack(blobs[0]["codec"], blobs[0]["data"])
+
+    async def row(self, request_id: str) -> Row:
+        rows = await self._database.run(statements.ROW, {"id": request_id})
+        if not rows:
+            raise NotFound(f"there is no request {request_id}")
+        return rows[0]
+
+    async def attempts(self, request_id: str) -> list[dict[str, Any]]:
+        return [
+            dict(row) for row in await self._database.run(statements.ATTEMPTS, {"id": request_id})
+        ]
+
+
+def storable(value: str | None) -> str | None:
+    """Text as Postgres takes it, which has no NUL."""
+    return value.replace("\0", "\ufffd") if value else value
+
+
+def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
+    view = request.view
+    return {
+        "id": request.id,
+        "tenant": request.tenant,
+        "model": storable(view.model),
+        "stream": view.stream,
+        "target": request.target,
+        "headers": request.headers,
+        "body_bytes": len(view.body),
+        "message_count": len(view.messages),
+        "skeleton": body.skeleton,
+        "parts": list(body.parts),
+        "node": body.node,
+        "edge": request.edge,
+        "sealed": request.sealed,
+        "vault_seconds": VAULT_SECONDS,
+        "identity": request.identity.identity,
+        "fingerprint": request.identity.fingerprint if request.claims else None,
+        "keyed": request.identity.keyed,
+        "seize_from": request.seize_from,
+        **_content_values(body),
+    }
+
+
+def _content_values(body: CapturedBody) -> dict[str, Any]:
+    return {
+        "blob_hash": [blob.hash for blob in body.blobs],
+        "blob_codec": [blob.codec for blob in body.blobs],
+        "blob_size": [blob.size for blob in body.blobs],
+        "blob_data": [blob.data for blob in body.blobs],
+        "node_hash": [node.hash for node in body.nodes],
+        "node_parent": [node.parent for node in body.nodes],
+        "node_message": [node.message for node in body.nodes],
+        "node_depth": [node.depth for node in body.nodes],
+    }
+
+
+def _attempt(request_id: str, number: int) -> dict[str, Any]:
+    return {"id": request_id, "number": number}
+
+
+def attempt_values(end: AttemptEnd) -> dict[str, Any]:
+    return {
+        "number": end.lease.number,
+        "epoch": end.lease.epoch,
+        "attempt_outcome": end.outcome,
+        "attempt_status": end.status,
+        "attempt_bytes": end.bytes,
+        "attempt_usage": end.usage,
+        "attempt_reason": storable(end.reason),
+    }
+
+
+def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
+    return {
+        "id": end.request_id,
+        "tenant": end.tenant,
+        **attempt_values(end.attempt),
+        "outcome": end.outcome,
+        "reason": storable(end.reason),
+        "status": end.attempt.status,
+        "response_headers": end.response_headers,
+        "response_bytes": len(end.response),
+        "blob_hash": blob.hash,
+        "blob_codec": blob.codec,
+        "blob_size": blob.size,
+        "blob_data": blob.data,
+        "stop_reason": storable(end.stop_reason),
+        **end.usage,
+        "usage_estimated": end.usage_estimated,
+        "journalled": end.journalled,
+        **end.times,
+        "counted_tokens": end.counted_tokens,
+        "conversation_id": end.conversation_id,
+        "turn": end.turn,
+        "chain": end.chain,
+        "depth": end.depth,
+        "session": end.session,
+        "project": storable(end.project),
+    }

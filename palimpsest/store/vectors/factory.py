@@ -1,0 +1,19 @@
+"""Which vector index there is: the embedded one, or a server's."""
+
+from pathlib import Path
+
+from palimpsest.store.vectors.embedded.index import EdgeIndex
+from palimpsest.store.vectors.interface import VectorIndex
+
+
+def vector_index(
+    qdrant_url: str | None, data_dir: Path, vectors: str, dimension: int
+) -> VectorIndex:
+    """``vectors`` names what makes the vectors, of so many numbers each. Does nothing yet: an index
+    that is away is an error of the calls, not of the start."""
+    if qdrant_url is None:
+        return EdgeIndex(data_dir / "vectors", vectors, dimension)
+    # Its client takes a second to import.
+    from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
+
+    return QdrantIndex(client_of(qdrant_url), vectors, dimension)

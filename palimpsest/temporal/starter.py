@@ -1,0 +1,141 @@
+"""Starting the workflow of a request, eagerly: its first task runs in this very process."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from palimpsest.runtime.errors import EngineUnavailable
+from workflows.contracts import (
+    MODEL_ATTRIBUTE,
+    PHASE_ATTRIBUTE,
+    STATUS_ATTRIBUTE,
+    WORKFLOW,
+    Deadlines,
+    ProxyRequestInput,
+    ProxyRequestResult,
+)
+
+_MODEL = SearchAttributeKey.for_keyword(MODEL_ATTRIBUTE)
+_PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
+_STATUS = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
+_LONGEST_KEYWORD = 200
+
+
+class Starter:
+    """Starts workflows; ``attributes`` says whether the namespace has our search attributes,
+    ``egress_queue`` where forwards go if not to the workflow's queue.
+
+    ``timeout`` is in seconds and for a whole call: the client's own is for each of its tries.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        task_queue: str,
+        deadlines: Deadlines,
+        timeout: float,
+        *,
+        attributes: bool,
+        egress_queue: str | None = None,
+    ) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._deadlines = deadlines
+        self._timeout = timeout
+        self._attributes = attributes
+        self._egress_queue = egress_queue
+
+    async def start(self, request_id: str, model: str) -> bool:
+        """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
+        shown = model[:_LONGEST_KEYWORD]
+        try:
+            async with asyncio.timeout(self._timeout):
+                handle = await self._client.start_workflow(
+                    WORKFLOW,
+                    self._input(request_id, shown),
+                    id=request_id,
+                    task_queue=self._task_queue,
+                    result_type=ProxyRequestResult,
+                    request_eager_start=True,
+                    task_timeout=timedelta(seconds=2),
+                    search_attributes=self._shown(shown),
+                    static_summary=f"{shown} request",
+                )
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(
+                f"Temporal did not take the request: {_reason(error)}"
+            ) from error
+        return bool(getattr(handle, "__temporal_eagerly_started", False))
+
+    async def ensure(self, request_id: str, model: str) -> bool:
+        """Start the request's workflow unless it runs; False when it has already ended."""
+        shown = model[:_LONGEST_KEYWORD]
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._client.start_workflow(
+                    WORKFLOW,
+                    self._input(request_id, shown),
+                    id=request_id,
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    task_timeout=timedelta(seconds=2),
+                    search_attributes=self._shown(shown),
+                )
+        except WorkflowAlreadyStartedError:
+            return False
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(
+                f"Temporal did not take the request: {_reason(error)}"
+            ) from error
+        return True
+
+    async def has_ended(self, request_id: str) -> bool:
+        """Whether the request's workflow is over; False when it was not started yet, which may be
+        under way at this moment, and when the engine cannot be asked."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await self._client.get_workflow_handle(request_id).describe()
+        except (RPCError, TimeoutError):
+            return False
+        return found.status != WorkflowExecutionStatus.RUNNING
+
+    async def ping(self) -> None:
+        """Raises EngineUnavailable unless the engine answers a query."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._client.count_workflows(
+                    f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
+                )
+        except (RPCError, TimeoutError) as error:
+            raise EngineUnavailable(f"Temporal: {_reason(error)}") from error
+
+    def _input(self, request_id: str, model: str) -> ProxyRequestInput:
+        return ProxyRequestInput(
+            request_id, model, self._attributes, self._deadlines, self._egress_queue
+        )
+
+    def _shown(self, model: str) -> TypedSearchAttributes:
+        if not self._attributes:
+            return TypedSearchAttributes.empty
+        return TypedSearchAttributes(
+            [
+                SearchAttributePair(_MODEL, model),
+                SearchAttributePair(_PHASE, "context"),
+                SearchAttributePair(_STATUS, "running"),
+            ]
+        )
+
+
+def _reason(error: RPCError | TimeoutError) -> str:
+    return error.message if isinstance(error, RPCError) else "no answer in time"

@@ -1,0 +1,80 @@
+"""What is sent is what the plan says, whatever this process holds."""
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.forward_upstream import ForwardUpstream
+from harness.simulator import Simulator
+from palimpsest.conversations.lineage import chain, root
+from palimpsest.conversations.rendered import Rendered
+from palimpsest.dialects.anthropic.view import parse
+from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.forwarding.attempt import Wire
+from palimpsest.forwarding.recovery import Recovery
+from palimpsest.forwarding.retry import RetryLimits
+from palimpsest.runtime.heartbeat import Heart
+from palimpsest.store.spill import Spill
+from tests.support.proxy import RunningProxy
+from tests.support.requests import HEADERS, body_of
+from tests.support.stored_epochs import epoch
+from tests.support.stored_requests import TENANT, accept
+from workflows.contracts import ForwardUpstreamInput, QueryIntelligenceResult, RewriteContextResult
+
+# A history of its own: the tests share a ledger.
+ONE = {"role": "user", "content": "one, to be rendered"}
+BODY = body_of(ONE, {"role": "assistant", "content": "said"}, {"role": "user", "content": "two"})
+RAW_HEADERS = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+
+
+async def forwarded(
+    running: RunningProxy, upstream: Simulator, planned: str | None, held: Rendered | None
+) -> bytes:
+    """The body that is sent under a plan, by a process that holds a rendering, or none."""
+    proxy = running.proxy
+    request_id = await accept(proxy.requests, BODY)
+    exchanges = Exchanges()
+    exchange = Exchange(request_id, parse(BODY), b"/v1/messages", RAW_HEADERS, rendered=held)
+    exchanges.add(exchange)
+    wire = Wire(
+        upstream=proxy.upstream,
+        store=proxy.requests,
+        journal=proxy.journal,
+        spill=Spill(proxy.settings.data_dir / "spill"),
+        metrics=proxy.metrics,
+        limits=RetryLimits(1, 1),
+        idle_timeout=1,
+    )
+    recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
+    heart = Heart(proxy.database, "another")
+    activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=proxy.ledger)
+    known = QueryIntelligenceResult("conv_1", 1, None, None, 0)
+    plan = RewriteContextResult(None, None, 0, fits=True, took_ms=0, epoch=planned)
+    try:
+        await ActivityEnvironment().run(activity.run, ForwardUpstreamInput(request_id, known, plan))
+    finally:
+        # Else every later proxy on this database would try to carry it on.
+        await proxy.requests.fail(request_id, "failed", 503, "the test is over")
+    return upstream.log.messages[-1].body
+
+
+async def test_the_plan_goes_before_what_is_held(
+    running: RunningProxy, upstream: Simulator
+) -> None:
+    name = chain(root(TENANT), parse(BODY).messages)[-1]
+    await running.proxy.ledger.record(epoch(name, 3, cut=1), "on", "conv_1", "req")
+    by_plan = body_of(ONE, {"role": "user", "content": "two"})
+    other = Rendered("00" * 32, body_of(ONE), escape=False)
+    assert await forwarded(running, upstream, None, None) == BODY
+    assert await forwarded(running, upstream, None, other) == BODY
+    assert await forwarded(running, upstream, name.hex(), None) == by_plan
+    assert await forwarded(running, upstream, name.hex(), other) == by_plan
+
+
+async def test_the_original_is_not_sent_for_a_plan_that_was_lost(
+    running: RunningProxy, upstream: Simulator
+) -> None:
+    with pytest.raises(ApplicationError, match="not in the ledger") as caught:
+        await forwarded(running, upstream, "11" * 32, None)
+    assert caught.value.non_retryable
+    assert len(upstream.log) == 0

@@ -1,0 +1,149 @@
+"""A folder of transcripts becomes memories: once, without secrets, and not of who opted out."""
+
+import os
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from palimpsest.learning.importer import Imported, Importer
+from palimpsest.memory.model import Kind
+from palimpsest.memory.permission import Permission
+from palimpsest.store.postgres.conversations import ConversationStore
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.opt_outs import Unremembered
+from tests.support.agent_work import LINT
+from tests.support.planted_secrets import FORMS
+from tests.support.stored_memories import TENANT
+from tests.support.transcripts import (
+    CWD,
+    Session,
+    call,
+    result,
+    said,
+)
+
+SOME_LINES = "a line of output\n" * 70
+
+
+@pytest.fixture
+def store(database: Database) -> MemoryStore:
+    return MemoryStore(database, TENANT)
+
+
+@pytest.fixture
+def permission(database: Database) -> Permission:
+    return Permission(Unremembered(database, TENANT), "/private")
+
+
+@pytest.fixture
+def importer(store: MemoryStore, permission: Permission, database: Database) -> Importer:
+    return Importer(store, permission, ConversationStore(database, TENANT), TENANT)
+
+
+def write(folder: Path, name: str, session: Session, *, age: int = 0) -> Path:
+    path = folder / "-home-me-project" / f"{name}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"".join(session.lines()))
+    os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+    return path
+
+
+def mended(session: Session, ask: str = "make the linter happy") -> Session:
+    """An error, a change, and the same command succeeding."""
+    session.user(ask)
+    session.assistant("msg_1", call(1, command="make lint"))
+    session.user([result(1, LINT, failed=True)])
+    edit = {"old_string": "\tos.Remove(path)", "new_string": "\tcheck(os.Remove(path))"}
+    session.assistant("msg_2", call(2, "Edit", file_path=f"{CWD}/app/main.go", **edit))
+    session.user([result(2, "The file has been updated")])
+    session.assistant("msg_3", call(3, command="make lint"))
+    session.user([result(3, "0 issues.")])
+    session.assistant("msg_4", said("The linter is happy."))
+    return session
+
+
+async def everything(importer: Importer, folder: Path) -> list[Imported]:
+    return [found async for found in importer.folder(folder)]
+
+
+async def test_turns_are_filed_once(importer: Importer, store: MemoryStore, tmp_path: Path) -> None:
+    write(tmp_path, "one", mended(Session()))
+    [first] = await everything(importer, tmp_path)
+    assert (first.outcome, first.messages) == ("taken", 8)
+    turns = await store.page(Which(kind=Kind.TURN))
+    assert len(turns) == first.turns >= 5
+    assert {memory.project for memory in turns} == {CWD}
+    assert {memory.conversation for memory in turns} == {
+        "import_11111111-2222-3333-4444-555555555555"
+    }
+    assert any("make the linter happy" in memory.text for memory in turns)
+    [again] = await everything(importer, tmp_path)
+    assert (again.turns, again.learned) == (0, 0)
+    gone = turns[0]
+    await store.forget(Which(ids=(gone.id,)))
+    [after] = await everything(importer, tmp_path)
+    assert after.turns == 0
+    assert await store.get([gone.id]) == []
+
+
+async def test_two_sessions_bear_a_fix_out(
+    importer: Importer, store: MemoryStore, tmp_path: Path
+) -> None:
+    write(tmp_path, "one", mended(Session("a" * 8)))
+    [first] = await everything(importer, tmp_path)
+    assert first.learned >= 1
+    fixes = await store.page(Which(kind=Kind.FIX))
+    assert [memory.conversations for memory in fixes] == [1]
+    write(tmp_path, "two", mended(Session("b" * 8), "the linter complains"))
+    await everything(importer, tmp_path)
+    await everything(importer, tmp_path)
+    assert [memory.conversations for memory in await store.page(Which(kind=Kind.FIX))] == [2]
+
+
+async def test_a_resumed_session_bears_nothing_out(
+    importer: Importer, store: MemoryStore, tmp_path: Path
+) -> None:
+    write(tmp_path, "one", mended(Session("a" * 8)))
+    await everything(importer, tmp_path)
+    resumed = mended(Session("b" * 8))
+    resumed.user("go on")
+    write(tmp_path, "two", resumed)
+    [_, second] = await everything(importer, tmp_path)
+    assert (second.turns, second.learned) == (1, 0)
+    assert [memory.conversations for memory in await store.page(Which(kind=Kind.FIX))] == [1]
+
+
+async def test_the_rest_is_told_of(
+    importer: Importer, store: MemoryStore, permission: Permission, tmp_path: Path
+) -> None:
+    hidden = Session("c" * 8)
+    hidden.user("not to be kept", cwd="/private/x")
+    write(tmp_path, "hidden", hidden, age=30)
+    write(tmp_path, "empty", Session(), age=20)
+    write(tmp_path, "agent-1", mended(Session("d" * 8)))
+    await permission.forget_project("/opted/out")
+    opted = Session("e" * 8)
+    opted.user("nor this", cwd="/opted/out")
+    write(tmp_path, "opted", opted, age=10)
+    found = await everything(importer, tmp_path)
+    assert [one.outcome for one in found] == ["opted_out", "nothing", "opted_out"]
+    assert await store.count() == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_no_secret_is_filed(
+    importer: Importer, store: MemoryStore, tmp_path: Path, form: str
+) -> None:
+    secret = FORMS[form](Random(form))
+    session = Session()
+    session.user(f"the key is\n{secret}\nuse it")
+    session.assistant("msg_1", call(1, command=f"export X='{secret}'", password="hunter2"))
+    session.user([result(1, SOME_LINES + f"X={secret}\n" + SOME_LINES)])
+    write(tmp_path, "one", session)
+    [found] = await everything(importer, tmp_path)
+    assert found.turns >= 3
+    for memory in await store.page():
+        assert not any(line in memory.text for line in secret.split("\n"))
+        assert "hunter2" not in memory.text

@@ -1,0 +1,35 @@
+"""One process does what is done for all, and the next one takes over."""
+
+import pytest
+from sqlalchemy import text
+
+from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.store.postgres.advisory_lock import INDEXING, Sole
+from palimpsest.store.postgres.database import Database
+
+_CUT = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks "
+    "WHERE locktype = 'advisory' AND objid = :key AND granted"
+)
+
+
+async def test_falls_to_one_until_it_ends(database: Database) -> None:
+    first, second = Sole(database, INDEXING), Sole(database, INDEXING)
+    assert await first.is_ours()
+    assert await first.is_ours()
+    assert not await second.is_ours()
+    await first.close()
+    assert await second.is_ours()
+    await second.close()
+
+
+async def test_what_lost_its_connection_lost_its_turn(database: Database) -> None:
+    first, second = Sole(database, INDEXING + 1), Sole(database, INDEXING + 1)
+    assert await first.is_ours()
+    await database.run(_CUT, {"key": INDEXING + 1})
+    assert await second.is_ours()
+    with pytest.raises(DatabaseUnavailable):
+        await first.is_ours()
+    assert not await first.is_ours()
+    await first.close()
+    await second.close()

@@ -1,0 +1,67 @@
+"""A request is placed while its workflow starts: the look that was begun serves who asks first."""
+
+from collections.abc import Sequence
+
+from palimpsest.conversations.lookup import Placing
+from palimpsest.dialects.anthropic.view import parse
+from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.store.postgres.conversations import ConversationStore, Place
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.requests import RequestStore
+from tests.support.stored_requests import accept, settle
+
+BODY = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hello"}]}'
+
+
+class Counted(ConversationStore):
+    """Counts the looks, of which the first so many find the database away."""
+
+    def __init__(self, database: Database, failing: int = 0) -> None:
+        super().__init__(database, "default")
+        self.looks = 0
+        self._failing = failing
+
+    async def place(self, chain: Sequence[bytes]) -> Place:
+        self.looks += 1
+        if self.looks <= self._failing:
+            raise DatabaseUnavailable("away")
+        return await super().place(chain)
+
+
+def placed_by(conversations: ConversationStore) -> tuple[Placing, Exchange]:
+    exchanges = Exchanges()
+    exchange = Exchange("req_1", parse(BODY), b"/v1/messages", ())
+    exchanges.add(exchange)
+    return Placing(exchanges, conversations), exchange
+
+
+async def test_a_look_that_was_begun_is_the_first_one_s(database: Database) -> None:
+    conversations = Counted(database)
+    placing, exchange = placed_by(conversations)
+    placing.begin(exchange)
+    first = await placing.of("req_1", exchange.view)
+    assert conversations.looks == 1
+    assert first.place == Place()
+
+    store = RequestStore(database)
+    request_id = await accept(store, BODY)
+    await settle(store, request_id, BODY, b"an answer")
+    again = await placing.of("req_1", exchange.view)
+    assert conversations.looks == 2, "a second try looks anew"
+    assert again.chain == first.chain
+    assert again.place.conversation_id == "conv_" + request_id
+
+
+async def test_a_begun_look_that_failed_is_made_again(database: Database) -> None:
+    conversations = Counted(database, failing=1)
+    placing, exchange = placed_by(conversations)
+    placing.begin(exchange)
+    assert (await placing.of("req_1", exchange.view)).place == Place()
+    assert conversations.looks == 2
+
+
+async def test_a_request_that_came_in_elsewhere_is_placed_too(database: Database) -> None:
+    conversations = Counted(database)
+    placing, exchange = placed_by(conversations)
+    assert (await placing.of("req_2", exchange.view)).place == Place()

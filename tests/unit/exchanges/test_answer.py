@@ -1,0 +1,64 @@
+"""One answer, many readers, each from its start."""
+
+import asyncio
+
+from palimpsest.exchanges.answer import Answer, AnswerHead
+from palimpsest.runtime.errors import StreamBroken
+
+HEAD = AnswerHead(200, ())
+
+
+async def read(answer: Answer, silence: float | None = None) -> list[bytes | None]:
+    return [chunk async for chunk in answer.read(silence)]
+
+
+async def test_every_reader_gets_all_of_it() -> None:
+    answer = Answer()
+    early = asyncio.create_task(read(answer))
+    answer.begin(HEAD)
+    answer.write(b"a")
+    late = asyncio.create_task(read(answer))
+    await asyncio.sleep(0)
+    answer.write(b"b")
+    answer.end()
+    assert await early == await late == await read(answer) == [b"a", b"b"]
+    assert (answer.content(), answer.size) == (b"ab", 2)
+
+
+async def test_silence_is_told_again_and_again() -> None:
+    answer = Answer()
+    reading = answer.read(0.01)
+    assert [await anext(reading), await anext(reading)] == [None, None]
+    answer.write(b"a")
+    assert await anext(reading) == b"a"
+    answer.end()
+    assert [chunk async for chunk in reading] == []
+
+
+async def test_an_answer_that_failed_gives_what_it_had() -> None:
+    answer = Answer()
+    answer.write(b"half")
+    error = StreamBroken("cut")
+    answer.fail(error)
+    assert await read(answer) == [b"half"]
+    assert answer.error is error
+
+
+async def test_an_end_stands() -> None:
+    answer = Answer()
+    answer.end()
+    answer.fail(StreamBroken("late"))
+    assert answer.error is None
+
+
+async def test_begun_waits_for_the_head_or_the_end() -> None:
+    answer = Answer()
+    assert not await answer.begun(0.01)
+    waiting = asyncio.create_task(answer.begun(None))
+    await asyncio.sleep(0)
+    answer.begin(HEAD)
+    assert await waiting
+    nothing = Answer()
+    nothing.fail(StreamBroken("no answer"))
+    assert await nothing.begun(0)
+    assert nothing.head is None

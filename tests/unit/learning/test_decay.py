@@ -1,0 +1,86 @@
+"""What was learned fades, sinks and goes; what was offered is judged."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.learning.decay import HALF_LIFE, is_stale, worth
+from palimpsest.learning.find import candidates
+from palimpsest.learning.outcomes import outcomes
+from palimpsest.memory.model import Fix, Memory, injectable
+from tests.support.agent_work import (
+    LINT,
+    ROOT,
+    Doing,
+    mended,
+)
+from tests.support.stored_memories import SAID_AT, turn
+
+
+def memories(doing: Doing, conversation: str = "conv_1") -> list[Memory]:
+    found = candidates(doing.messages, ROOT)
+    return [one.memory("default", ROOT, conversation, SAID_AT) for one in found]
+
+
+def fix() -> Memory:
+    return next(memory for memory in memories(mended()) if isinstance(memory.detail, Fix))
+
+
+def changed(memory: Memory, **fields: object) -> Memory:
+    return msgspec.structs.replace(memory, **fields)
+
+
+def test_worth_halves_with_time() -> None:
+    then, later = worth(fix(), SAID_AT), worth(fix(), SAID_AT + HALF_LIFE)
+    assert later == pytest.approx(then / 2)
+
+
+def test_what_more_conversations_bore_out_fades_slower() -> None:
+    later = SAID_AT + HALF_LIFE
+    assert worth(changed(fix(), conversations=4), later) > worth(fix(), later)
+
+
+def test_what_does_not_help_sinks() -> None:
+    failing = changed(fix(), conversations=2, failures=9)
+    assert worth(failing, SAID_AT) < 0.1 < worth(changed(failing, successes=9), SAID_AT)
+    assert not injectable(failing)
+
+
+def test_what_faded_is_stale_unless_confirmed() -> None:
+    later = SAID_AT + 5 * HALF_LIFE
+    assert is_stale(fix(), later)
+    assert not is_stale(fix(), SAID_AT + HALF_LIFE)
+    assert not is_stale(changed(fix(), confirmed=True), later)
+    assert not is_stale(turn("what was said"), SAID_AT + timedelta(days=10_000))
+
+
+def judged(offered: Memory, doing: Doing) -> list[tuple[str, bool]]:
+    found = candidates(doing.messages, ROOT)
+    calls = [call for exchange in exchanges(doing.messages) for call in exchange.calls]
+    return list(outcomes([(0, offered)], calls, found, ROOT))
+
+
+def test_a_fix_that_ended_the_error_again_helped() -> None:
+    offered = fix()
+    assert judged(offered, mended("another")) == [(offered.id, True)]
+
+
+def test_a_fix_was_no_help_where_the_error_ended_otherwise() -> None:
+    offered = fix()
+    doing = Doing().run("make lint", LINT, fails=True)
+    doing.edit("app/main.go", "os.Remove(path)", "if err := os.Remove(path); err != nil {")
+    assert judged(offered, doing.run("make lint", "ok")) == [(offered.id, False)]
+
+
+def test_what_did_not_come_up_is_not_judged() -> None:
+    assert judged(fix(), Doing().run("make lint", "ok")) == []
+
+
+def test_a_command_that_is_not_there_failed() -> None:
+    doing = Doing().run("make test", "ok").run("make test", "ok")
+    [offered] = memories(doing)
+    assert judged(offered, Doing().run("make test", "ok")) == [(offered.id, True)]
+    gone = Doing().run("make test", "make: *** No rule to make target `test'", fails=True)
+    assert judged(offered, gone) == [(offered.id, False)]
