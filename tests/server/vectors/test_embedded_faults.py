@@ -202,7 +202,7 @@ async def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
-        "from store.edge_index import EdgeIndex\n"
+        "from palimpsest.store.vectors.embedded.index import EdgeIndex\n"
         "async def main():\n"
         "    await EdgeIndex(Path(sys.argv[1]), 'test', 8).cursor()\n"
         "    os.kill(os.getpid(), 9)\n"
