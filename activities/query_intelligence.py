@@ -13,7 +13,7 @@ from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchanges
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import Looked, Recaller, Standing
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop

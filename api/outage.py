@@ -10,7 +10,7 @@ from api.proxy import Proxy
 from api.routes.passthrough import relay
 from palimpsest.conversations.project import lineage
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import (
     Draining,
     EngineUnavailable,

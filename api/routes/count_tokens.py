@@ -16,7 +16,7 @@ from palimpsest.conversations.project import project_of
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.session import named_session
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import BadRequest, DatabaseUnavailable
 from palimpsest.runtime.offload import off_the_loop

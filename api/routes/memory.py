@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from api.proxy import Proxy, proxy_of
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.memory.erasure import Forgetter
 from palimpsest.memory.jsonl import cleaned, line, memories
 from palimpsest.memory.model import (

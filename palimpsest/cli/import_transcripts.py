@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from palimpsest.cli.local_memories import known_here
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.learning.importer import Importer
 from palimpsest.runtime.errors import BadRequest
 from palimpsest.runtime.settings import Settings

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from palimpsest.devstack.addresses import addresses
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.memory.permission import Permission
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.conversations import ConversationStore

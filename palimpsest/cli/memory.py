@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.cli.local_memories import KnownHere, known_here
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.memory.erasure import Forgetter
 from palimpsest.memory.jsonl import line, memories
 from palimpsest.memory.model import Kind, Memory

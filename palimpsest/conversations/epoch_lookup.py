@@ -9,7 +9,7 @@ from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.dialects.anthropic.view import RequestView
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place

@@ -8,7 +8,7 @@ from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.project import lineage, project_of
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.exchange import Exchange, Exchanges
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place

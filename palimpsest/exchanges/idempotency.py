@@ -9,7 +9,7 @@ from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.identity import Identity, identify
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.exchanges.resend import Known, is_resend
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import recordable, recordable_target
 from palimpsest.runtime.errors import NotFound, PalimpsestError
 from palimpsest.runtime.offload import off_the_loop

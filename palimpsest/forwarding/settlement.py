@@ -6,12 +6,12 @@ from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import recordable
 from palimpsest.store.postgres.database import Row
 from palimpsest.store.postgres.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
-TENANT = "default"
 _WITH_RESULT = frozenset(("answered", "upstream_error", "abandoned"))
 
 _CUT = ("broken", "abandoned", "cancelled")

@@ -11,8 +11,8 @@ from activities.archive_segment import ArchiveSegment
 from activities.learn_from_segment import LearnFromSegment
 from activities.word_learned import WordLearned, credentials
 from palimpsest.context.options import Treatment, capped
-from palimpsest.forwarding.settlement import TENANT
 from palimpsest.forwarding.side_call import SideCalls
+from palimpsest.gateway.model import TENANT
 from palimpsest.learning.expiry import Forgetting
 from palimpsest.learning.scheduler import Scheduler, build_learning_worker
 from palimpsest.learning.segment_reader import SegmentReader

@@ -25,8 +25,8 @@ from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
-from palimpsest.forwarding.settlement import TENANT
 from palimpsest.forwarding.side_call import SideCalls
+from palimpsest.gateway.model import TENANT
 from palimpsest.providers.upstream import Upstream
 from palimpsest.relay.link import link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed

@@ -10,7 +10,7 @@ import msgspec
 from palimpsest.conversations.compaction import is_compacted
 from palimpsest.conversations.project import lineage
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from tests.support.supervisor import Up
 from tests.support.tap import Message, Tap
 from tests.support.whole_stack import ended

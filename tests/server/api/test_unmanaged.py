@@ -12,7 +12,7 @@ from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.retry_unavailable import patiently
-from palimpsest.forwarding.settlement import TENANT
+from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (

@@ -1,0 +1,3 @@
+"""The tenant that every request belongs to, until keys tell tenants apart."""
+
+TENANT = "default"
