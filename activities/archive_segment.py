@@ -8,7 +8,7 @@ from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.temporal.failures import failure
-from workflows.learning_contracts import ARCHIVE_SEGMENT, ArchiveSegmentResult, LearnSegmentInput
+from workflows.contracts import ARCHIVE_SEGMENT, ArchiveSegmentResult, LearnSegmentInput
 
 
 class ArchiveSegment:
@@ -21,7 +21,9 @@ class ArchiveSegment:
     @activity.defn(name=ARCHIVE_SEGMENT)
     async def run(self, segment: LearnSegmentInput) -> ArchiveSegmentResult:
         try:
-            reading = await self._reader.read(segment)
+            reading = await self._reader.read(
+                segment.request_id, segment.conversation_id, segment.depth
+            )
             if isinstance(reading, str):
                 return ArchiveSegmentResult(reading)
             done = await carried_out(replace(reading.job, archive=True))

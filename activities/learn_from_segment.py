@@ -12,7 +12,7 @@ from palimpsest.store.postgres.epochs import LedgerStore
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
 from palimpsest.temporal.failures import failure
-from workflows.learning_contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
+from workflows.contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
 
 
 class LearnFromSegment:
@@ -34,7 +34,9 @@ class LearnFromSegment:
     @activity.defn(name=LEARN_FROM_SEGMENT)
     async def run(self, segment: LearnSegmentInput) -> LearnSegmentResult:
         try:
-            reading = await self._reader.read(segment)
+            reading = await self._reader.read(
+                segment.request_id, segment.conversation_id, segment.depth
+            )
             result = (
                 LearnSegmentResult(reading)
                 if isinstance(reading, str)

@@ -79,8 +79,13 @@ class RewriteContext:
         if past.applied and past.applied.depth == len(past.chain):
             return None
         try:
-            ratio = rewrite.token_ratio or 1.0
-            return await self._recaller.recall(view, known, ratio, past.applied)
+            return await self._recaller.recall(
+                view,
+                known.memories,
+                known.conversation_id or "",
+                ratio=rewrite.token_ratio or 1.0,
+                epoch=past.applied,
+            )
         except DatabaseUnavailable as error:
             _log.warning("a request goes on without what is known", reason=str(error))
             return None

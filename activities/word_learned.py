@@ -21,7 +21,7 @@ from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.records import AttemptEnd, Lease
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.temporal.failures import failure
-from workflows.learning_contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
+from workflows.contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
 
 _TARGET = b"/v1/messages"
 

@@ -1,7 +1,8 @@
 """What crosses Temporal: frozen dataclasses, one in and one out, with references and never bodies.
 
 A *request* is one proxied call, named by its id, which is also the workflow's id. A *conversation*
-is a chain of requests with a common history. Durations are in milliseconds unless named seconds.
+is a chain of requests with a common history; a *segment* is a part of it that is learned from.
+Durations are in milliseconds unless named seconds.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +13,11 @@ REWRITE_CONTEXT = "rewrite_context"
 SUMMARISE_CUT = "summarise_cut"
 FORWARD_UPSTREAM = "forward_upstream"
 CLOSE_REQUEST = "close_request"
+
+LEARN_SEGMENT = "LearnSegment"
+ARCHIVE_SEGMENT = "archive_segment"
+LEARN_FROM_SEGMENT = "learn_from_segment"
+WORD_LEARNED = "word_learned"
 
 CONVERSATION_ATTRIBUTE = "PalimpsestConversation"
 MODEL_ATTRIBUTE = "PalimpsestModel"
@@ -161,3 +167,53 @@ class ProxyRequestResult:
     attempts: int
     conversation_id: str | None
     degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LearnSegmentInput:
+    """The first ``depth`` messages of a request; ``chain`` is their lineage, in hex. ``word``: a
+    model words the fixes that a second conversation confirmed."""
+
+    request_id: str
+    conversation_id: str
+    chain: str
+    depth: int
+    word: bool = False
+
+
+@dataclass(frozen=True)
+class ArchiveSegmentResult:
+    """``outcome``: `kept`, `known` (nothing is new), `side_call`, `opted_out`, `expired`;
+    ``parts``: the number of new memories of turns."""
+
+    outcome: str
+    parts: int = 0
+
+
+@dataclass(frozen=True)
+class LearnSegmentResult:
+    """``outcome`` and ``parts`` are the archive's; ``found``: the number of candidates, ``new``:
+    of those that were no memories yet, ``judged``: of verdicts on injected memories. ``borne_out``:
+    the ids of older memories that this segment confirmed."""
+
+    outcome: str
+    parts: int = 0
+    found: int = 0
+    new: int = 0
+    judged: int = 0
+    borne_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WordLearnedInput:
+    """The ids of the memories to word, and the request that the calls are recorded under."""
+
+    request_id: str
+    memories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WordLearnedResult:
+    """``asked``: the number of calls that were made."""
+
+    asked: int

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
-from workflows.learning_contracts import (
+from workflows.contracts import (
     ARCHIVE_SEGMENT,
     LEARN_FROM_SEGMENT,
     LEARN_SEGMENT,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
+from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
+
 _CREDENTIALS = (b"authorization", b"x-api-key")
-SESSION = b"x-claude-code-session-id"
-AGENT = b"x-claude-code-agent-id"
 _KEY = b"idempotency-key"
 _NAMED = b"x-palimpsest-request-id"
 _RETRY_COUNT = b"x-stainless-retry-count"
@@ -32,11 +32,11 @@ def identify(target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes)
     values = {name.lower(): value for name, value in headers}
     credential = b"\0".join(values.get(name, b"") for name in _CREDENTIALS)
     identity = _hash(b"request", target, credential, body)
-    key, session = values.get(_KEY), values.get(SESSION)
+    key, session = values.get(_KEY), values.get(SESSION_HEADER)
     if key:
         fingerprint = _hash(b"key", credential, key)
     else:
-        fingerprint = _hash(b"claim", identity, session or b"", values.get(AGENT, b""))
+        fingerprint = _hash(b"claim", identity, session or b"", values.get(AGENT_HEADER, b""))
     named = values.get(_NAMED)
     return Identity(
         identity=identity,

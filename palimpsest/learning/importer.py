@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.conversations.session import named_session
+from palimpsest.conversations.session import SESSION_HEADER, named_session
 from palimpsest.dialects.anthropic.blocks import take_apart
-from palimpsest.exchanges.identity import SESSION
 from palimpsest.learning.find import candidates
 from palimpsest.learning.redaction import cleaned
 from palimpsest.learning.transcripts import Transcript, transcript
@@ -86,7 +85,7 @@ class Importer:
         )
 
     async def _is_carried(self, session: str) -> bool:
-        name = named_session(self._tenant, ((SESSION, session.encode()),))
+        name = named_session(self._tenant, ((SESSION_HEADER, session.encode()),))
         return name is not None and (
             (await self._conversations.of_session(name)).conversation_id is not None
         )

@@ -1,7 +1,6 @@
-"""Learning, beside the requests: a queue and a worker of its own, and who starts what is due."""
+"""Starts a workflow on the learning queue for each segment that is due."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,19 +9,14 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorSimpleMaximum, UnsandboxedWorkflowRunner, Worker
 
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
 from palimpsest.store.postgres.segments import Segment, SegmentStore
-from palimpsest.temporal.worker import Activity
-from workflows.learn_segment import LearnSegment
-from workflows.learning_contracts import LEARN_SEGMENT, LearnSegmentInput
+from workflows.contracts import LEARN_SEGMENT, LearnSegmentInput
 
 EVERY_SECONDS = 2.0
 _RESTS_EVERY = timedelta(seconds=15)
 _HORIZON = timedelta(days=30)
-_AT_ONCE = 2
-_ACTIVITIES = 2
 _START_SECONDS = 5.0
 _LONGEST = timedelta(hours=13)
 """Longer than the activities take together; then its queue has no worker any more, and another may
@@ -33,31 +27,6 @@ _log = structlog.stdlib.get_logger()
 
 def learning_queue(task_queue: str) -> str:
     return f"{task_queue}-learning"
-
-
-def build_learning_worker(
-    client: Client,
-    task_queue: str,
-    activities: Sequence[Activity],
-    *,
-    rate: float,
-    graceful: float,
-) -> Worker:
-    """A worker of the learning queue: two activities at once, and over all workers at most
-    ``rate`` segments in a second."""
-    return Worker(
-        client,
-        task_queue=learning_queue(task_queue),
-        workflows=[LearnSegment],
-        activities=activities,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        max_concurrent_activities=_AT_ONCE,
-        max_concurrent_workflow_tasks=_AT_ONCE,
-        max_task_queue_activities_per_second=rate * _ACTIVITIES,
-        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_AT_ONCE),
-        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_AT_ONCE),
-        graceful_shutdown_timeout=timedelta(seconds=graceful),
-    )
 
 
 @dataclass

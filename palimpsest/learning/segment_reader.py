@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from palimpsest.context.speech import is_human_request
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.project import project_of
+from palimpsest.conversations.session import AGENT_HEADER
 from palimpsest.dialects.anthropic.answer_message import answered
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.identity import AGENT
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
 from palimpsest.learning.job import Job
 from palimpsest.memory.archive import Origin
@@ -25,7 +25,6 @@ from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Row
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import SegmentStore
-from workflows.learning_contracts import LearnSegmentInput
 
 _BEFORE = 100
 
@@ -51,28 +50,28 @@ class SegmentReader:
         self._permission = permission
         self._tenant = tenant
 
-    async def read(self, segment: LearnSegmentInput) -> Reading | str:
-        """The segment, or why there is nothing to learn: `known`, `side_call`, `opted_out`,
-        `expired`."""
+    async def read(self, request_id: str, conversation: str, depth: int) -> Reading | str:
+        """The first ``depth`` messages of a request, or why there is nothing to learn from them:
+        `known`, `side_call`, `opted_out`, `expired`."""
         try:
-            row = await self._requests.row(segment.request_id)
-            body = await self._requests.body(segment.request_id)
+            row = await self._requests.row(request_id)
+            body = await self._requests.body(request_id)
         except NotFound:
             return "expired"
         view = await asyncio.to_thread(parse, body)
-        agent = value_of(recorded_pairs(row["headers"]), AGENT) is not None
+        agent = value_of(recorded_pairs(row["headers"]), AGENT_HEADER) is not None
         if not agent and not is_human_request(view, agent=False):
             return "side_call"
         project = project_of(view)
-        if not await self._permission.allows(project, segment.conversation_id):
+        if not await self._permission.allows(project, conversation):
             return "opted_out"
-        origin = Origin(self._tenant, project, segment.conversation_id, agent)
-        messages = view.messages[: segment.depth]
-        if segment.depth >= len(view.messages):
+        origin = Origin(self._tenant, project, conversation, agent)
+        messages = view.messages[:depth]
+        if depth >= len(view.messages):
             messages += await self._answer(row)
         hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages)
         since = await self._segments.learned(hashes)
-        if since >= segment.depth:
+        if since >= depth:
             return "known"
         first = max(0, since - _BEFORE)
         times = await self._times(hashes)

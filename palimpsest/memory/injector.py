@@ -13,8 +13,8 @@ from palimpsest.context.rewriting import replay
 from palimpsest.context.speech import is_human_request
 from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.lineage import Hash
+from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
 from palimpsest.dialects.anthropic.view import RequestView
-from palimpsest.exchanges.identity import AGENT, SESSION
 from palimpsest.memory.injection import allowance, tell
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.query import Query
@@ -26,7 +26,6 @@ from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.vectors.interface import Found
-from workflows.contracts import QueryIntelligenceResult
 
 _REMEMBERED = 8_192
 _LOOKED_BACK = 2_000
@@ -91,13 +90,13 @@ class Recaller:
         """What is worth recalling for the request's newest turn of a person; None where nothing
         ever is. An opt-out is heard in any case."""
         if not remembers(headers):
-            await self._forgo(standing.conversation, value_of(headers, SESSION) or "")
+            await self._forgo(standing.conversation, value_of(headers, SESSION_HEADER) or "")
             return Looked("none")
         if not self._rules.on:
             return None
         if treatment(headers, self._rules.usual).mode != "on":
             return Looked("none")
-        if not is_human_request(view, agent=value_of(headers, AGENT) is not None):
+        if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
             return Looked("none")
         turn = await off_the_loop(len(view.messages[-1]), newest_turn, view)
         known = self._answered(standing.chain, turn)
@@ -112,23 +111,26 @@ class Recaller:
     async def recall(
         self,
         view: RequestView,
-        known: QueryIntelligenceResult,
+        ids: Sequence[str],
+        conversation: str,
+        *,
         ratio: float,
         epoch: Epoch | None,
     ) -> Recall | None:
-        """The block that tells of what was found; None when nothing of it is there any more.
-        ``epoch`` is what the history is sent by, ``ratio`` the model's tokens per estimated one."""
+        """The text block for the memories of these ids, best first, as far as they fit; None when
+        none of them exists or fits. ``epoch``: what the history is sent by; ``ratio``: the model's
+        tokens per estimated token."""
         turn = newest_turn(view)
         if turn is None:
             return None
         prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
         standing = round(sum(recall.tokens for recall in _recalls(epoch)) * ratio)
         budget = allowance(self._rules.budget, prompt.tokens, standing)
-        memories = await self._permission.allowed(await self._memories.get(known.memories))
+        memories = await self._permission.allowed(await self._memories.get(ids))
         told = await asyncio.to_thread(
             tell,
             memories,
-            conversation=known.conversation_id or "",
+            conversation=conversation,
             now=datetime.now(UTC),
             budget=round(budget / ratio),
         )

@@ -14,7 +14,7 @@ from palimpsest.context.options import Treatment, capped
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.gateway.model import TENANT
 from palimpsest.learning.expiry import Forgetting
-from palimpsest.learning.scheduler import Scheduler, build_learning_worker
+from palimpsest.learning.scheduler import Scheduler
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.memory.embedders import embedder
 from palimpsest.memory.embedding import Embedder
@@ -38,6 +38,7 @@ from palimpsest.store.postgres.segments import SegmentStore
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.store.vectors.factory import vector_index
 from palimpsest.store.vectors.interface import VectorIndex
+from palimpsest.temporal.worker import build_learning_worker
 
 _LEARNING_GRACE = 1.0
 """Seconds that are left to learning when a process stops: what is cut is learned again."""

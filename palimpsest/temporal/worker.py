@@ -7,13 +7,20 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import (
     PollerBehaviorAutoscaling,
+    PollerBehaviorSimpleMaximum,
     UnsandboxedWorkflowRunner,
     Worker,
 )
 
+from palimpsest.learning.scheduler import learning_queue
+from workflows.learn_segment import LearnSegment
 from workflows.proxy_request import ProxyRequest
 
 Activity = Callable[..., Any]
+
+_LEARNING_AT_ONCE = 2
+"""Activities and workflow tasks of one learning worker."""
+_ACTIVITIES_PER_SEGMENT = 2
 
 
 def build_worker(
@@ -70,5 +77,30 @@ def build_egress_worker(
         activities=activities,
         max_concurrent_activities=concurrency,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        graceful_shutdown_timeout=timedelta(seconds=graceful),
+    )
+
+
+def build_learning_worker(
+    client: Client,
+    task_queue: str,
+    activities: Sequence[Activity],
+    *,
+    rate: float,
+    graceful: float,
+) -> Worker:
+    """A worker of the learning queue. All learning workers together begin at most ``rate`` segments
+    in a second; ``graceful`` seconds are left to running activities at shutdown."""
+    return Worker(
+        client,
+        task_queue=learning_queue(task_queue),
+        workflows=[LearnSegment],
+        activities=activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_concurrent_activities=_LEARNING_AT_ONCE,
+        max_concurrent_workflow_tasks=_LEARNING_AT_ONCE,
+        max_task_queue_activities_per_second=rate * _ACTIVITIES_PER_SEGMENT,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(_LEARNING_AT_ONCE),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(_LEARNING_AT_ONCE),
         graceful_shutdown_timeout=timedelta(seconds=graceful),
     )

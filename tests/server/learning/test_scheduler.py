@@ -23,7 +23,7 @@ from harness.simulator import Fault, Simulator
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.learning.decay import HALF_LIFE
 from palimpsest.learning.expiry import Forgetting
-from palimpsest.learning.scheduler import Scheduler, build_learning_worker
+from palimpsest.learning.scheduler import Scheduler
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.learning.wording import MARK
 from palimpsest.memory.model import Fix, Kind
@@ -37,7 +37,7 @@ from palimpsest.store.postgres.segments import Segment, SegmentStore
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.temporal.payloads import DATA_CONVERTER
 from palimpsest.temporal.replay import recorded, replayer
-from palimpsest.temporal.worker import Activity
+from palimpsest.temporal.worker import Activity, build_learning_worker
 from tests.support.agent_work import mended
 from tests.support.proxy import Parts
 from tests.support.requests import eventually
@@ -51,14 +51,14 @@ from tests.support.stored_memories import (
 )
 from tests.support.table_lock import locked
 from tests.unit.forwarding.test_side_call import calls_to
-from workflows.learn_segment import LearnSegment
-from workflows.learning_contracts import (
+from workflows.contracts import (
     LEARN_FROM_SEGMENT,
     LEARN_SEGMENT,
     LearnSegmentInput,
     LearnSegmentResult,
     WordLearnedInput,
 )
+from workflows.learn_segment import LearnSegment
 
 HERE = Path(__file__).parents[2] / "histories" / "learning"
 HISTORIES = dict(recorded(HERE))

@@ -33,7 +33,7 @@ from tests.support.agent_work import (
 from tests.support.messages import Message, assistant, user
 from tests.support.stored_conversation import TENANT, answered, talk
 from tests.support.stored_epochs import epoch
-from workflows.learning_contracts import ArchiveSegmentResult, LearnSegmentInput, LearnSegmentResult
+from workflows.contracts import ArchiveSegmentResult, LearnSegmentInput, LearnSegmentResult
 
 KEY = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
 
