@@ -3,6 +3,8 @@
 The CLI, which holds the dev server and the UI: on PATH, else in the cache, else the official
 download, else built with Go. The real server and its schema tool: in the cache, else built.
 The cache is shared by all data directories; names carry the version, a lock lets one build.
+
+``python -m palimpsest.devstack.temporal_binary`` gets the CLI ahead of time and prints its path.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import io
 import platform
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
 import zlib
@@ -182,3 +185,16 @@ async def _version(path: Path) -> tuple[int, int] | None:
         return None
     found = re.search(rb"Server v?(\d+)\.(\d+)", output)
     return (int(found[1]), int(found[2])) if found and not process.returncode else None
+
+
+def main() -> None:
+    """Get the Temporal CLI, as the dev server needs it, and print its path; exit 1 if none."""
+    try:
+        path = asyncio.run(temporal_cli())
+    except StartupFailed as error:
+        sys.exit(f"palimpsest: {error}")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
