@@ -3,6 +3,7 @@
 from temporalio import activity
 
 from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.exchanges.model import Outcome
 from palimpsest.relay.publisher import Relay
 from palimpsest.runtime.errors import PalimpsestError, from_status
 from palimpsest.runtime.metrics import Metrics
@@ -30,7 +31,8 @@ class CloseRequest:
     async def run(self, close: CloseRequestInput) -> None:
         self._exchanges.fail(close.request_id, from_status(close.status, close.kind, close.reason))
         self._exchanges.forget_if_over(close.request_id)
-        outcome = "cancelled" if close.kind == "cancelled" else "failed"
+        cancelled = close.kind == Outcome.CANCELLED
+        outcome = Outcome.CANCELLED if cancelled else Outcome.FAILED
         try:
             ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
         except PalimpsestError as error:

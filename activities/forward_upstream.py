@@ -8,8 +8,10 @@ from temporalio import activity
 
 from palimpsest.conversations.rendered import render
 from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.model import EndCause, RequestState
 from palimpsest.forwarding.attempt import Attempt, Wire
 from palimpsest.forwarding.crashed import estimate_crashed
+from palimpsest.forwarding.model import AttemptKind
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryDue
 from palimpsest.forwarding.settlement import recorded_result
@@ -119,13 +121,13 @@ class ForwardUpstream:
             raise failure(error) from error
         except NotFound as error:
             raise final(otherwise) from error
-        calls = sum(attempt["kind"] == "answer" for attempt in attempts)
+        calls = sum(attempt["kind"] == AttemptKind.ANSWER for attempt in attempts)
         end = recorded_result(row, calls)
-        if self._relay and row["state"] == "ended":
+        if self._relay and row["state"] == RequestState.ENDED:
             await self._relay.recorded(request_id)
         if end is not None:
             return end
-        if row["state"] == "ended":
+        if row["state"] == RequestState.ENDED:
             raise final(from_status(row["status"] or 503, "api_error", row["reason"] or ""))
         if isinstance(otherwise, AlreadyEnded):
             raise retry(RetryDue("another process carries this request", _HELD_SECONDS))
@@ -175,7 +177,7 @@ class ForwardUpstream:
         attempt = Attempt(self._wire, exchange, forward, lease)
         if self._relay is None:
             return await attempt.run()
-        mirror = self._relay.mirror(exchange, lease.epoch)
+        mirror = self._relay.mirror(exchange, lease.fence)
         try:
             return await attempt.run()
         finally:
@@ -199,7 +201,7 @@ class ForwardUpstream:
                     exchange.hand_over()
                     await asyncio.wait({call}, timeout=_LAST_SECONDS)
                     if call.cancelled() or not call.done():
-                        due = RetryDue("the process that called was stopped", _STOPPED_SECONDS)
+                        due = RetryDue(EndCause.PROCESS_STOPPED, _STOPPED_SECONDS)
                         raise due from None
                     return call.result()
                 raise

@@ -14,11 +14,12 @@ from palimpsest.conversations.epoch_lookup import PastReader
 from palimpsest.conversations.rewriter import Decider
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.side_call import Said, SideCalls, failed
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.metrics import Metrics
-from palimpsest.store.postgres.records import AttemptEnd, Lease
 from palimpsest.store.postgres.summaries import Summary, SummaryStore
 from palimpsest.temporal.failures import failure
 from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
@@ -84,7 +85,9 @@ class SummariseCut:
             return "not_due"
         said = await self._ask(exchange, content, Lease(number, 0))
         conversation = rewrite.known.conversation_id if rewrite.known else None
-        end = AttemptEnd(Lease(number, 0), "answered", said.status, said.size, usage=said.usage)
+        end = AttemptEnd(
+            Lease(number, 0), Outcome.ANSWERED, said.status, said.size, usage=said.usage
+        )
         summary = Summary(self._model, said.text)
         await self._summaries.keep(
             epoch.chain, conversation or "", rewrite.request_id, summary, end

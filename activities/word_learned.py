@@ -6,6 +6,8 @@ import asyncio
 import structlog
 from temporalio import activity
 
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.forwarding.side_call import Said, SideCalls, failed
 from palimpsest.learning.wording import (
     may_be_worded,
@@ -18,7 +20,6 @@ from palimpsest.memory.secrets import redacted
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.postgres.records import AttemptEnd, Lease
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.temporal.failures import failure
 from workflows.contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
@@ -92,6 +93,6 @@ class WordLearned:
         except (PalimpsestError, asyncio.CancelledError) as error:
             await self._wordings.close(request_id, failed(lease, error, content))
             raise
-        end = AttemptEnd(lease, "answered", said.status, said.size, usage=said.usage)
+        end = AttemptEnd(lease, Outcome.ANSWERED, said.status, said.size, usage=said.usage)
         await self._wordings.close(request_id, end)
         return said

@@ -6,6 +6,7 @@ Durations are in milliseconds unless named seconds.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 WORKFLOW = "ProxyRequest"
 QUERY_INTELLIGENCE = "query_intelligence"
@@ -23,6 +24,37 @@ CONVERSATION_ATTRIBUTE = "PalimpsestConversation"
 MODEL_ATTRIBUTE = "PalimpsestModel"
 PHASE_ATTRIBUTE = "PalimpsestPhase"
 STATUS_ATTRIBUTE = "PalimpsestStatus"
+
+
+class Phase(StrEnum):
+    """Where a workflow is, as its search attribute says it."""
+
+    CONTEXT = "context"
+    """Looks up the conversation and plans what is sent."""
+    FORWARD = "forward"
+    """Asks the provider."""
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a request ended, or one call to the provider for it."""
+
+    ANSWERED = "answered"
+    """The provider's whole answer, with a status under 400."""
+    UPSTREAM_ERROR = "upstream_error"
+    """The provider's whole answer, an error."""
+    BROKEN = "broken"
+    """The answer broke off after a part of it had gone to the client."""
+    ABANDONED = "abandoned"
+    """The client left, and did not come back in time."""
+    CANCELLED = "cancelled"
+    """An operator cancelled or ended the workflow."""
+    FAILED = "failed"
+    """No answer: the proxy's own error, or a provider that could not be reached in time."""
+    UNREACHABLE = "unreachable"
+    """Of a call only: no status came back, and it is tried again."""
+    UNKNOWN = "unknown"
+    """Of a call only: its process died before it recorded the end."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +174,7 @@ class ForwardUpstreamInput:
 class ForwardUpstreamResult:
     """How the request ended: ``outcome`` is one of `answered`, `upstream_error`, `abandoned`."""
 
-    outcome: str
+    outcome: Outcome
     status: int
     attempts: int
     input_tokens: int = 0
@@ -162,7 +194,7 @@ class CloseRequestInput:
 
 @dataclass(frozen=True)
 class ProxyRequestResult:
-    outcome: str
+    outcome: Outcome
     status: int
     attempts: int
     conversation_id: str | None

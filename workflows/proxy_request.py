@@ -21,6 +21,8 @@ from workflows.contracts import (
     CloseRequestInput,
     ForwardUpstreamInput,
     ForwardUpstreamResult,
+    Outcome,
+    Phase,
     ProxyRequestInput,
     ProxyRequestResult,
     QueryIntelligenceInput,
@@ -65,7 +67,7 @@ class ProxyRequest:
         known = await self._query(request)
         plan = await self._plan(request, known)
         conversation = known.conversation_id or "unknown"
-        _show(request, _CONVERSATION.value_set(conversation), _PHASE.value_set("forward"))
+        _show(request, _CONVERSATION.value_set(conversation), _PHASE.value_set(Phase.FORWARD))
         forwarded = await workflow.execute_activity(
             FORWARD_UPSTREAM,
             ForwardUpstreamInput(request.request_id, known, plan),
@@ -76,7 +78,7 @@ class ProxyRequest:
             retry_policy=_FORWARD_RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
-        _show(request, _PHASE.value_set("ended"), _STATUS.value_set(forwarded.outcome))
+        _show(request, _PHASE.value_set(Phase.ENDED), _STATUS.value_set(forwarded.outcome))
         return ProxyRequestResult(
             outcome=forwarded.outcome,
             status=forwarded.status,
@@ -148,8 +150,8 @@ class ProxyRequest:
     async def _close(self, request: ProxyRequestInput, error: FailureError) -> None:
         """Record a request that got no answer and tell its client; runs even when cancelled."""
         status, kind, reason = _failure(error)
-        outcome = "cancelled" if kind == "cancelled" else "failed"
-        _show(request, _PHASE.value_set("ended"), _STATUS.value_set(outcome))
+        outcome = Outcome.CANCELLED if kind == Outcome.CANCELLED else Outcome.FAILED
+        _show(request, _PHASE.value_set(Phase.ENDED), _STATUS.value_set(outcome))
         await workflow.execute_local_activity(
             CLOSE_REQUEST,
             CloseRequestInput(request.request_id, status, kind, reason),
@@ -181,7 +183,7 @@ def _failure(error: FailureError) -> tuple[int, str, str]:
         status, kind = cause.details
         return int(status), str(kind), cause.message
     if isinstance(cause, CancelledError):
-        return 503, "cancelled", "the request was cancelled by an operator"
+        return 503, Outcome.CANCELLED, "the request was cancelled by an operator"
     if isinstance(cause, EngineTimeout):
         return 503, "overloaded_error", "the request ran out of time inside the proxy"
     return 503, "api_error", "the proxy could not carry out the request"

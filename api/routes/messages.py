@@ -16,6 +16,7 @@ from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.end_poller import look
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.idempotency import claim
+from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.retry_unavailable import patiently
 from palimpsest.runtime.errors import (
     DatabaseUnavailable,
@@ -96,7 +97,7 @@ async def _start(proxy: Proxy, exchange: Exchange) -> None:
     try:
         await proxy.starter.start(request_id, exchange.view.model)
     except EngineUnavailable as error:
-        if await proxy.requests.fail(request_id, "failed", error.status, str(error), epoch=0):
+        if await proxy.requests.fail(request_id, Outcome.FAILED, error.status, str(error), fence=0):
             raise
         _log.info("the engine has taken it", reason=str(error))
 
@@ -106,7 +107,7 @@ async def _refuse(proxy: Proxy, request_id: str, error: PalimpsestError) -> None
     ended keeps everybody from calling the provider for nobody."""
     try:
         if not isinstance(error, DatabaseUnavailable):
-            await proxy.requests.fail(request_id, "failed", error.status, str(error))
+            await proxy.requests.fail(request_id, Outcome.FAILED, error.status, str(error))
             return
     except DatabaseUnavailable as again:
         _log.warning("the refusal waits to be recorded", reason=str(again))

@@ -9,6 +9,7 @@ from api.errors import error_body, error_event
 from api.proxy import Proxy, proxy_of
 from palimpsest.dialects.anthropic.sse import Event, SseParser
 from palimpsest.exchanges.answer import Answer
+from palimpsest.exchanges.model import Outcome, RequestState
 from palimpsest.exchanges.recorded_answer import recorded_headers
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
@@ -16,6 +17,8 @@ from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
 from palimpsest.store.postgres.database import Row
 
 router = APIRouter()
+
+_WHOLE = (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
 
 
 @router.get("/v1/requests/{request_id}/stream")
@@ -65,7 +68,7 @@ async def _recorded(proxy: Proxy, row: Row) -> AsyncIterator[Event | bytes]:
         return
     for event in SseParser().feed(plain):
         yield event
-    if row["state"] == "ended" and row["outcome"] not in ("answered", "upstream_error"):
+    if row["state"] == RequestState.ENDED and row["outcome"] not in _WHOLE:
         yield _error(StreamBroken(row["reason"] or "the answer broke off"), row["id"])
 
 

@@ -2,6 +2,7 @@
 
 from harness.chaos.part import Struck
 from harness.chaos.verdict import Evidence
+from palimpsest.exchanges.model import Outcome
 
 
 def forwarding_after_kill(evidence: Evidence) -> list[float]:
@@ -19,7 +20,7 @@ def forwarding_after_kill(evidence: Evidence) -> list[float]:
             kept.hash
             for kept in evidence.ledger
             if any(
-                row.sent_at < kill.at and row.outcome == "unknown" and row.closed_at > since
+                row.sent_at < kill.at and row.outcome == Outcome.UNKNOWN and row.closed_at > since
                 for row in kept.attempts
                 if row.closed_at is not None
             )

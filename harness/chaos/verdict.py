@@ -9,6 +9,7 @@ from harness.chaos.client import Try
 from harness.chaos.ledger import Kept, Row
 from harness.chaos.part import Struck
 from harness.chaos.wire import WireCall
+from palimpsest.exchanges.model import Outcome, RequestState
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 """The provider sends them and so do we: they are no part of an answer."""
@@ -68,7 +69,7 @@ def _find_lost(
         if why:
             verdict.lost += 1
             verdict.problems.append(f"lost {kept.id}: {why}")
-        elif kept.outcome == "answered":
+        elif kept.outcome == Outcome.ANSWERED:
             verdict.answered += 1
         else:
             verdict.failed_with_reason += 1
@@ -78,9 +79,9 @@ def _find_lost(
 
 
 def _loss(kept: Kept, calls: list[WireCall], received: list[Try]) -> str | None:
-    if kept.state != "ended":
+    if kept.state != RequestState.ENDED:
         return f"it never ended, state {kept.state}"
-    if kept.outcome != "answered":
+    if kept.outcome != Outcome.ANSWERED:
         if received:
             return f"a client has its whole answer, on record it is {kept.outcome}"
         return None if _has_reason(kept) else f"{kept.outcome} without a reason"
@@ -115,7 +116,7 @@ def _match_rows(verdict: Verdict, evidence: Evidence, calls: dict[str, list[Wire
         rows[hash_] = free
     for row in (row for free in rows.values() for row in free):
         verdict.unsent += 1
-        if row.outcome != "unknown":
+        if row.outcome != Outcome.UNKNOWN:
             verdict.misnamed += 1
             verdict.problems.append(
                 f"{row.request_id} attempt {row.number} was never sent and is called {row.outcome}"
@@ -137,7 +138,7 @@ def _find_twice(
     """A call after the end of one whose answer was committed, or which a client has whole."""
     known: dict[str, set[bytes]] = defaultdict(set)
     for kept in evidence.ledger:
-        if kept.outcome == "answered" and kept.answer is not None:
+        if kept.outcome == Outcome.ANSWERED and kept.answer is not None:
             known[kept.hash].add(_bare(kept.answer))
     for made in evidence.tries:
         if made.whole:

@@ -10,6 +10,7 @@ import structlog
 from api.connection import Connection
 from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.model import EndCause, Outcome, RequestState
 from palimpsest.relay.control import Control
 from palimpsest.runtime.errors import DatabaseUnavailable, Unavailable
 from palimpsest.store.postgres.requests import RequestStore
@@ -86,7 +87,7 @@ class Departures:
     async def _end_when_back(self, request_id: str, status: int, reason: str) -> None:
         while True:
             try:
-                await self._requests.fail(request_id, "failed", status, reason)
+                await self._requests.fail(request_id, Outcome.FAILED, status, reason)
             except DatabaseUnavailable:
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)
             else:
@@ -106,9 +107,11 @@ class Departures:
         if exchange.call:
             await asyncio.wait({exchange.call})
         # Where no call has settled it: the row that has ended keeps the next one from being made.
-        exchange.answer.fail(Unavailable("the client left"))
+        exchange.answer.fail(Unavailable(EndCause.CLIENT_LEFT))
         try:
-            await self._requests.fail(exchange.request_id, "abandoned", 499, "the client left")
+            await self._requests.fail(
+                exchange.request_id, Outcome.ABANDONED, 499, EndCause.CLIENT_LEFT
+            )
         except DatabaseUnavailable as error:
             _log.warning("the client's leaving could not be recorded", reason=str(error))
 
@@ -123,7 +126,7 @@ class Departures:
                     await self._requests.client(exchange.request_id, self._edge, gone=True)
                     recorded = True
                 if back or await self._is_settled(exchange.request_id):
-                    exchange.answer.fail(Unavailable("the client left"))
+                    exchange.answer.fail(Unavailable(EndCause.CLIENT_LEFT))
                     return
             except DatabaseUnavailable as error:
                 _log.warning("a call cannot be stopped now", reason=str(error))
@@ -135,10 +138,10 @@ class Departures:
     async def _is_settled(self, request_id: str) -> bool:
         """Whether nothing is left to stop: it has ended, or its client came to another edge."""
         held = await self._requests.held(request_id)
-        if held is None or held.state == "ended":
+        if held is None or held.state == RequestState.ENDED:
             return True
         if held.edge != self._edge or not held.client_gone:
             return True
         return not held.calling and await self._requests.fail(
-            request_id, "abandoned", 499, "the client left", epoch=held.epoch
+            request_id, Outcome.ABANDONED, 499, EndCause.CLIENT_LEFT, fence=held.fence
         )

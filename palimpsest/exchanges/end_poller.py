@@ -2,6 +2,7 @@
 
 from api.proxy import Proxy
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import EndCause, Outcome, RequestState
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.runtime.errors import (
     DatabaseUnavailable,
@@ -18,11 +19,11 @@ async def look(proxy: Proxy, exchange: Exchange) -> None:
         return
     try:
         row = await proxy.requests.row(exchange.request_id)
-        if row["state"] == "ended":
+        if row["state"] == RequestState.ENDED:
             await _give(proxy, exchange)
         elif await proxy.starter.has_ended(exchange.request_id):
-            reason = "an operator ended the workflow"
-            if await proxy.requests.fail(exchange.request_id, "cancelled", 503, reason):
+            reason = EndCause.OPERATOR_ENDED_WORKFLOW
+            if await proxy.requests.fail(exchange.request_id, Outcome.CANCELLED, 503, reason):
                 exchange.answer.fail(StreamBroken(f"the request ended: {reason}"))
     except DatabaseUnavailable:
         return
@@ -38,7 +39,7 @@ async def _give(proxy: Proxy, exchange: Exchange) -> None:
         reason = str(row["reason"] or row["outcome"])
         exchange.answer.fail(from_status(row["status"] or 503, "api_error", reason))
         return
-    told = row["outcome"] in ("answered", "upstream_error")
+    told = row["outcome"] in (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
     if told and content.startswith(exchange.answer.content()):
         replay(exchange.answer, row, content)
     else:

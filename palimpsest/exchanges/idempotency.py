@@ -6,7 +6,8 @@ import time
 from api.proxy import Proxy
 from palimpsest.exchanges.answer import Answer
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.identity import Identity, identify
+from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.model import AcceptedRequest, Identity, Outcome, RequestState
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.exchanges.resend import Known, is_resend
 from palimpsest.gateway.model import TENANT
@@ -14,7 +15,6 @@ from palimpsest.providers.headers import recordable, recordable_target
 from palimpsest.runtime.errors import NotFound, PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.process_identity import is_gone
-from palimpsest.store.postgres.records import Accepted
 from palimpsest.store.vault import Sealed
 
 _LAST_MOMENT_SECONDS = 2.0
@@ -37,9 +37,9 @@ async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
     return exchange
 
 
-def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> Accepted:
+def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> AcceptedRequest:
     sealed = Sealed(exchange.target, exchange.headers)
-    return Accepted(
+    return AcceptedRequest(
         id=exchange.request_id,
         tenant=TENANT,
         target=recordable_target(exchange.target),
@@ -60,13 +60,13 @@ async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
     held = await proxy.requests.held(holder)
     if held is None:
         return False
-    ended = held.state == "ended"
+    ended = held.state == RequestState.ENDED
     lives = held.edge_lives and not is_gone(held.edge or "")
     elsewhere = lives and not ended and not held.client_gone
     known = Known(
         same_identity=held.identity == identity.identity,
         # One that was given up and has not ended is still carried out somewhere.
-        ended_without_answer=ended and held.outcome != "answered",
+        ended_without_answer=ended and held.outcome != Outcome.ANSWERED,
         delivered=held.delivered or proxy.deliveries.delivered(holder),
         waiting=local.clients > 0 if local else elsewhere,
     )

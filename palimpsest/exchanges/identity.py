@@ -1,30 +1,16 @@
 """When two requests are the same one: body and credential, told apart by session and agent."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from blake3 import blake3
 
 from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
+from palimpsest.exchanges.model import Identity
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _KEY = b"idempotency-key"
 _NAMED = b"x-palimpsest-request-id"
 _RETRY_COUNT = b"x-stainless-retry-count"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """``identity`` hashes body and credential; ``fingerprint`` is what a claim is made on: the
-    client's own key, else identity with session and agent. ``marked``: it says itself that it is
-    a re-send; ``named``: of which request."""
-
-    identity: bytes
-    fingerprint: bytes
-    keyed: bool
-    session: bool
-    marked: bool
-    named: str | None
 
 
 def identify(target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Identity:

@@ -7,7 +7,7 @@ twice. Two clients that happen to ask the same want two answers.
 from dataclasses import dataclass
 from typing import Literal
 
-from palimpsest.exchanges.identity import Identity
+from palimpsest.exchanges.model import Identity
 from palimpsest.runtime.errors import BadRequest
 
 Mode = Literal["always", "session", "never"]

@@ -16,8 +16,10 @@ import structlog
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.exchanges.release import Release
 from palimpsest.forwarding.commit import Ending
+from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
     RETRYABLE,
     RetryDue,
@@ -43,7 +45,6 @@ from palimpsest.runtime.errors import (
 )
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.journal import Journal, JournalWriter
-from palimpsest.store.postgres.records import AttemptEnd, Lease, Settlement
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
@@ -76,7 +77,7 @@ class Attempt:
         self._exchange = exchange
         self._forward = forward
         self._lease = lease
-        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.epoch)
+        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.fence)
         self._ending = Ending(wire.store, wire.spill)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
@@ -91,7 +92,7 @@ class Attempt:
         except RetryDue as due:
             await self._wire.store.close_attempt(
                 self._exchange.request_id,
-                self._end("upstream_error" if self._head else "unreachable", str(due)),
+                self._end(Outcome.UPSTREAM_ERROR if self._head else Outcome.UNREACHABLE, str(due)),
             )
             raise
         except Fenced as error:
@@ -105,7 +106,7 @@ class Attempt:
             return await self._call()
         except asyncio.CancelledError:
             if self._exchange.handed_over:
-                end = self._end("broken", "the process that called was stopped")
+                end = self._end(Outcome.BROKEN, EndCause.PROCESS_STOPPED)
                 await self._wire.store.release(self._exchange.request_id, end)
             if self._exchange.handed_over or not self._exchange.stopped:
                 # Nobody asked for an end: the next process calls again.
@@ -200,12 +201,12 @@ class Attempt:
         self._finish(held)
         return result(end, status)
 
-    def _outcome(self, status: int) -> tuple[str, str | None]:
+    def _outcome(self, status: int) -> tuple[Outcome, str | None]:
         if self._reader.error is not None:
             reason = f"the provider's stream reported {self._reader.error}"
             begun = self._released and status < 400
-            return ("broken" if begun else "upstream_error"), reason
-        return ("answered" if status < 400 else "upstream_error"), None
+            return (Outcome.BROKEN if begun else Outcome.UPSTREAM_ERROR), reason
+        return (Outcome.ANSWERED if status < 400 else Outcome.UPSTREAM_ERROR), None
 
     def _finish(self, held: bytes) -> None:
         answer = self._exchange.answer
@@ -221,9 +222,10 @@ class Attempt:
         self._exchange.finishing = True
         self._times.ended = time.perf_counter()
         abandoned = self._exchange.gave_up
-        reason = "the client left" if abandoned else "an operator cancelled the request"
+        reason = EndCause.CLIENT_LEFT if abandoned else EndCause.OPERATOR_CANCELLED
+        outcome = Outcome.ABANDONED if abandoned else Outcome.CANCELLED
         error = Unavailable(reason)
-        end = await self._settle("abandoned" if abandoned else "cancelled", reason, lambda: None)
+        end = await self._settle(outcome, reason, lambda: None)
         self._exchange.answer.fail(error)
         if abandoned:
             return result(end, end.attempt.status or 0)
@@ -236,7 +238,7 @@ class Attempt:
         self._exchange.finishing = True
         self._times.ended = time.perf_counter()
         fail = partial(self._exchange.answer.fail, error)
-        await self._settle("broken" if self._released else "failed", str(error), fail)
+        await self._settle(Outcome.BROKEN if self._released else Outcome.FAILED, str(error), fail)
         fail()
         raise error
 
@@ -247,14 +249,14 @@ class Attempt:
         if self._released:
             self._exchange.answer.fail(StreamBroken(str(error)))
 
-    def _end(self, outcome: str, reason: str | None) -> AttemptEnd:
+    def _end(self, outcome: Outcome, reason: str | None) -> AttemptEnd:
         size = sum(map(len, self._chunks))
         status = self._head.status if self._head else None
         usage = usage_json(self._reader, outcome, self._forward.plan.input_tokens)
         return AttemptEnd(self._lease, outcome, status, size, reason, usage)
 
     async def _settle(
-        self, outcome: str, reason: str | None, release: Callable[[], None]
+        self, outcome: Outcome, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
         """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
         end = settlement(
@@ -266,7 +268,7 @@ class Attempt:
             head=self._head,
             content=b"".join(self._chunks),
             times=self._times,
-            journalled=self._journal.wrote or self._lease.epoch > 1,
+            journalled=self._journal.wrote or self._lease.fence > 1,
         )
         await self._ending.commit(end, self._journal.close(), release)
         self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)

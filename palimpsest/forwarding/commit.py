@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from palimpsest.forwarding.model import Settlement
 from palimpsest.runtime.errors import DatabaseUnavailable, Fenced
-from palimpsest.store.postgres.records import Settlement
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
 

@@ -4,10 +4,11 @@ from contextlib import suppress
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import Lease
 from palimpsest.forwarding.settlement import usage_json
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.journal import Journal
-from palimpsest.store.postgres.records import Lease
 from palimpsest.store.postgres.requests import RequestStore
 
 
@@ -19,8 +20,8 @@ async def estimate_crashed(
     away."""
     with suppress(DatabaseUnavailable):
         if await store.is_unknown(exchange.request_id, lease.number - 1):
-            received = await journal.content(exchange.request_id, epoch=lease.epoch - 1)
-            usage = usage_json(_read(received, exchange), "broken", planned)
+            received = await journal.content(exchange.request_id, fence=lease.fence - 1)
+            usage = usage_json(_read(received, exchange), Outcome.BROKEN, planned)
             await store.estimate(exchange.request_id, lease.number - 1, usage)
 
 

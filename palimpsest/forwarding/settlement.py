@@ -6,15 +6,16 @@ from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import AttemptEnd, Settlement
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import recordable
 from palimpsest.store.postgres.database import Row
-from palimpsest.store.postgres.records import AttemptEnd, Settlement
 from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
-_WITH_RESULT = frozenset(("answered", "upstream_error", "abandoned"))
+_WITH_RESULT = frozenset((Outcome.ANSWERED, Outcome.UPSTREAM_ERROR, Outcome.ABANDONED))
 
-_CUT = ("broken", "abandoned", "cancelled")
+_CUT = frozenset((Outcome.BROKEN, Outcome.ABANDONED, Outcome.CANCELLED))
 _CHARS_PER_TOKEN = 3.5
 
 
@@ -32,7 +33,7 @@ def settlement(
     exchange: Exchange,
     forward: ForwardUpstreamInput,
     attempt: AttemptEnd,
-    outcome: str,
+    outcome: Outcome,
     *,
     reader: AnswerReader,
     head: AnswerHead | None,
@@ -98,14 +99,14 @@ def estimated_tokens(characters: int) -> int:
     return round(characters / _CHARS_PER_TOKEN)
 
 
-def usage_json(reader: AnswerReader, outcome: str, planned: int | None) -> str:
+def usage_json(reader: AnswerReader, outcome: Outcome, planned: int | None) -> str:
     """What one call cost, as the ledger keeps it."""
     usage, estimated = _usage(reader, outcome, planned)
     return msgspec.json.encode({**usage, "estimated": estimated}).decode()
 
 
 def _usage(
-    reader: AnswerReader, outcome: str, planned: int | None
+    reader: AnswerReader, outcome: Outcome, planned: int | None
 ) -> tuple[dict[str, int | None], bool]:
     """What the provider reported, and whether some of it is our estimate: an answer that broke
     off has no final count of its output, and perhaps none of its input."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import msgspec
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
+from palimpsest.exchanges.model import EndCause, Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.forwarding.retry import RETRYABLE
 from palimpsest.forwarding.settlement import estimated_tokens, usage_json
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import Upstream, body
 from palimpsest.runtime.errors import PalimpsestError, StreamBroken, UpstreamTimeout
 from palimpsest.runtime.metrics import Metrics
-from palimpsest.store.postgres.records import AttemptEnd, Lease
 
 _SECONDS = 45.0
 _MOST_BYTES = 1024 * 1024
@@ -70,7 +71,7 @@ class SideCalls:
         reader.headers("application/json")
         reader.feed(answer)
         reader.close()
-        usage = usage_json(reader, "answered" if status == 200 else "upstream_error", None)
+        usage = usage_json(reader, _outcome(status), None)
         text = _text(answer) if status == 200 and reader.stop_reason != "refusal" else ""
         if not text:
             raise Unsaid(status, len(answer), usage)
@@ -94,13 +95,20 @@ class SideCalls:
 def failed(lease: Lease, error: BaseException, content: bytes) -> AttemptEnd:
     """The end of a call that brought nothing; what a broken one cost is estimated."""
     if isinstance(error, Unsaid):
-        outcome = "answered" if error.answered == 200 else "upstream_error"
+        outcome = _outcome(error.answered)
         return AttemptEnd(lease, outcome, error.answered, error.size, str(error), error.usage)
-    reason = str(error) or "the process that called was stopped"
+    reason = str(error) or EndCause.PROCESS_STOPPED
     asked = estimated_tokens(len(content))
     return AttemptEnd(
-        lease, "broken", reason=reason, usage=usage_json(AnswerReader(), "broken", asked)
+        lease,
+        Outcome.BROKEN,
+        reason=reason,
+        usage=usage_json(AnswerReader(), Outcome.BROKEN, asked),
     )
+
+
+def _outcome(status: int) -> Outcome:
+    return Outcome.ANSWERED if status == 200 else Outcome.UPSTREAM_ERROR
 
 
 def _text(answer: bytes) -> str:

@@ -15,6 +15,7 @@ from palimpsest.conversations.project import project_of
 from palimpsest.conversations.session import AGENT_HEADER
 from palimpsest.dialects.anthropic.answer_message import answered
 from palimpsest.dialects.anthropic.view import parse
+from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
 from palimpsest.learning.job import Job
 from palimpsest.memory.archive import Origin
@@ -80,7 +81,7 @@ class SegmentReader:
 
     async def _answer(self, row: Row) -> tuple[bytes, ...]:
         """What the model said to the request last, which no request after it brings back."""
-        if row["outcome"] != "answered":
+        if row["outcome"] != Outcome.ANSWERED:
             return ()
         try:
             _, recorded = await self._requests.response(row["id"])

@@ -11,7 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from palimpsest.store.postgres.records import Settlement
+from palimpsest.forwarding.model import Settlement
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.forwarding.spilled import commit_spilled
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
 from palimpsest.runtime.heartbeat import Heart
@@ -60,6 +61,6 @@ class Strays:
             if not await self._starter.ensure(request_id, model):
                 # Its end may have been put on disk since we looked there.
                 await commit_spilled(self._spill, self._requests, request_id)
-                reason = "its workflow ended without an answer"
-                if await self._requests.fail(request_id, "failed", 503, reason):
+                cause = EndCause.WORKFLOW_ENDED
+                if await self._requests.fail(request_id, Outcome.FAILED, 503, cause):
                     _log.warning("a stray was ended", request_id=request_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from palimpsest.store.postgres.records import Settlement
+from palimpsest.forwarding.model import Settlement
 
 _log = structlog.stdlib.get_logger()
 

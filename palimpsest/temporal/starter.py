@@ -21,6 +21,7 @@ from workflows.contracts import (
     STATUS_ATTRIBUTE,
     WORKFLOW,
     Deadlines,
+    Phase,
     ProxyRequestInput,
     ProxyRequestResult,
 )
@@ -131,7 +132,7 @@ class Starter:
         return TypedSearchAttributes(
             [
                 SearchAttributePair(_MODEL, model),
-                SearchAttributePair(_PHASE, "context"),
+                SearchAttributePair(_PHASE, Phase.CONTEXT),
                 SearchAttributePair(_STATUS, "running"),
             ]
         )

@@ -5,12 +5,8 @@ from typing import Any
 
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.identity import identify
-from palimpsest.store.postgres.records import (
-    Accepted,
-    AttemptEnd,
-    Lease,
-    Settlement,
-)
+from palimpsest.exchanges.model import AcceptedRequest, Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from tests.support.requests import message
 
 HEADERS = ((b"x-api-key", b"sk-test"), (b"x-claude-code-session-id", b"s"))
@@ -44,7 +40,7 @@ def name() -> str:
     return f"req_{secrets.token_hex(13)}"
 
 
-def accepted(request_id: str, text: str, *, edge: str = "edge", **changes: Any) -> Accepted:
+def accepted(request_id: str, text: str, *, edge: str = "edge", **changes: Any) -> AcceptedRequest:
     """A request whose body is ``text``; the same text makes the same claim."""
     body = message(text)
     fields: dict[str, Any] = {
@@ -58,10 +54,12 @@ def accepted(request_id: str, text: str, *, edge: str = "edge", **changes: Any) 
         "identity": identify(b"/v1/messages", HEADERS, body),
         **changes,
     }
-    return Accepted(**fields)
+    return AcceptedRequest(**fields)
 
 
-def settled(request_id: str, lease: Lease, outcome: str = "answered", **changes: Any) -> Settlement:
+def settled(
+    request_id: str, lease: Lease, outcome: Outcome = Outcome.ANSWERED, **changes: Any
+) -> Settlement:
     """The end of a request that was answered `{}`."""
     fields: dict[str, Any] = {
         "request_id": request_id,

@@ -10,8 +10,8 @@ from harness.simulator.ask import BASH
 from palimpsest.conversations.project import lineage
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.model import AcceptedRequest
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.records import Accepted
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import Segment
 from tests.support.agent_work import ROOT
@@ -52,7 +52,7 @@ async def answered(
     identity = identify(b"/v1/messages", (), talk.body)
     shown = msgspec.json.encode(headers).decode()
     await store.accept(
-        Accepted(
+        AcceptedRequest(
             request_id, TENANT, "/v1/messages", shown, view, "test", b"", identity, claims=False
         )
     )

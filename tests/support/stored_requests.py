@@ -6,12 +6,8 @@ from typing import Any
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.identity import identify
-from palimpsest.store.postgres.records import (
-    Accepted,
-    AttemptEnd,
-    Lease,
-    Settlement,
-)
+from palimpsest.exchanges.model import AcceptedRequest, Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import SHOWN
 
@@ -44,7 +40,9 @@ async def accept(store: RequestStore, body: bytes) -> str:
     target = "/v1/messages"
     identity = identify(target.encode(), (), body)
     await store.accept(
-        Accepted(request_id, TENANT, target, "[]", parse(body), "test", b"", identity, claims=False)
+        AcceptedRequest(
+            request_id, TENANT, target, "[]", parse(body), "test", b"", identity, claims=False
+        )
     )
     return request_id
 
@@ -71,7 +69,7 @@ def settlement(
     fields: dict[str, Any] = {
         "request_id": request_id,
         "tenant": TENANT,
-        "attempt": AttemptEnd(lease, "answered", 200, len(response)),
+        "attempt": AttemptEnd(lease, Outcome.ANSWERED, 200, len(response)),
         "outcome": "answered",
         "reason": None,
         "response_headers": "[]",

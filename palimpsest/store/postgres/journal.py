@@ -18,24 +18,24 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def append(self, request_id: str, epoch: int, position: int, data: bytes) -> bool:
+    async def append(self, request_id: str, fence: int, position: int, data: bytes) -> bool:
         """False when the request has ended or another process carries it now."""
-        values = {"id": request_id, "epoch": epoch, "position": position, "data": data}
+        values = {"id": request_id, "fence": fence, "position": position, "data": data}
         return bool(await self._database.run(_APPEND, values))
 
-    async def content(self, request_id: str, *, epoch: int | None = None) -> bytes:
-        """What the attempt of that epoch has received so far; by default the newest."""
-        rows = await self._database.run(_READ, {"id": request_id, "epoch": epoch})
+    async def content(self, request_id: str, *, fence: int | None = None) -> bytes:
+        """What the attempt of that fence has received so far; by default the newest."""
+        rows = await self._database.run(_READ, {"id": request_id, "fence": fence})
         return b"".join(row["data"] for row in rows)
 
 
 class JournalWriter:
     """Writes one attempt's bytes behind its back; ``fenced`` is set when it lost its lease."""
 
-    def __init__(self, journal: Journal, request_id: str, epoch: int) -> None:
+    def __init__(self, journal: Journal, request_id: str, fence: int) -> None:
         self._journal = journal
         self._request_id = request_id
-        self._epoch = epoch
+        self._fence = fence
         self._pending = bytearray()
         self._position = 0
         self._full = asyncio.Event()
@@ -81,7 +81,7 @@ class JournalWriter:
         data = bytes(self._pending)
         self.wrote = True
         try:
-            held = await self._journal.append(self._request_id, self._epoch, self._position, data)
+            held = await self._journal.append(self._request_id, self._fence, self._position, data)
         except DatabaseUnavailable:
             return
         if held:
@@ -92,14 +92,14 @@ class JournalWriter:
 
 
 _APPEND = text("""
-INSERT INTO journal (request_id, epoch, position, data)
-SELECT id, epoch, :position, :data FROM requests
-WHERE id = :id AND epoch = :epoch AND state <> 'ended'
-ON CONFLICT (request_id, epoch, position) DO UPDATE SET data = excluded.data
+INSERT INTO journal (request_id, fence, position, data)
+SELECT id, fence, :position, :data FROM requests
+WHERE id = :id AND fence = :fence AND state <> 'ended'
+ON CONFLICT (request_id, fence, position) DO UPDATE SET data = excluded.data
 RETURNING position
 """)
 _READ = text("""
 SELECT data FROM journal WHERE request_id = :id
-    AND epoch = COALESCE(CAST(:epoch AS int), (SELECT epoch FROM requests WHERE id = :id))
+    AND fence = COALESCE(CAST(:fence AS int), (SELECT fence FROM requests WHERE id = :id))
 ORDER BY position
 """)

@@ -5,20 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from palimpsest.dialects.anthropic.frame import Frame, rebuild
+from palimpsest.exchanges.model import AcceptedRequest, ClaimHolder, Outcome, StoredCredentials
+from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres import statements
 from palimpsest.store.postgres.blobs import Blob, unpack
 from palimpsest.store.postgres.capture import CapturedBody, capture
 from palimpsest.store.postgres.database import Database, Row
-from palimpsest.store.postgres.records import (
-    Accepted,
-    AttemptEnd,
-    Held,
-    Kept,
-    Lease,
-    Settlement,
-)
 from palimpsest.store.postgres.stored_cache import Known
 
 VAULT_SECONDS = 7200
@@ -32,7 +26,7 @@ class RequestStore:
         self._database = database
         self._known = Known()
 
-    async def accept(self, request: Accepted) -> str:
+    async def accept(self, request: AcceptedRequest) -> str:
         """Commit a request with everything new in its body, and return its id; when another one
         holds its claim, return that one's id and write nothing."""
         size = len(request.view.body)
@@ -57,7 +51,7 @@ class RequestStore:
         ``shown``: conversation, turn, phases so far."""
         values = {"id": request_id, "owner": owner, "trusts_silence": trusts_silence, **shown}
         rows = await self._database.run(statements.BEGIN, values)
-        return Lease(rows[0]["number"], rows[0]["epoch"]) if rows else None
+        return Lease(rows[0]["number"], rows[0]["fence"]) if rows else None
 
     async def close_attempt(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that will be tried again."""
@@ -84,15 +78,15 @@ class RequestStore:
         # An earlier try may have been committed and only its answer lost.
         return bool(await self._database.run(statements.SETTLED, values))
 
-    async def held(self, request_id: str) -> Held | None:
+    async def held(self, request_id: str) -> ClaimHolder | None:
         """What a re-send wants to know of the request it may belong to."""
         rows = await self._database.run(statements.HELD, {"id": request_id})
-        return Held(**rows[0]) if rows else None
+        return ClaimHolder(**rows[0]) if rows else None
 
-    async def kept(self, request_id: str) -> Kept | None:
+    async def kept(self, request_id: str) -> StoredCredentials | None:
         """What is kept of a request until it has ended."""
         rows = await self._database.run(statements.KEPT, {"id": request_id})
-        return Kept(**rows[0]) if rows else None
+        return StoredCredentials(**rows[0]) if rows else None
 
     async def release(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that this process had to cut, and leave the request to any other."""
@@ -124,12 +118,18 @@ class RequestStore:
         return [(row["id"], row["model"]) for row in rows]
 
     async def fail(
-        self, request_id: str, outcome: str, status: int, reason: str, *, epoch: int | None = None
+        self,
+        request_id: str,
+        outcome: Outcome,
+        status: int,
+        reason: str,
+        *,
+        fence: int | None = None,
     ) -> bool:
         """End a request that has no answer; False when it had ended before, or an attempt newer
-        than ``epoch`` was begun."""
+        than ``fence`` was begun."""
         values = {"id": request_id, "outcome": outcome, "status": status, "reason": reason}
-        return bool(await self._database.run(statements.FAIL, {**values, "epoch": epoch}))
+        return bool(await self._database.run(statements.FAIL, {**values, "fence": fence}))
 
     async def body(self, request_id: str) -> bytes:
         """The body as it came, byte for byte."""
@@ -185,7 +185,7 @@ def storable(value: str | None) -> str | None:
     return value.replace("\0", "\ufffd") if value else value
 
 
-def _accept_values(request: Accepted, body: CapturedBody) -> dict[str, Any]:
+def _accept_values(request: AcceptedRequest, body: CapturedBody) -> dict[str, Any]:
     view = request.view
     return {
         "id": request.id,
@@ -230,7 +230,7 @@ def _attempt(request_id: str, number: int) -> dict[str, Any]:
 def attempt_values(end: AttemptEnd) -> dict[str, Any]:
     return {
         "number": end.lease.number,
-        "epoch": end.lease.epoch,
+        "fence": end.lease.fence,
         "attempt_outcome": end.outcome,
         "attempt_status": end.status,
         "attempt_bytes": end.bytes,

@@ -57,7 +57,7 @@ ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 
 BEGIN = text("""
 WITH live AS (
-    UPDATE requests SET state = 'forwarding', owner = :owner, epoch = epoch + 1,
+    UPDATE requests SET state = 'forwarding', owner = :owner, fence = fence + 1,
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
         accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
         rewrite_ms = CAST(:rewrite_ms AS float), context_mode = CAST(:context_mode AS text),
@@ -68,7 +68,7 @@ WITH live AS (
     WHERE id = :id AND state <> 'ended' AND (owner IS NULL OR owner = :owner OR NOT EXISTS (
         SELECT FROM processes WHERE processes.owner = requests.owner
             AND (beat_at > now() - interval '3 seconds' OR NOT :trusts_silence)))
-    RETURNING id, epoch
+    RETURNING id, fence
 ), crashed AS (
     UPDATE attempts SET closed_at = now(), outcome = 'unknown',
         reason = 'the process that called was gone before it told how the call ended'
@@ -78,7 +78,7 @@ INSERT INTO attempts (request_id, number, owner)
 SELECT live.id, 1 + COALESCE((
     SELECT max(number) FROM attempts WHERE request_id = :id AND kind = 'answer'), 0), :owner
 FROM live
-RETURNING number, (SELECT epoch FROM live) AS epoch
+RETURNING number, (SELECT fence FROM live) AS fence
 """)
 
 UNKNOWN = text("""
@@ -99,12 +99,12 @@ UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
     reason = CAST(:attempt_reason AS text), usage = CAST(:attempt_usage AS jsonb)
 FROM requests
 WHERE request_id = :id AND kind = 'answer' AND number = :number AND closed_at IS NULL
-    AND requests.id = :id AND requests.epoch = :epoch
+    AND requests.id = :id AND requests.fence = :fence
 """)
 
 RELEASE = text("""
 WITH free AS (
-    UPDATE requests SET owner = NULL WHERE id = :id AND state <> 'ended' AND epoch = :epoch
+    UPDATE requests SET owner = NULL WHERE id = :id AND state <> 'ended' AND fence = :fence
     RETURNING id
 )
 UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
@@ -129,7 +129,7 @@ WITH ended AS (
         first_byte_ms = CAST(:first_byte_ms AS float), total_ms = CAST(:total_ms AS float),
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
         usage_estimated = :usage_estimated
-    WHERE id = :id AND state <> 'ended' AND epoch = :epoch
+    WHERE id = :id AND state <> 'ended' AND fence = :fence
     RETURNING id, applied_epoch, observed_epoch
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
@@ -172,7 +172,7 @@ SELECT id FROM ended
 
 SETTLED = text("""
 SELECT id FROM requests
-WHERE id = :id AND state = 'ended' AND epoch = :epoch AND outcome = :outcome
+WHERE id = :id AND state = 'ended' AND fence = :fence AND outcome = :outcome
     AND response = :blob_hash
 """)
 
@@ -180,7 +180,7 @@ FAIL = text("""
 WITH ended AS (
     UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
         reason = :reason
-    WHERE id = :id AND state <> 'ended' AND epoch = COALESCE(CAST(:epoch AS int), epoch)
+    WHERE id = :id AND state <> 'ended' AND fence = COALESCE(CAST(:fence AS int), fence)
     RETURNING id
 ), closed AS (
     UPDATE attempts SET closed_at = now(), outcome = 'unknown', reason = :reason
@@ -220,7 +220,7 @@ WHERE v.request_id = :id AND v.expires_at > now()
 """)
 
 HELD = text("""
-SELECT r.state, r.outcome, r.client_gone, r.identity, r.edge, r.epoch,
+SELECT r.state, r.outcome, r.client_gone, r.identity, r.edge, r.fence,
        COALESCE(r.delivered_at <= now(), false) AS delivered,
        EXISTS (SELECT FROM attempts WHERE request_id = r.id AND closed_at IS NULL) AS calling,
        EXISTS (SELECT FROM processes p

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import text
 
+from palimpsest.forwarding.model import AttemptEnd
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.records import AttemptEnd
 from palimpsest.store.postgres.requests import attempt_values, storable
 
 MOST_CALLS = 2

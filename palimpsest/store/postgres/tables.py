@@ -127,7 +127,7 @@ requests = Table(
     Column("identity", LargeBinary, comment="hash of body and credential"),
     Column("edge", Text, comment="the process whose client waits"),
     Column("owner", Text, comment="the process that may forward it"),
-    Column("epoch", Integer, nullable=False, server_default="0", comment="fences old owners"),
+    Column("fence", Integer, nullable=False, server_default="0", comment="fences old owners"),
     Column("client_gone", Boolean, nullable=False, server_default="false"),
     Column("delivered_at", DateTime(timezone=True), comment="the whole answer was received"),
     # what came in
@@ -203,7 +203,7 @@ journal = Table(
     "journal",
     metadata,
     Column("request_id", Text, primary_key=True),
-    Column("epoch", Integer, primary_key=True),
+    Column("fence", Integer, primary_key=True),
     Column("position", BigInteger, primary_key=True, comment="bytes of the answer before these"),
     Column("data", LargeBinary, nullable=False),
 )

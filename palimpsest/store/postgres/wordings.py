@@ -3,8 +3,8 @@ stay within a budget of tokens in a day."""
 
 from sqlalchemy import text
 
+from palimpsest.forwarding.model import AttemptEnd
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.records import AttemptEnd
 from palimpsest.store.postgres.requests import attempt_values
 
 

@@ -229,7 +229,7 @@ async def closed_attempt(running: RunningProxy) -> str:
 async def test_a_living_owner_keeps_its_request(
     parts: Parts, upstream: Simulator, tmp_path: Path
 ) -> None:
-    """After three seconds without a heartbeat another process may carry it on; the old epoch is
+    """After three seconds without a heartbeat another process may carry it on; the old fence is
     worth nothing then."""
     async with running_proxy(parts, tmp_path, upstream.url) as running:
         database, store = running.proxy.database, running.proxy.requests
@@ -244,8 +244,8 @@ async def test_a_living_owner_keeps_its_request(
         )
         assert 2.5 < time.monotonic() - started < 5
         assert second
-        assert (second.number, second.epoch) == (2, 2)
-        assert not await running.proxy.journal.append(request_id, first.epoch, 0, b"late")
+        assert (second.number, second.fence) == (2, 2)
+        assert not await running.proxy.journal.append(request_id, first.fence, 0, b"late")
         assert not await store.settle(settled(request_id, first))
         assert await store.settle(settled(request_id, second))
 

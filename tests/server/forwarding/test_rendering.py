@@ -10,6 +10,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.rendered import Rendered
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
@@ -54,7 +55,7 @@ async def forwarded(
         await ActivityEnvironment().run(activity.run, ForwardUpstreamInput(request_id, known, plan))
     finally:
         # Else every later proxy on this database would try to carry it on.
-        await proxy.requests.fail(request_id, "failed", 503, "the test is over")
+        await proxy.requests.fail(request_id, Outcome.FAILED, 503, "the test is over")
     return upstream.log.messages[-1].body
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import Lease
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.records import Lease
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.requests import body_of, message
 from tests.support.stored_requests import (
@@ -47,7 +48,7 @@ async def test_unknown_ids(database: Database) -> None:
         with pytest.raises(NotFound):
             await read("req_none")
     assert await begin(store, "req_none") is None
-    assert await store.fail("req_none", "failed", 500, "why") is False
+    assert await store.fail("req_none", Outcome.FAILED, 500, "why") is False
 
 
 async def test_attempts_are_numbered_and_a_crashed_one_is_closed(database: Database) -> None:
@@ -66,8 +67,8 @@ async def test_an_end_stands(database: Database) -> None:
     """The first end of a request is its end, whoever comes later."""
     store = RequestStore(database)
     request_id = await accept(store, message())
-    assert await store.fail(request_id, "abandoned", 499, "the client left")
-    assert not await store.fail(request_id, "failed", 500, "late")
+    assert await store.fail(request_id, Outcome.ABANDONED, 499, "the client left")
+    assert not await store.fail(request_id, Outcome.FAILED, 500, "late")
     assert await begin(store, request_id, "late") is None
     row = await store.row(request_id)
     assert (row["state"], row["outcome"], row["status"]) == ("ended", "abandoned", 499)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.records import AttemptEnd, Lease
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.summaries import Summary, SummaryStore
 from tests.support.request_life import name
@@ -21,7 +22,7 @@ def summaries(database: Database) -> SummaryStore:
 async def keep(summaries: SummaryStore, request_id: str, said: str) -> None:
     number = await summaries.begin(request_id, "A")
     assert number
-    end = AttemptEnd(Lease(number, 0), "answered", 200, 9, usage="{}")
+    end = AttemptEnd(Lease(number, 0), Outcome.ANSWERED, 200, 9, usage="{}")
     await summaries.keep(CHAIN, "conv", request_id, Summary("haiku", said), end)
 
 
@@ -47,8 +48,8 @@ async def test_calls_are_few_and_what_was_lost_is_unknown(
     store = RequestStore(database)
     request_id = await accept(store, BODY)
     assert [await summaries.begin(request_id, "A") for _ in range(2)] == [1, 2]
-    await summaries.close(request_id, AttemptEnd(Lease(2, 0), "broken", reason="cut"))
-    await summaries.close(request_id, AttemptEnd(Lease(1, 0), "answered"))
+    await summaries.close(request_id, AttemptEnd(Lease(2, 0), Outcome.BROKEN, reason="cut"))
+    await summaries.close(request_id, AttemptEnd(Lease(1, 0), Outcome.ANSWERED))
     assert await summaries.begin(request_id, "A") is None
     outcomes = [row["outcome"] for row in await store.attempts(request_id)]
     assert outcomes == ["unknown", "broken"]
@@ -63,7 +64,7 @@ async def test_the_requests_own_calls_are_counted_apart(
     lease = await begin(store, request_id)
     assert lease
     assert lease.number == 1
-    await store.close_attempt(request_id, AttemptEnd(lease, "upstream_error", 529))
+    await store.close_attempt(request_id, AttemptEnd(lease, Outcome.UPSTREAM_ERROR, 529))
     await settle(store, request_id, BODY, b"{}")
     rows = await store.attempts(request_id)
     assert [(row["kind"], row["number"], row["outcome"]) for row in rows] == [

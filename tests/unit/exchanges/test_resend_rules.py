@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from palimpsest.exchanges.identity import Identity, identify
+from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.model import Identity
 from palimpsest.exchanges.resend import Known, Mode, is_resend
 from palimpsest.runtime.errors import BadRequest
 

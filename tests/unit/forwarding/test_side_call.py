@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from harness.simulator import Fault, Simulator
+from palimpsest.forwarding.model import Lease
 from palimpsest.forwarding.side_call import SideCalls, Unsaid, failed
 from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 from palimpsest.runtime.metrics import Metrics
-from palimpsest.store.postgres.records import Lease
 from tests.support.canned_provider import Canned, always
 
 HEADERS = (

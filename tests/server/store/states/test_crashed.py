@@ -5,10 +5,11 @@ import pytest
 
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.crashed import estimate_crashed
+from palimpsest.forwarding.model import AttemptEnd
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.journal import Journal
-from palimpsest.store.postgres.records import AttemptEnd
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import SHOWN, accepted, name
 from tests.support.requests import message, short_stream
@@ -31,7 +32,7 @@ async def test_from_the_journal_or_else_by_the_plan(
     first = await store.begin_attempt(request_id, "dead", SHOWN)
     assert first
     if received:
-        await journal.append(request_id, first.epoch, 0, received)
+        await journal.append(request_id, first.fence, 0, received)
     second = await store.begin_attempt(request_id, "alive", SHOWN)
     assert second
     exchange = Exchange(request_id, parse(message(stream=True)), b"/v1/messages", ())
@@ -46,7 +47,9 @@ async def test_what_a_call_told_itself_stays(database: Database) -> None:
     await store.accept(accepted(request_id, request_id))
     first = await store.begin_attempt(request_id, "A", SHOWN)
     assert first
-    told = AttemptEnd(first, "upstream_error", 529, usage=msgspec.json.encode({"a": 1}).decode())
+    told = AttemptEnd(
+        first, Outcome.UPSTREAM_ERROR, 529, usage=msgspec.json.encode({"a": 1}).decode()
+    )
     await store.close_attempt(request_id, told)
     second = await store.begin_attempt(request_id, "A", SHOWN)
     assert second

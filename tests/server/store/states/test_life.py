@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from palimpsest.exchanges.model import Outcome
+from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.runtime.heartbeat import Heart
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.journal import Journal
-from palimpsest.store.postgres.records import AttemptEnd, Lease
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import (
     SHOWN,
@@ -39,7 +40,7 @@ class Model:
     state: str = "accepted"
     outcome: str | None = None
     owner: str | None = None
-    epoch: int = 0
+    fence: int = 0
     alive: set[str] = field(default_factory=lambda: set(OWNERS))
     attempts: list[str | None] = field(default_factory=list[str | None])
     journal: bool = False
@@ -50,17 +51,17 @@ class Model:
             return False
         self.attempts = [outcome or "unknown" for outcome in self.attempts]
         self.attempts.append(None)
-        self.state, self.owner, self.epoch = "forwarding", owner, self.epoch + 1
+        self.state, self.owner, self.fence = "forwarding", owner, self.fence + 1
         return True
 
     def close(self, number: int) -> None:
-        if number == self.epoch and self.attempts[number - 1] is None:
+        if number == self.fence and self.attempts[number - 1] is None:
             self.attempts[number - 1] = "upstream_error"
 
     def settle(self, number: int) -> bool:
-        if self.outcome == "answered" and number == self.epoch:
+        if self.outcome == "answered" and number == self.fence:
             return True  # its own commit, whose answer was lost
-        if self.state == "ended" or number != self.epoch:
+        if self.state == "ended" or number != self.fence:
             return False
         self.state, self.outcome, self.journal = "ended", "answered", False
         self.attempts[number - 1] = "answered"
@@ -74,7 +75,7 @@ class Model:
         return True
 
     def append(self, number: int) -> bool:
-        legal = self.state != "ended" and number == self.epoch
+        legal = self.state != "ended" and number == self.fence
         self.journal = self.journal or legal
         return legal
 
@@ -100,7 +101,7 @@ async def test_any_order_of_steps(
                 lease = await store.begin_attempt(request_id, owner, SHOWN)
                 assert (lease is not None) is model.begin(owner)
                 if lease:
-                    assert (lease.number, lease.epoch) == (len(model.attempts), model.epoch)
+                    assert (lease.number, lease.fence) == (len(model.attempts), model.fence)
                     leases.append(lease)
             case "bury":
                 model.alive.discard(owner)
@@ -109,7 +110,7 @@ async def test_any_order_of_steps(
                 model.alive.add(owner)
                 await Heart(database, owner).beat()
             case "fail":
-                assert await store.fail(request_id, "failed", 503, "why") is model.fail()
+                assert await store.fail(request_id, Outcome.FAILED, 503, "why") is model.fail()
             case _ if leases:
                 lease = leases[-1 - choice % len(leases)]
                 await use(step, request_id, lease, model, store, journal)
@@ -123,19 +124,19 @@ async def use(
 ) -> None:
     """Do something that needs a lease with a lease that may be stale."""
     if step == "close":
-        await store.close_attempt(request_id, AttemptEnd(lease, "upstream_error", 529))
+        await store.close_attempt(request_id, AttemptEnd(lease, Outcome.UPSTREAM_ERROR, 529))
         model.close(lease.number)
     elif step == "settle":
         assert await store.settle(settled(request_id, lease)) is model.settle(lease.number)
     else:
-        held = await journal.append(request_id, lease.epoch, 0, b"x")
+        held = await journal.append(request_id, lease.fence, 0, b"x")
         assert held is model.append(lease.number)
 
 
 async def agrees(request_id: str, model: Model, store: RequestStore, database: Database) -> None:
     row = await store.row(request_id)
     assert (row["state"], row["outcome"]) == (model.state, model.outcome)
-    assert (row["owner"], row["epoch"]) == (model.owner, model.epoch)
+    assert (row["owner"], row["fence"]) == (model.owner, model.fence)
     attempts = await store.attempts(request_id)
     assert [attempt["outcome"] for attempt in attempts] == model.attempts
     assert [attempt["closed_at"] is None for attempt in attempts] == [

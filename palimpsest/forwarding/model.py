@@ -1,0 +1,84 @@
+"""Values of calls to the provider: the right to call, how a call ended, how its request ended."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from workflows.contracts import Outcome as Outcome
+
+
+class AttemptKind(StrEnum):
+    """What a call to the provider is for."""
+
+    ANSWER = "answer"
+    """The client's own request."""
+    SUMMARY = "summary"
+    """A summary of what an epoch cuts."""
+    WORDING = "wording"
+    """Better words for a learned memory."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to call for a request.
+
+    ``number``: of the attempt, from 1.
+    ``fence``: grows with each lease; writes with an older one are refused. Spilled settlements of
+    earlier versions call it ``epoch``.
+    """
+
+    number: int
+    fence: int = msgspec.field(name="epoch")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How one call to the provider ended.
+
+    ``status``: HTTP status, None when none came.
+    ``bytes``: of the answer, as far as it came.
+    ``usage``: tokens, as JSON.
+    """
+
+    lease: Lease
+    outcome: Outcome
+    status: int | None = None
+    bytes: int | None = None
+    reason: str | None = None
+    usage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of a request: its last attempt, its answer and what it cost.
+
+    ``response_headers``: pairs as JSON, secrets taken out.
+    ``response``: the answer as the provider sent it, whole or as far as it came.
+    ``usage``: tokens by kind; ``usage_estimated``: some of them are our estimate.
+    ``times``: milliseconds by phase.
+    ``counted_tokens``: of the prompt, by our own count.
+    ``chain``: lineage hash through the newest message, of ``depth`` messages.
+    ``journalled``: the journal may hold bytes of it.
+    ``session``: hash of the client's session, if the request is of its main line.
+    ``project``: the client's working directory, if it told one.
+    """
+
+    request_id: str
+    tenant: str
+    attempt: AttemptEnd
+    outcome: Outcome
+    reason: str | None
+    response_headers: str
+    response: bytes
+    stop_reason: str | None
+    usage: dict[str, int | None]
+    usage_estimated: bool
+    times: dict[str, float | None]
+    counted_tokens: int | None
+    conversation_id: str | None
+    turn: int | None
+    chain: bytes | None
+    depth: int
+    journalled: bool = False
+    session: bytes | None = None
+    project: str = ""
