@@ -1,6 +1,6 @@
 """``make chaos SECONDS=60 SEED=1``: prints the figures as one JSON line on stdout.
 
-Exit status 1 when something was lost, called twice or left behind; the evidence is kept then.
+Exit status 1 when something was lost, called twice or left behind; the evidence is record then.
 """
 
 import argparse
@@ -19,7 +19,7 @@ _SHOWN = 40
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m harness.chaos", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="of blows; calm follows")
+    parser.add_argument("--seconds", type=float, default=60, help="of faults; calm follows")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--redis", action="store_true", help="two edges and two workers")

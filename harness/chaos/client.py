@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from harness.chaos.ask import Ask
+from harness.chaos.client_request import ClientHabit, ClientRequest
 
-MOST_TRIES = 10
+MOST_SENDINGS = 10
 LONGEST_PAUSE = 4.0
 _RETRIED = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
 
 
 @dataclass(slots=True)
-class Try:
-    """One sending of an ask, and what came back. Times are seconds since the epoch."""
+class Sending:
+    """One sending of an request, and what came back. Times are seconds since the epoch."""
 
     hash: str
     at: float
@@ -32,7 +32,7 @@ class Try:
 
 
 class Client:
-    """Carries out asks, each sending at one of ``urls``; ``tries`` has all it did."""
+    """Carries out requests, each sending to one of ``urls``; ``sendings`` lists them all."""
 
     def __init__(self, urls: Sequence[str], seed: int) -> None:
         self._urls = [f"{url}/v1/messages" for url in urls]
@@ -40,51 +40,55 @@ class Client:
         self._http = httpx.AsyncClient(
             trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
-        self.tries: list[Try] = []
+        self.sendings: list[Sending] = []
 
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def carry_out(self, ask: Ask) -> None:
-        """Until it has a whole answer, a final refusal, has left for good or has had enough."""
-        stays = ask.habit == "stays"
-        for number in range(MOST_TRIES):
-            made = await self._send(ask, None if stays else ask.leave_after)
-            if made.whole or _is_final(made) or (made.left and ask.habit == "leaves"):
+    async def carry_out(self, request: ClientRequest) -> None:
+        """Send until a whole answer, a final refusal, a leave for good or ``MOST_SENDINGS``."""
+        stays = request.habit is ClientHabit.STAYS
+        for number in range(MOST_SENDINGS):
+            sending = await self._send(request, None if stays else request.leave_after)
+            if (
+                sending.whole
+                or _is_final(sending)
+                or (sending.left and request.habit is ClientHabit.LEAVES)
+            ):
                 return
-            stays = stays or made.left
-            pause = ask.away if made.left else min(0.5 * 2**number, LONGEST_PAUSE)
+            stays = stays or sending.left
+            pause = request.away if sending.left else min(0.5 * 2**number, LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
-    async def _send(self, ask: Ask, leave_after: float | None) -> Try:
-        made = Try(ask.hash, time.time())
-        self.tries.append(made)
+    async def _send(self, request: ClientRequest, leave_after: float | None) -> Sending:
+        sending = Sending(request.hash, time.time())
+        self.sendings.append(sending)
         try:
             async with asyncio.timeout(leave_after):
-                await self._read(ask, made)
+                await self._read(request, sending)
         except TimeoutError:
-            made.left = True
+            sending.left = True
         except httpx.HTTPError as error:
-            made.error = f"{type(error).__name__}: {error}"
-        made.ended_at = time.time()
-        return made
+            sending.error = f"{type(error).__name__}: {error}"
+        sending.ended_at = time.time()
+        return sending
 
-    async def _read(self, ask: Ask, made: Try) -> None:
-        timeout = httpx.Timeout(ask.patience, connect=3)
+    async def _read(self, request: ClientRequest, sending: Sending) -> None:
+        timeout = httpx.Timeout(request.read_timeout, connect=3)
         async with self._http.stream(
             "POST",
             self._dice.choice(self._urls),
-            content=ask.body,
-            headers=ask.headers,
+            content=request.body,
+            headers=request.headers,
             timeout=timeout,
         ) as response:
-            made.status = response.status_code
-            made.request_id = response.headers.get("x-palimpsest-request-id")
+            sending.status = response.status_code
+            sending.request_id = response.headers.get("x-palimpsest-request-id")
             async for chunk in response.aiter_raw():
-                made.content += chunk
-        told = not ask.stream or b"event: message_stop\n" in made.content
-        made.whole = made.status == 200 and told
+                sending.content += chunk
+        finished = not request.stream or b"event: message_stop\n" in sending.content
+        sending.whole = sending.status == 200 and finished
 
 
-def _is_final(made: Try) -> bool:
-    return made.status is not None and made.status >= 400 and made.status not in _RETRIED
+def _is_final(sending: Sending) -> bool:
+    return sending.status is not None and sending.status >= 400 and sending.status not in _RETRIED

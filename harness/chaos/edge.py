@@ -1,4 +1,4 @@
-"""The edge with its worker as a part: `palimpsest serve`, its output in a file."""
+"""The edge with its worker as a component: `palimpsest serve`, its output in a file."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""How long after a kill -9 what was in flight is forwarded again."""
+"""The time from a kill -9 until the requests in flight are forwarded again."""
 
-from harness.chaos.part import Struck
+from harness.chaos.component import Fault
+from harness.chaos.fault_schedule import FaultKind
 from harness.chaos.verdict import Evidence
 from palimpsest.exchanges.model import Outcome
 
@@ -8,20 +9,20 @@ from palimpsest.exchanges.model import Outcome
 def forwarding_after_kill(evidence: Evidence) -> list[float]:
     """Seconds until the first call for a request that was in flight at a kill: from the start of
     the next edge where the only one was killed, from the kill of a worker where others go on;
-    only where every other part that forwarding needs was up all the while."""
-    several = any("-" in blow.part for blow in evidence.struck)
-    struck_role = "worker" if several else "edge"
+    only where every other component that forwarding needs was up all the while."""
+    several = any("-" in fault.component for fault in evidence.faults)
+    killed_role = "worker" if several else "edge"
     found: list[float] = []
-    for kill in evidence.struck:
-        if kill.kind != "kill" or not kill.part.startswith(struck_role):
+    for kill in evidence.faults:
+        if kill.kind is not FaultKind.KILL or not kill.component.startswith(killed_role):
             continue
         since = kill.at if several else kill.launched
         interrupted = {
-            kept.hash
-            for kept in evidence.ledger
+            record.hash
+            for record in evidence.ledger
             if any(
                 row.sent_at < kill.at and row.outcome == Outcome.UNKNOWN and row.closed_at > since
-                for row in kept.attempts
+                for row in record.attempts
                 if row.closed_at is not None
             )
         }
@@ -31,9 +32,9 @@ def forwarding_after_kill(evidence: Evidence) -> list[float]:
     return sorted(found)
 
 
-def _disturbed(evidence: Evidence, kill: Struck, since: float, until: float) -> bool:
+def _disturbed(evidence: Evidence, kill: Fault, since: float, until: float) -> bool:
     return any(
         other is not kill and other.at < until and (other.ready or until) > since
-        for other in evidence.struck
-        if not other.part.startswith("edge")
+        for other in evidence.faults
+        if not other.component.startswith("edge")
     )

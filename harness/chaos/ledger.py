@@ -1,4 +1,4 @@
-"""What the database says of every accepted request, content included."""
+"""The database's records of every accepted request, content included."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from palimpsest.store.postgres.requests import RequestStore
 
 
 @dataclass(slots=True)
-class Row:
+class AttemptRecord:
     """One row of `attempts`. Times are seconds since the epoch."""
 
     request_id: str
@@ -24,7 +24,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Kept:
+class RequestRecord:
     """One row of `requests`: ``hash`` of its body, ``answer`` as it can be read back."""
 
     id: str
@@ -36,19 +36,19 @@ class Kept:
     accepted_at: float
     ended_at: float | None
     answer: bytes | None
-    attempts: list[Row] = field(default_factory=list[Row])
+    attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
 
 
-async def read_ledger(database: Database) -> list[Kept]:
+async def read_ledger(database: Database) -> list[RequestRecord]:
     """Every accepted request, oldest first."""
     store = RequestStore(database)
-    attempts: dict[str, list[Row]] = defaultdict(list)
+    attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
     for row in await database.run(_ATTEMPTS):
         sent, closed = row["sent_at"].timestamp(), _epoch(row["closed_at"])
-        found = Row(row["request_id"], row["number"], sent, closed, row["outcome"])
+        found = AttemptRecord(row["request_id"], row["number"], sent, closed, row["outcome"])
         attempts[found.request_id].append(found)
     return [
-        Kept(
+        RequestRecord(
             id=row["id"],
             hash=blake3(await store.body(row["id"])).hexdigest(),
             state=row["state"],

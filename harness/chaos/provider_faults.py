@@ -1,5 +1,5 @@
-"""The provider: the simulator in a process of its own, which survives everything; its pace and
-its faults change at random."""
+"""Faults of the provider, which is the simulator in a process of its own that is never killed: its
+pace and its faults change at random."""
 
 import asyncio
 import random
@@ -46,10 +46,10 @@ class Provider:
         self.child = child
         self._http = httpx.AsyncClient(base_url=f"{url}/_sim/", trust_env=False, verify=False)
 
-    async def storm(self, seed: int) -> None:
-        """Strike some calls, and change the pace for ever."""
+    async def inject_faults(self, seed: int) -> None:
+        """Make a share of the calls fail, and change the pace until cancelled."""
         await self._post("faults/rate", {"share": FAULT_SHARE, "faults": FAULTS, "seed": seed})
-        dice = random.Random(f"{seed}/weather")
+        dice = random.Random(f"{seed}/provider-faults")
         while True:
             events, seconds = dice.choice((3, 12, 40, 80)), dice.choice((0, 0.2, 1, 3, 6, 10))
             pace = {
@@ -60,12 +60,12 @@ class Provider:
             await self._post("pace", {**pace, "text_chars": events * pace["delta_chars"]})
             await asyncio.sleep(_CHANGE_SECONDS)
 
-    async def clear_up(self) -> None:
+    async def end_faults(self) -> None:
         """Fast and without faults from now on."""
         await self._http.delete("faults")
         await self._post("pace", {})
 
-    async def quiet(self) -> bool:
+    async def is_idle(self) -> bool:
         """Whether no call is open."""
         answer = await self._http.get("health")
         return msgspec.json.decode(answer.content, type=dict[str, Any])["open"] == 0
@@ -80,8 +80,8 @@ class Provider:
 
 
 @asynccontextmanager
-async def provider(data_dir: Path, directory: Path) -> AsyncGenerator[Provider]:
-    """A running one; its log lies outside ``data_dir``, since it holds what a provider sees."""
+async def running_provider(data_dir: Path, directory: Path) -> AsyncGenerator[Provider]:
+    """The running provider; its log is outside ``data_dir``, since it holds credentials."""
     port = ports.choose({"upstream": None})["upstream"]
     log = directory / "wire.jsonl"
     command = [sys.executable, "-m", "harness.simulator", "--port", str(port), "--log", str(log)]
@@ -90,17 +90,17 @@ async def provider(data_dir: Path, directory: Path) -> AsyncGenerator[Provider]:
     )
     running = Provider(f"http://{ports.LOOPBACK}:{port}", log, child)
     try:
-        await _until_answering(running)
+        await _wait_until_ready(running)
         yield running
     finally:
         await running.close()
 
 
-async def _until_answering(running: Provider) -> None:
+async def _wait_until_ready(running: Provider) -> None:
     async with asyncio.timeout(_START_TIMEOUT):
         while True:
             with suppress(httpx.HTTPError):
-                await running.quiet()
+                await running.is_idle()
                 return
             if running.child.status is not None:
                 raise StartupFailed(f"the simulator ended: {running.child.last_words()}")

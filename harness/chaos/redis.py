@@ -1,4 +1,4 @@
-"""Redis as a part: without persistence, so that a kill makes it forget everything."""
+"""Redis as a component: without persistence, so that a kill makes it forget everything."""
 
 import asyncio
 import shutil

@@ -53,8 +53,8 @@ def report(
         "completed_called_twice": verdict.completed_called_twice,
         "credentials_found": len(leaks),
         "other_problems": len(problems),
-        "outcomes": _counted(kept.outcome or kept.state for kept in evidence.ledger),
-        "blows": _counted(f"{blow.part} {blow.kind}" for blow in evidence.struck),
+        "outcomes": _counted(record.outcome or record.state for record in evidence.ledger),
+        "blows": _counted(f"{fault.component} {fault.kind}" for fault in evidence.faults),
         "sendings": _sendings(evidence),
         "forwarding_after_kill_s": _spread(forwarding_after_kill(evidence)),
     }
@@ -62,12 +62,12 @@ def report(
 
 
 def _sendings(evidence: Evidence) -> dict[str, int]:
-    """Of the clients: bodies, how often they were sent, and with what success."""
+    """What the clients did: requests, sendings, whole answers and leaves."""
     return {
-        "asks": len({made.hash for made in evidence.tries}),
-        "sent": len(evidence.tries),
-        "whole": sum(made.whole for made in evidence.tries),
-        "left": sum(made.left for made in evidence.tries),
+        "asks": len({sending.hash for sending in evidence.sendings}),
+        "sent": len(evidence.sendings),
+        "whole": sum(sending.whole for sending in evidence.sendings),
+        "left": sum(sending.left for sending in evidence.sendings),
     }
 
 

@@ -1,34 +1,37 @@
-"""One run: streams and blows for a time, then calm, then the verdict."""
+"""One run: streams and faults for a time, then calm, then the verdict."""
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import msgspec
 
-from harness.chaos.ask import draw
-from harness.chaos.client import Client, Try
-from harness.chaos.fault_schedule import blows
-from harness.chaos.ledger import Kept, open_requests, read_ledger
+from harness.chaos.client import Client, Sending
+from harness.chaos.client_request import draw_request
+from harness.chaos.credential_scan import SpillWatch, find_in_files, find_in_tables
+from harness.chaos.fault_schedule import PlannedFault, plan_faults
+from harness.chaos.ledger import RequestRecord, open_requests, read_ledger
 from harness.chaos.report import Report, report
-from harness.chaos.secrets_left import SpillWatch, in_files, in_tables
-from harness.chaos.stage import Stage, left_running, stage
+from harness.chaos.stack import Stack, left_running, running_stack
 from harness.chaos.verdict import Evidence
 from harness.chaos.wire import read_calls
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.database import Database
 
-CLIENTS_PATIENCE = 120.0
-SETTLING_PATIENCE = 60.0
-_BETWEEN_ASKS = 0.3
-_LOOK_EVERY = 0.2
+CLIENTS_TIMEOUT = 120.0
+SETTLING_TIMEOUT = 60.0
+_BETWEEN_REQUESTS = 0.3
+_LOOK_INTERVAL = 0.2
 _DATABASE_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
+    """What to run: with ``redis`` two edges and two workers, else one edge that calls itself."""
+
     seconds: float
     seed: int
     clients: int = 32
@@ -38,19 +41,19 @@ class Options:
 async def run(options: Options, directory: Path) -> Report:
     """Leaves its evidence in ``directory``, which must exist and be empty."""
     keys = credentials(options.seed)
-    async with stage(directory, redis=options.redis) as on:
-        async with SpillWatch.on(on.data_dir / "spill", keys) as spill:
-            tries, problems = await _storm(on, options, keys)
-            problems += await _settle(on)
-        ledger, leaks = await _read(on, keys)
-    problems += left_running(on.data_dir)
-    problems += [death for part in on.parts for death in part.deaths]
-    leaks += [*spill.found, *await asyncio.to_thread(in_files, on.data_dir, keys)]
-    struck = [blow for part in on.parts for blow in part.struck]
-    _write(directory / "blows.json", struck)
-    _write(directory / "tries.json", tries)
+    async with running_stack(directory, redis=options.redis) as stack:
+        async with SpillWatch.running(stack.data_dir / "spill", keys) as spill:
+            sendings, problems = await _send_under_faults(stack, options, keys)
+            problems += await _settle(stack)
+        ledger, leaks = await _read(stack, keys)
+    problems += left_running(stack.data_dir)
+    problems += [death for component in stack.components for death in component.deaths]
+    leaks += [*spill.found, *await asyncio.to_thread(find_in_files, stack.data_dir, keys)]
+    faults = [fault for component in stack.components for fault in component.faults]
+    _write(directory / "faults.json", faults)
+    _write(directory / "sendings.json", sendings)
     _write(directory / "ledger.json", ledger)
-    evidence = Evidence(read_calls(on.provider.log), ledger, tries, struck)
+    evidence = Evidence(read_calls(stack.provider.log), ledger, sendings, faults)
     return report(options.seed, options.seconds, evidence, leaks, problems)
 
 
@@ -61,76 +64,84 @@ def credentials(seed: int) -> list[str]:
     return [f"{kind}{dice.randbytes(24).hex()}" for kind in kinds for _ in range(2)]
 
 
-async def _storm(on: Stage, options: Options, keys: list[str]) -> tuple[list[Try], list[str]]:
-    """What clients did, and what went wrong with them."""
+async def _send_under_faults(
+    stack: Stack, options: Options, keys: list[str]
+) -> tuple[list[Sending], list[str]]:
+    """What clients did, and the problems they met."""
     end = asyncio.Event()
-    client = Client(on.urls, options.seed)
-    weather = asyncio.create_task(on.provider.storm(options.seed))
-    asking = [
-        asyncio.create_task(_ask(client, options.seed, number, keys, end))
+    client = Client(stack.urls, options.seed)
+    provider_faults = asyncio.create_task(stack.provider.inject_faults(options.seed))
+    clients = [
+        asyncio.create_task(_send_requests(client, options.seed, number, keys, end))
         for number in range(options.clients)
     ]
-    suffering = [
+    injections = [
         asyncio.create_task(
-            part.suffer(blows(part.name, options.seed, options.seconds, len(on.parts)), end)
+            component.inject_faults(_plan(component.name, options, len(stack.components)), end)
         )
-        for part in on.parts
+        for component in stack.components
     ]
+    tasks = [provider_faults, *clients, *injections]
     try:
-        await asyncio.wait([weather, *asking, *suffering], timeout=options.seconds)
+        await asyncio.wait(tasks, timeout=options.seconds)
         end.set()
-        await asyncio.gather(*suffering)
-        weather.cancel()
-        await on.provider.clear_up()
-        _, late = await asyncio.wait(asking, timeout=CLIENTS_PATIENCE)
-        for task in asking:
+        await asyncio.gather(*injections)
+        provider_faults.cancel()
+        await stack.provider.end_faults()
+        _, late = await asyncio.wait(clients, timeout=CLIENTS_TIMEOUT)
+        for task in clients:
             if task.done():
                 task.result()
-        return client.tries, [f"{len(late)} clients still wait"] if late else []
+        return client.sendings, [f"{len(late)} clients still wait"] if late else []
     finally:
-        tasks = [weather, *asking, *suffering]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await client.close()
 
 
-async def _ask(client: Client, seed: int, number: int, keys: list[str], end: asyncio.Event) -> None:
-    """One ask after the other, until the end."""
+def _plan(component: str, options: Options, components: int) -> Iterator[PlannedFault]:
+    return plan_faults(component, options.seed, options.seconds, components)
+
+
+async def _send_requests(
+    client: Client, seed: int, number: int, keys: list[str], end: asyncio.Event
+) -> None:
+    """One request after the other, until the end."""
     dice = random.Random(f"{seed}/pauses/{number}")
-    for ask in count():
-        await asyncio.sleep(dice.uniform(0, 2 * _BETWEEN_ASKS))
+    for index in count():
+        await asyncio.sleep(dice.uniform(0, 2 * _BETWEEN_REQUESTS))
         if end.is_set():
             return
-        await client.carry_out(draw(seed, number, ask, keys))
+        await client.carry_out(draw_request(seed, number, index, keys))
 
 
-async def _settle(on: Stage) -> list[str]:
+async def _settle(stack: Stack) -> list[str]:
     """Wait until every accepted request has ended and no call is open; what did not."""
-    database = Database(on.database_url, _DATABASE_TIMEOUT)
+    database = Database(stack.database_url, _DATABASE_TIMEOUT)
     try:
-        async with asyncio.timeout(SETTLING_PATIENCE):
-            while not await _is_quiet(on, database):  # noqa: ASYNC110 - nobody tells us
-                await asyncio.sleep(_LOOK_EVERY)
+        async with asyncio.timeout(SETTLING_TIMEOUT):
+            while not await _is_idle(stack, database):  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(_LOOK_INTERVAL)
     except TimeoutError:
-        return [f"after {SETTLING_PATIENCE:.0f} s of calm something still runs"]
+        return [f"after {SETTLING_TIMEOUT:.0f} s of calm something still runs"]
     finally:
         await database.close()
     return []
 
 
-async def _is_quiet(on: Stage, database: Database) -> bool:
+async def _is_idle(stack: Stack, database: Database) -> bool:
     try:
-        spilled = any((on.data_dir / "spill").glob("*.end"))
-        return not spilled and not await open_requests(database) and await on.provider.quiet()
+        spilled = any((stack.data_dir / "spill").glob("*.end"))
+        return not spilled and not await open_requests(database) and await stack.provider.is_idle()
     except DatabaseUnavailable:
         return False
 
 
-async def _read(on: Stage, keys: list[str]) -> tuple[list[Kept], list[str]]:
-    database = Database(on.database_url, _DATABASE_TIMEOUT)
+async def _read(stack: Stack, keys: list[str]) -> tuple[list[RequestRecord], list[str]]:
+    database = Database(stack.database_url, _DATABASE_TIMEOUT)
     try:
-        return await read_ledger(database), await in_tables(database, keys)
+        return await read_ledger(database), await find_in_tables(database, keys)
     finally:
         await database.close()
 

@@ -1,13 +1,13 @@
-"""What was lost and what was paid for twice: pure, from the provider's log, the database and what
-clients received."""
+"""The verdict on a run: what was lost and what was paid for twice. Pure, from the provider's log,
+the database and what clients received."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from harness.chaos.client import Try
-from harness.chaos.ledger import Kept, Row
-from harness.chaos.part import Struck
+from harness.chaos.client import Sending
+from harness.chaos.component import Fault
+from harness.chaos.ledger import AttemptRecord, RequestRecord
 from harness.chaos.wire import WireCall
 from palimpsest.exchanges.model import Outcome, RequestState
 
@@ -19,16 +19,17 @@ _CLOCK_SLACK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """What a run left: the provider's log, the database, the clients' records and the faults."""
+
     calls: Sequence[WireCall]
-    ledger: Sequence[Kept]
-    tries: Sequence[Try]
-    struck: Sequence[Struck]
+    ledger: Sequence[RequestRecord]
+    sendings: Sequence[Sending]
+    faults: Sequence[Fault]
 
 
 @dataclass(slots=True)
 class Verdict:
-    """``unrecorded``: wire calls without a row of their own; ``unsent``: rows without a call,
-    ``misnamed`` those of them that do not say `unknown`; ``in_flight`` bounds ``unsent``."""
+    """Counts of requests, of wire calls and of attempt rows."""
 
     accepted: int = 0
     answered: int = 0
@@ -37,24 +38,29 @@ class Verdict:
     wire_calls: int = 0
     attempt_rows: int = 0
     unrecorded: int = 0
+    """Wire calls without a row of their own."""
     unsent: int = 0
+    """Rows without a wire call."""
     misnamed: int = 0
+    """Unsent rows whose outcome is not `unknown`."""
     in_flight: int = 0
+    """Rows that were open at a fault: a bound on ``unsent``."""
     completed_called_twice: int = 0
     problems: list[str] = field(default_factory=list[str])
 
 
 def judge(evidence: Evidence) -> Verdict:
+    """Count losses, second calls and calls without a row."""
     verdict = Verdict(
         accepted=len(evidence.ledger),
         wire_calls=len(evidence.calls),
-        attempt_rows=sum(len(kept.attempts) for kept in evidence.ledger),
+        attempt_rows=sum(len(record.attempts) for record in evidence.ledger),
     )
     calls = _by_hash(evidence.calls)
-    received = _received(evidence.tries)
+    received = _whole_answers(evidence.sendings)
     _find_lost(verdict, evidence, calls, received)
     _match_rows(verdict, evidence, calls)
-    _find_twice(verdict, evidence, calls)
+    _find_called_twice(verdict, evidence, calls)
     return verdict
 
 
@@ -62,14 +68,14 @@ def _find_lost(
     verdict: Verdict,
     evidence: Evidence,
     calls: dict[str, list[WireCall]],
-    received: dict[str, list[Try]],
+    received: dict[str, list[Sending]],
 ) -> None:
-    for kept in evidence.ledger:
-        why = _loss(kept, calls[kept.hash], received.pop(kept.id, []))
+    for record in evidence.ledger:
+        why = _reason_lost(record, calls[record.hash], received.pop(record.id, []))
         if why:
             verdict.lost += 1
-            verdict.problems.append(f"lost {kept.id}: {why}")
-        elif kept.outcome == Outcome.ANSWERED:
+            verdict.problems.append(f"lost {record.id}: {why}")
+        elif record.outcome == Outcome.ANSWERED:
             verdict.answered += 1
         else:
             verdict.failed_with_reason += 1
@@ -78,32 +84,37 @@ def _find_lost(
         verdict.problems.append(f"lost {request_id}: a client has its answer, the database nothing")
 
 
-def _loss(kept: Kept, calls: list[WireCall], received: list[Try]) -> str | None:
-    if kept.state != RequestState.ENDED:
-        return f"it never ended, state {kept.state}"
-    if kept.outcome != Outcome.ANSWERED:
+def _reason_lost(
+    record: RequestRecord, calls: list[WireCall], received: list[Sending]
+) -> str | None:
+    if record.state != RequestState.ENDED:
+        return f"it never ended, state {record.state}"
+    if record.outcome != Outcome.ANSWERED:
         if received:
-            return f"a client has its whole answer, on record it is {kept.outcome}"
-        return None if _has_reason(kept) else f"{kept.outcome} without a reason"
-    if kept.answer is None:
+            return f"a client has its whole answer, on record it is {record.outcome}"
+        return None if _has_reason(record) else f"{record.outcome} without a reason"
+    if record.answer is None:
         return "its answer cannot be read back"
-    if not any(call.answer == kept.answer and call.ended == "complete" for call in calls):
+    if not any(call.answer == record.answer and call.ended == "complete" for call in calls):
         return "its answer is not one that the provider completed"
-    if any(_bare(bytes(made.content)) != _bare(kept.answer) for made in received):
+    if any(
+        _without_pings(bytes(sending.content)) != _without_pings(record.answer)
+        for sending in received
+    ):
         return "its client received other bytes than are on record"
     return None
 
 
-def _has_reason(kept: Kept) -> bool:
-    refused = kept.status is not None and kept.status >= 400 and kept.answer
-    return bool(kept.reason or refused)
+def _has_reason(record: RequestRecord) -> bool:
+    refused = record.status is not None and record.status >= 400 and record.answer
+    return bool(record.reason or refused)
 
 
 def _match_rows(verdict: Verdict, evidence: Evidence, calls: dict[str, list[WireCall]]) -> None:
     """Each call takes the newest row of its body that was written before it."""
-    rows: dict[str, list[Row]] = defaultdict(list)
-    for kept in evidence.ledger:
-        rows[kept.hash] += kept.attempts
+    rows: dict[str, list[AttemptRecord]] = defaultdict(list)
+    for record in evidence.ledger:
+        rows[record.hash] += record.attempts
     for hash_, of_body in calls.items():
         free = sorted(rows[hash_], key=lambda row: row.sent_at)
         for call in of_body:
@@ -121,31 +132,33 @@ def _match_rows(verdict: Verdict, evidence: Evidence, calls: dict[str, list[Wire
             verdict.problems.append(
                 f"{row.request_id} attempt {row.number} was never sent and is called {row.outcome}"
             )
-    every = (row for kept in evidence.ledger for row in kept.attempts)
-    verdict.in_flight = sum(any(_was_open(row, blow) for blow in evidence.struck) for row in every)
+    every = (row for record in evidence.ledger for row in record.attempts)
+    verdict.in_flight = sum(
+        any(_was_open(row, fault) for fault in evidence.faults) for row in every
+    )
 
 
-def _was_open(row: Row, blow: Struck) -> bool:
+def _was_open(row: AttemptRecord, fault: Fault) -> bool:
     closed = float("inf") if row.closed_at is None else row.closed_at
-    return row.sent_at <= blow.over + _CLOCK_SLACK and closed >= blow.at - _CLOCK_SLACK
+    return row.sent_at <= fault.over + _CLOCK_SLACK and closed >= fault.at - _CLOCK_SLACK
 
 
-def _find_twice(
+def _find_called_twice(
     verdict: Verdict,
     evidence: Evidence,
     calls: dict[str, list[WireCall]],
 ) -> None:
     """A call after the end of one whose answer was committed, or which a client has whole."""
-    known: dict[str, set[bytes]] = defaultdict(set)
-    for kept in evidence.ledger:
-        if kept.outcome == Outcome.ANSWERED and kept.answer is not None:
-            known[kept.hash].add(_bare(kept.answer))
-    for made in evidence.tries:
-        if made.whole:
-            known[made.hash].add(_bare(bytes(made.content)))
+    answers: dict[str, set[bytes]] = defaultdict(set)
+    for record in evidence.ledger:
+        if record.outcome == Outcome.ANSWERED and record.answer is not None:
+            answers[record.hash].add(_without_pings(record.answer))
+    for sending in evidence.sendings:
+        if sending.whole:
+            answers[sending.hash].add(_without_pings(bytes(sending.content)))
     for hash_, of_body in calls.items():
         done = [call for call in of_body if call.ended == "complete" and call.status == 200]
-        ends = [call.ended_at for call in done if _bare(call.answer) in known[hash_]]
+        ends = [call.ended_at for call in done if _without_pings(call.answer) in answers[hash_]]
         first = min((end for end in ends if end is not None), default=None)
         if first is None:
             continue
@@ -155,12 +168,12 @@ def _find_twice(
             verdict.problems.append(f"answered and called again: {again}, body {hash_[:12]}")
 
 
-def _received(tries: Iterable[Try]) -> dict[str, list[Try]]:
+def _whole_answers(sendings: Iterable[Sending]) -> dict[str, list[Sending]]:
     """Whole answers by the request id they came under."""
-    found: dict[str, list[Try]] = defaultdict(list)
-    for made in tries:
-        if made.whole and made.request_id:
-            found[made.request_id].append(made)
+    found: dict[str, list[Sending]] = defaultdict(list)
+    for sending in sendings:
+        if sending.whole and sending.request_id:
+            found[sending.request_id].append(sending)
     return found
 
 
@@ -171,5 +184,5 @@ def _by_hash(calls: Iterable[WireCall]) -> dict[str, list[WireCall]]:
     return found
 
 
-def _bare(content: bytes) -> bytes:
+def _without_pings(content: bytes) -> bytes:
     return content.replace(PING, b"")

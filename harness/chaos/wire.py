@@ -1,4 +1,4 @@
-"""What the provider's own log says of every wire call."""
+"""The wire calls in the provider's own log."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""An egress worker as a part: `python -m worker`, its output in a file."""
+"""An egress worker as a component: `python -m worker`, its output in a file."""
 
 import asyncio
 import sys
@@ -14,33 +14,33 @@ from palimpsest.runtime.errors import StartupFailed
 
 COMMAND = (sys.executable, "-P", "-m", "worker")
 _START_TIMEOUT = 60.0
-_STOP_PATIENCE = 12.0
+_STOP_TIMEOUT = 12.0
 
 
 class Worker(OneChild):
-    """Ready when it says that it works."""
+    """Ready when its log has a new "working" line."""
 
     def __init__(self, name: str, data_dir: Path, env: Mapping[str, str]) -> None:
-        super().__init__(_STOP_PATIENCE)
+        super().__init__(_STOP_TIMEOUT)
         self.ports: dict[str, int] = {}
         self.log = data_dir / "logs" / f"{name}.log"
         own = {"PALIMPSEST_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT)}
         self._env = {**SETTINGS, **env, **own, **tag(data_dir, name)}
-        self._said = 0
+        self._starts_before = 0
 
     async def launch(self) -> None:
-        self._said = self._words()
+        self._starts_before = self._count_starts()
         self._child = await Child.spawn(COMMAND, env=self._env, log=self.log)
 
     async def ready(self) -> None:
         """Raises StartupFailed."""
         deadline = asyncio.get_running_loop().time() + _START_TIMEOUT
-        while self._words() == self._said:
+        while self._count_starts() == self._starts_before:
             if self.child.status is not None:
                 raise StartupFailed(f"the worker ended: {self.child.last_words()}")
             if asyncio.get_running_loop().time() > deadline:
                 raise StartupFailed("the worker is not ready")
             await asyncio.sleep(0.05)
 
-    def _words(self) -> int:
+    def _count_starts(self) -> int:
         return tail(self.log, size=1 << 30).count('"event": "working"')

@@ -1,4 +1,4 @@
-"""Looks for credentials wherever the stack may have left them."""
+"""A search for credentials wherever the stack may have left them."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from palimpsest.store.postgres.blobs import unpack
 from palimpsest.store.postgres.database import Database
 
-_LOOK_EVERY = 0.2
+_LOOK_INTERVAL = 0.2
 
 
 def forms(secret: str) -> list[bytes]:
@@ -22,7 +22,7 @@ def forms(secret: str) -> list[bytes]:
     return [plain, plain.hex().encode(), *shifted]
 
 
-def in_files(directory: Path, secrets: Sequence[str]) -> list[str]:
+def find_in_files(directory: Path, secrets: Sequence[str]) -> list[str]:
     """The files that hold one: database files, write-ahead log, the engine's, logs."""
     found: list[str] = []
     for path in sorted(directory.rglob("*")):
@@ -32,7 +32,7 @@ def in_files(directory: Path, secrets: Sequence[str]) -> list[str]:
     return found
 
 
-async def in_tables(database: Database, secrets: Sequence[str]) -> list[str]:
+async def find_in_tables(database: Database, secrets: Sequence[str]) -> list[str]:
     """The tables that hold one, where Postgres or we compressed it out of a plain file's sight."""
     names = await database.run(
         text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
@@ -48,22 +48,22 @@ async def in_tables(database: Database, secrets: Sequence[str]) -> list[str]:
 
 
 class SpillWatch:
-    """Looks into the spilled ends while they are there; ``found`` as above."""
+    """Looks into the spilled ends while they are there; ``found`` as `find_in_files`."""
 
     def __init__(self) -> None:
         self.found: set[str] = set()
 
     @classmethod
     @asynccontextmanager
-    async def on(cls, directory: Path, secrets: Sequence[str]) -> AsyncGenerator[Self]:
+    async def running(cls, directory: Path, secrets: Sequence[str]) -> AsyncGenerator[Self]:
         watch = cls()
 
-        async def look() -> None:
+        async def watch_directory() -> None:
             while True:
-                watch.found.update(in_files(directory, secrets))
-                await asyncio.sleep(_LOOK_EVERY)
+                watch.found.update(find_in_files(directory, secrets))
+                await asyncio.sleep(_LOOK_INTERVAL)
 
-        task = asyncio.create_task(look())
+        task = asyncio.create_task(watch_directory())
         try:
             yield watch
         finally:

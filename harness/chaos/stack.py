@@ -1,4 +1,4 @@
-"""The whole stack, each part a process of its own; all of it is gone after the block, whatever
+"""The whole stack, each component a process of its own; none is left after the block, whatever
 happens to the harness."""
 
 import asyncio
@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.chaos.component import Component
 from harness.chaos.edge import Edge
-from harness.chaos.part import Part
-from harness.chaos.provider_faults import ROOT, Provider, provider
+from harness.chaos.provider_faults import ROOT, Provider, running_provider
 from harness.chaos.redis import Redis
 from harness.chaos.worker import Worker
 from palimpsest.devstack import orphans
@@ -19,46 +19,46 @@ from palimpsest.devstack.temporal_dev import TemporalDev
 
 
 @dataclass(frozen=True)
-class Stage:
-    """``parts`` in the order to start them; ``urls`` are the edges'."""
+class Stack:
+    """``components`` in the order to start them; ``urls`` are the edges'."""
 
     data_dir: Path
     provider: Provider
-    parts: list[Part]
+    components: list[Component]
     urls: list[str]
     database_url: str
 
 
 @asynccontextmanager
-async def stage(directory: Path, *, redis: bool) -> AsyncGenerator[Stage]:
+async def running_stack(directory: Path, *, redis: bool) -> AsyncGenerator[Stack]:
     """A stack that is ready, in ``directory``, which is absolute: one edge that calls, or with
     ``redis`` two edges and two workers that call for them."""
     data_dir = directory / "data"
     data_dir.mkdir(mode=0o700)
     postgres, temporal = EmbeddedPostgres(data_dir), TemporalDev(data_dir)
-    async with _reaper(data_dir), provider(data_dir, directory) as running:
+    async with _reaper(data_dir), running_provider(data_dir, directory) as running:
         env = {
             "DATABASE_URL": postgres.url,
             "TEMPORAL_ADDRESS": temporal.address,
             "PALIMPSEST_UPSTREAM_URL": running.url,
         }
-        parts = [Part("postgres", postgres), Part("temporal", temporal)]
+        components = [Component("postgres", postgres), Component("temporal", temporal)]
         names = ["edge"]
         if redis:
             server = Redis(data_dir)
             env["REDIS_URL"] = server.url
             names = ["edge-1", "edge-2"]
             workers = [(name, Worker(name, data_dir, env)) for name in ("worker-1", "worker-2")]
-            parts += [Part("redis", server), *(Part(*pair) for pair in workers)]
+            components += [Component("redis", server), *(Component(*pair) for pair in workers)]
         edges = [Edge(name, data_dir, env) for name in names]
-        parts += [Part(*pair) for pair in zip(names, edges, strict=True)]
+        components += [Component(*pair) for pair in zip(names, edges, strict=True)]
         try:
-            for part in parts:
-                await part.up()
-            yield Stage(data_dir, running, parts, [edge.url for edge in edges], postgres.url)
+            for component in components:
+                await component.start()
+            yield Stack(data_dir, running, components, [edge.url for edge in edges], postgres.url)
         finally:
-            for part in reversed(parts):
-                await part.service.stop()
+            for component in reversed(components):
+                await component.service.stop()
 
 
 @asynccontextmanager
