@@ -14,7 +14,7 @@ from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.gateway.model import TENANT
-from palimpsest.memory.injector import Looked, Recaller, Standing
+from palimpsest.memory.injector import LookupResult, Injector, ConversationState
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
@@ -34,7 +34,7 @@ class QueryIntelligence:
         placing: Placing,
         conversations: ConversationStore,
         ledger: LedgerStore,
-        recaller: Recaller,
+        recaller: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -78,12 +78,12 @@ class QueryIntelligence:
         project: str,
         hashes: Sequence[Hash],
         place: Place,
-    ) -> Looked | None:
+    ) -> LookupResult | None:
         """None where nothing is ever recalled."""
         headers = await request_headers(request_id, self._exchanges, self._requests)
         epoch = await self._ledger.get(place.applied, "on") if place.applied else None
-        standing = Standing(conversation, project, hashes, epoch)
-        return await self._recaller.look(view, headers, standing)
+        standing = ConversationState(conversation, project, hashes, epoch)
+        return await self._recaller.find(view, headers, standing)
 
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:

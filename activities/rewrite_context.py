@@ -13,7 +13,7 @@ from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchange, Exchanges
-from palimpsest.memory.injector import Recaller
+from palimpsest.memory.injector import Injector
 from palimpsest.runtime.errors import DatabaseUnavailable, PalimpsestError
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
@@ -36,7 +36,7 @@ class RewriteContext:
         decider: Decider,
         metrics: Metrics,
         unrewritten: Unrewritten,
-        recaller: Recaller,
+        recaller: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -66,7 +66,7 @@ class RewriteContext:
             self._unrewritten.passed(past.chain)
         self._count(decided)
         if recall and decided.epoch and recall in decided.epoch.recalled:
-            await self._recaller.recalled(recall)
+            await self._recaller.count_use(recall)
         return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
 
     async def _recall(
@@ -79,7 +79,7 @@ class RewriteContext:
         if past.applied and past.applied.depth == len(past.chain):
             return None
         try:
-            return await self._recaller.recall(
+            return await self._recaller.inject(
                 view,
                 known.memories,
                 known.conversation_id or "",

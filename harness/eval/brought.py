@@ -51,8 +51,8 @@ from palimpsest.context.tokens import text_tokens
 from palimpsest.context.turn import newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import RequestView, parse
-from palimpsest.memory.archive import Origin, Said, archived
-from palimpsest.memory.injection import Told, allowance, tell
+from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
+from palimpsest.memory.injection import InjectionText, injection_budget, compose_injection
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.store.vectors.interface import Found
@@ -143,14 +143,14 @@ class _Walk:
         if self._shelf is None:
             return
         said = [
-            Said(raw, name, self._time(position))
+            ConversationMessage(raw, name, self._time(position))
             for position, (raw, name) in enumerate(
                 zip(view.messages, chain(_ROOT, view.messages), strict=True)
             )
         ]
         origin = Origin(TENANT, self._session.id, self._session.id)
         first = max(0, self._kept - 1)
-        await self._shelf.put(list(archived(origin, said[first:], first=first, since=self._kept)))
+        await self._shelf.put(list(archive_messages(origin, said[first:], first=first, since=self._kept)))
         self._kept = len(said)
 
     async def _told(self, view: RequestView, position: int, ratio: float) -> Recall | None:
@@ -169,8 +169,8 @@ class _Walk:
         memories = await self._shelf.retrieved(query, present, THRESHOLD)
         prompt = replay(view, self._epoch, ratio).tokens
         standing = sum(recall.tokens for recall in self._epoch.recalled) if self._epoch else 0
-        budget = allowance(BUDGET, prompt, round(standing * ratio))
-        told = tell(memories, conversation=name, now=now, budget=round(budget / ratio))
+        budget = injection_budget(BUDGET, prompt, round(standing * ratio))
+        told = compose_injection(memories, conversation=name, now=now, budget=round(budget / ratio))
         self._judge(told, memories, view, position, cut)
         if told is None:
             return None
@@ -178,7 +178,7 @@ class _Walk:
 
     def _judge(
         self,
-        told: Told | None,
+        told: InjectionText | None,
         memories: Sequence[Memory],
         view: RequestView,
         position: int,

@@ -11,7 +11,7 @@ import msgspec
 from harness.eval.asked import Haystack, Place, Question
 from harness.eval.index import TENANT
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.memory.archive import Origin, Said, archived
+from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
 from palimpsest.memory.model import Memory
 
 _UNANSWERABLE = "_abs"
@@ -63,8 +63,8 @@ def _memories(
     ]
     # A chat may stand in a haystack twice: each is a conversation of its own.
     hashes = chain(root(f"{TENANT} {conversation}"), messages)
-    said = [Said(raw, link, at) for raw, link in zip(messages, hashes, strict=True)]
-    return archived(Origin(TENANT, project, conversation), said)
+    said = [ConversationMessage(raw, link, at) for raw, link in zip(messages, hashes, strict=True)]
+    return archive_messages(Origin(TENANT, project, conversation), said)
 
 
 def _moment(told: str) -> datetime:

@@ -33,7 +33,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import RequestView, parse
 from palimpsest.learning.job import Job, carried_out
 from palimpsest.memory.archive import Origin
-from palimpsest.memory.injection import allowance, tell
+from palimpsest.memory.injection import injection_budget, compose_injection
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.store.vectors.interface import Found
@@ -199,9 +199,9 @@ async def _answer(shelf: Shelf, project: str, cut: Pruned, needle: Needle) -> As
     query = Query(question(needle), project, name, now=now)
     memories = await shelf.retrieved(query, present, THRESHOLD)
     ratio = RECORDED.info(cut.session.model).ratio
-    budgets = BUDGET, allowance(BUDGET, cut.outcome.tokens, 0)
+    budgets = BUDGET, injection_budget(BUDGET, cut.outcome.tokens, 0)
     full, small = (
-        tell(memories, conversation=name, now=now, budget=round(budget / ratio))
+        compose_injection(memories, conversation=name, now=now, budget=round(budget / ratio))
         for budget in budgets
     )
     key = needle.key.encode()

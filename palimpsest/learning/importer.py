@@ -16,7 +16,7 @@ from palimpsest.dialects.anthropic.blocks import take_apart
 from palimpsest.learning.find import candidates
 from palimpsest.learning.redaction import cleaned
 from palimpsest.learning.transcripts import Transcript, transcript
-from palimpsest.memory.archive import Origin, Said, archived
+from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.secrets import redacted
@@ -119,14 +119,14 @@ def _memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Mem
     """Turns, and what they teach; both of texts that secrets were taken out of."""
     hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.spoken])
     said = [
-        Said(cleaned(spoken.raw, redacted), name, spoken.at)
+        ConversationMessage(cleaned(spoken.raw, redacted), name, spoken.at)
         for spoken, name in zip(found.spoken, hashes, strict=True)
     ]
     messages = [take_apart(one.raw) for one in said]
     learned = [
         candidate.memory(
-            origin.tenant, origin.project, origin.conversation, said[candidate.position].at
+            origin.tenant, origin.project, origin.conversation, said[candidate.position].said_at
         )
         for candidate in candidates(messages, origin.project)
     ]
-    return list(archived(origin, said)), learned
+    return list(archive_messages(origin, said)), learned

@@ -15,7 +15,7 @@ from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.find import candidates
 from palimpsest.learning.outcomes import outcomes
 from palimpsest.learning.redaction import cleaned
-from palimpsest.memory.archive import Origin, Said, archived
+from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.secrets import redacted
 
@@ -46,11 +46,11 @@ class Done(msgspec.Struct, frozen=True):
 
 def carried_out(job: Job) -> Done:
     said = [
-        Said(cleaned(message, redacted), chain, at)
+        ConversationMessage(cleaned(message, redacted), chain, at)
         for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
     ]
     if job.archive:
-        return Done(tuple(archived(job.origin, said, first=job.first, since=job.since)))
+        return Done(tuple(archive_messages(job.origin, said, first=job.first, since=job.since)))
     messages = [take_apart(one.raw) for one in said]
     found = _found(job, messages)
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]

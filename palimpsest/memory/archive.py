@@ -40,12 +40,12 @@ class Origin:
     agent: bool = False
 
 
-class Said(NamedTuple):
+class ConversationMessage(NamedTuple):
     """A message as it came, with the lineage hash through it, and when it was said."""
 
     raw: bytes
     chain: bytes
-    at: datetime
+    said_at: datetime
 
 
 class _Text(NamedTuple):
@@ -55,8 +55,8 @@ class _Text(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-def archived(
-    origin: Origin, said: Sequence[Said], *, first: int = 0, since: int = 0
+def archive_messages(
+    origin: Origin, said: Sequence[ConversationMessage], *, first: int = 0, since: int = 0
 ) -> Iterator[Memory]:
     """The memories of the messages from position ``since`` on; ``said`` begins at ``first``. Of a
     result, the call is told if the message before it is among ``said``."""
@@ -85,7 +85,7 @@ def archived(
                 chain=chain,
                 language=language_of(text.files),
                 files=text.files,
-                said_at=one.at,
+                said_at=one.said_at,
             )
 
 

@@ -39,7 +39,7 @@ _NAMES = {Kind.PATTERN: "patterns", Kind.FIX: "debug", Kind.TURN: "archive"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class InjectionText:
     """``block`` is the content block, as JSON; ``tokens`` before the model's ratio; ``summary`` is
     what the client is told."""
 
@@ -49,16 +49,16 @@ class Told:
     summary: str
 
 
-def allowance(budget: int, prompt: int, standing: int) -> int:
+def injection_budget(budget: int, prompt: int, standing: int) -> int:
     """What may be told now, of a budget: all of it from a prompt of 80,000 tokens on, less of a
     smaller one, so that what is told stays at a twentieth of the prompt by the usual budget;
     and less by what stands told from before. Some 600 tokens may always be told. All in tokens."""
     return min(budget, max(_LEAST, budget * prompt // _WHOLE_FROM - standing))
 
 
-def tell(
+def compose_injection(
     memories: Iterable[Memory], *, conversation: str, now: datetime, budget: int
-) -> Told | None:
+) -> InjectionText | None:
     """The best of the memories, given in order of their worth, that fit; None when none does.
     ``conversation`` is the one that they are told in."""
     left = budget - text_tokens(_HEAD) - text_tokens(_FOOT) - 8 * (len(_SECTIONS) + 1)
@@ -76,7 +76,7 @@ def tell(
     text = "\n".join((_HEAD, *_sections(list(chosen.values())), _FOOT))
     tokens = text_tokens(text)
     summary = _summary([memory.kind for memory, _ in chosen.values()], tokens)
-    return Told(text_block(text), tokens, tuple(chosen), summary)
+    return InjectionText(text_block(text), tokens, tuple(chosen), summary)
 
 
 def _sections(chosen: Sequence[tuple[Memory, str]]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
 from palimpsest.dialects.anthropic.view import RequestView
-from palimpsest.memory.injection import allowance, tell
+from palimpsest.memory.injection import injection_budget, compose_injection
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
@@ -36,20 +36,20 @@ _log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class RecallRules:
+class InjectionOptions:
     """``usual`` is what headers may overrule; ``on``: something is recalled at all; ``budget`` in
     tokens, ``deadline`` in seconds;
     ``everywhere``: not only from the request's own project."""
 
-    usual: Treatment
-    on: bool = True
+    defaults: Treatment
+    enabled: bool = True
     budget: int = 4_000
     deadline: float = 0.25
     everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class LookupResult:
     """What became of a look: `found`, `none`, or `degraded;<reason>`; ids, best first."""
 
     outcome: str
@@ -57,7 +57,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConversationState:
     """Where the request stands: its conversation, project and lineage, and what it is sent by."""
 
     conversation: str
@@ -66,7 +66,7 @@ class Standing:
     epoch: Epoch | None
 
 
-class Recaller:
+class Injector:
     """Answers for a turn are kept for all requests of its tool loop, and never fail a request."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Recaller:
         retriever: Retriever,
         memories: MemoryStore,
         permission: Permission,
-        rules: RecallRules,
+        rules: InjectionOptions,
         metrics: Metrics,
     ) -> None:
         self._retriever = retriever
@@ -82,33 +82,33 @@ class Recaller:
         self._permission = permission
         self._rules = rules
         self._metrics = metrics
-        self._known: Memo[Hash, Looked] = Memo(_REMEMBERED)
+        self._known: Memo[Hash, LookupResult] = Memo(_REMEMBERED)
 
-    async def look(
-        self, view: RequestView, headers: RawHeaders, standing: Standing
-    ) -> Looked | None:
+    async def find(
+        self, view: RequestView, headers: RawHeaders, standing: ConversationState
+    ) -> LookupResult | None:
         """What is worth recalling for the request's newest turn of a person; None where nothing
         ever is. An opt-out is heard in any case."""
         if not remembers(headers):
             await self._forgo(standing.conversation, value_of(headers, SESSION_HEADER) or "")
-            return Looked("none")
-        if not self._rules.on:
+            return LookupResult("none")
+        if not self._rules.enabled:
             return None
-        if treatment(headers, self._rules.usual).mode != "on":
-            return Looked("none")
+        if treatment(headers, self._rules.defaults).mode != "on":
+            return LookupResult("none")
         if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
-            return Looked("none")
+            return LookupResult("none")
         turn = await off_the_loop(len(view.messages[-1]), newest_turn, view)
         known = self._answered(standing.chain, turn)
         self._metrics.lookups.labels("cached" if known else "asked").inc()
         if known:
             return known
-        looked = await self._ask(turn, standing) if turn else Looked("none")
+        looked = await self._ask(turn, standing) if turn else LookupResult("none")
         if turn and not looked.outcome.startswith("degraded"):
             self._known.put(standing.chain[turn.position], looked)
         return looked
 
-    async def recall(
+    async def inject(
         self,
         view: RequestView,
         ids: Sequence[str],
@@ -125,10 +125,10 @@ class Recaller:
             return None
         prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
         standing = round(sum(recall.tokens for recall in _recalls(epoch)) * ratio)
-        budget = allowance(self._rules.budget, prompt.tokens, standing)
+        budget = injection_budget(self._rules.budget, prompt.tokens, standing)
         memories = await self._permission.allowed(await self._memories.get(ids))
         told = await asyncio.to_thread(
-            tell,
+            compose_injection,
             memories,
             conversation=conversation,
             now=datetime.now(UTC),
@@ -138,7 +138,7 @@ class Recaller:
             return None
         return Recall(turn.position, told.block, told.tokens, told.memories, told.summary)
 
-    async def recalled(self, recall: Recall) -> None:
+    async def count_use(self, recall: Recall) -> None:
         """It is on its way to the model."""
         self._metrics.recalled.inc(recall.tokens)
         try:
@@ -146,7 +146,7 @@ class Recaller:
         except DatabaseUnavailable as error:
             _log.warning("a use is not counted", reason=str(error))
 
-    def _answered(self, chain: Sequence[Hash], turn: Turn | None) -> Looked | None:
+    def _answered(self, chain: Sequence[Hash], turn: Turn | None) -> LookupResult | None:
         """What was found for this turn before; for a request of its tool loop nothing is left to
         recall of it."""
         if turn is not None:
@@ -157,7 +157,7 @@ class Recaller:
                 return replace(known, memories=())
         return None
 
-    async def _ask(self, turn: Turn, standing: Standing) -> Looked:
+    async def _ask(self, turn: Turn, standing: ConversationState) -> LookupResult:
         try:
             async with asyncio.timeout(self._rules.deadline):
                 return await self._found(turn, standing)
@@ -171,9 +171,9 @@ class Recaller:
             _log.exception("a bug in recalling")
             return self._degraded("failed")
 
-    async def _found(self, turn: Turn, standing: Standing) -> Looked:
+    async def _found(self, turn: Turn, standing: ConversationState) -> LookupResult:
         if not await self._permission.allows(standing.project, standing.conversation):
-            return Looked("none")
+            return LookupResult("none")
         query = Query(
             text=turn.text,
             project="" if self._rules.everywhere else standing.project,
@@ -190,7 +190,7 @@ class Recaller:
             for hit in hits
             if hit.memory.chain not in shown and hit.memory.id not in told
         )
-        return Looked("found", ids) if ids else Looked("none")
+        return LookupResult("found", ids) if ids else LookupResult("none")
 
     async def _forgo(self, conversation: str, session: str) -> None:
         try:
@@ -198,12 +198,12 @@ class Recaller:
         except DatabaseUnavailable as error:
             _log.warning("an opt-out waits for the next request", reason=str(error))
 
-    def _degraded(self, reason: str) -> Looked:
+    def _degraded(self, reason: str) -> LookupResult:
         self._metrics.degraded.labels("intelligence").inc()
-        return Looked(f"degraded;{reason}")
+        return LookupResult(f"degraded;{reason}")
 
 
-def _presence(standing: Standing) -> Callable[[Found], bool]:
+def _presence(standing: ConversationState) -> Callable[[Found], bool]:
     """Whether what was found stands in the prompt as it is."""
     gone = _gone(standing.epoch)
     depth = len(standing.chain)

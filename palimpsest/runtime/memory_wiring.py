@@ -19,7 +19,7 @@ from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.memory.embedders import embedder
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.indexer import Indexer
-from palimpsest.memory.injector import Recaller, RecallRules
+from palimpsest.memory.injector import Injector, InjectionOptions
 from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.reranker import FastembedReranker
@@ -52,7 +52,7 @@ class Knowing:
     permission: Permission
     index: VectorIndex
     indexer: Indexer
-    recaller: Recaller
+    recaller: Injector
 
 
 @asynccontextmanager
@@ -158,7 +158,7 @@ def _recaller(
     index: VectorIndex,
     embeds: Embedder,
     metrics: Metrics,
-) -> Recaller:
+) -> Injector:
     async def lookup(ids: Sequence[str]) -> list[Memory]:
         return await permission.allowed(await memories.get(ids))
 
@@ -170,11 +170,11 @@ def _recaller(
         settings.intelligence_threshold,
         FastembedReranker(settings.reranker) if settings.reranker else None,
     )
-    rules = RecallRules(
+    rules = InjectionOptions(
         Treatment(settings.context, capped(settings.context_cap)),
         settings.intelligence == "on",
         settings.intelligence_budget,
         settings.intelligence_deadline,
         settings.intelligence_scope == "all",
     )
-    return Recaller(retriever, memories, permission, rules, metrics)
+    return Injector(retriever, memories, permission, rules, metrics)

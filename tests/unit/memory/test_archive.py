@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.memory.archive import Origin, Said, archived
+from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
 from palimpsest.memory.model import Kind, Memory
 from tests.support.eval_sessions import (
     call,
@@ -21,14 +21,14 @@ AT = datetime(2026, 11, 21, tzinfo=UTC)
 ORIGIN = Origin("default", "/home/me/shop", "conv_1")
 
 
-def said(*messages: dict[str, Any]) -> list[Said]:
+def said(*messages: dict[str, Any]) -> list[ConversationMessage]:
     raw = [msgspec.json.encode(message) for message in messages]
     hashes = chain(root("default"), raw)
-    return [Said(one, link, AT) for one, link in zip(raw, hashes, strict=True)]
+    return [ConversationMessage(one, link, AT) for one, link in zip(raw, hashes, strict=True)]
 
 
 def kept(*messages: dict[str, Any], origin: Origin = ORIGIN) -> list[Memory]:
-    return list(archived(origin, said(*messages)))
+    return list(archive_messages(origin, said(*messages)))
 
 
 def texts(memories: Sequence[Memory]) -> list[tuple[str, str]]:
@@ -120,10 +120,10 @@ def test_a_history_that_is_read_in_pieces_gives_the_same_memories() -> None:
         user(result("t1", "a b c")),
         reply("Three."),
     )
-    whole = list(archived(ORIGIN, history))
+    whole = list(archive_messages(ORIGIN, history))
     pieces = [
-        *archived(ORIGIN, history[:2]),
-        *archived(ORIGIN, history[1:], first=1, since=2),
+        *archive_messages(ORIGIN, history[:2]),
+        *archive_messages(ORIGIN, history[1:], first=1, since=2),
     ]
     assert pieces == whole
     assert len({memory.id for memory in whole}) == len(whole)
