@@ -14,7 +14,7 @@ from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.gateway.model import TENANT
-from palimpsest.memory.injector import LookupResult, Injector, ConversationState
+from palimpsest.memory.injector import ConversationState, Injector, LookupResult
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place

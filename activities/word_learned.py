@@ -16,7 +16,7 @@ from palimpsest.learning.wording import (
     worded,
 )
 from palimpsest.memory.model import Fix, Memory
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
@@ -81,7 +81,7 @@ class WordLearned:
         if number is None:
             return False
         said = await self._ask(request_id, content, Lease(number, 0))
-        changed = worded(fix, redacted(said.text))
+        changed = worded(fix, redact(said.text))
         if changed != fix:
             text = memory.text + changed.remedy.removeprefix(fix.remedy)
             await self._memories.edit(memory.id, text=text, detail=changed)

@@ -15,7 +15,7 @@ from palimpsest.exchanges.disconnects import Departures
 from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.providers.upstream import Upstream
 from palimpsest.relay.subscriber import Following
-from palimpsest.runtime.memory_wiring import Knowing
+from palimpsest.runtime.memory_wiring import MemoryParts
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.conversations import ConversationStore
@@ -52,7 +52,7 @@ class Proxy:
     placing: Placing
     conversations: ConversationStore
     ledger: LedgerStore
-    known: Knowing
+    memory: MemoryParts
     following: Following | None = None
 
 

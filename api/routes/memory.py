@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from api.proxy import Proxy, proxy_of
 from palimpsest.gateway.model import TENANT
-from palimpsest.memory.erasure import Forgetter
-from palimpsest.memory.jsonl import cleaned, line, memories
+from palimpsest.memory.erasure import MemoryErasure
+from palimpsest.memory.jsonl import decode_lines, encode_line, redact_detail
 from palimpsest.memory.model import (
     Fix,
     Kind,
     Memory,
     Pattern,
 )
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.erasure import Erasure
@@ -72,7 +72,7 @@ async def show(
 ) -> Response:
     """The newest first; `next` of a page is `after` of the one that follows. Needs the local
     token."""
-    found = await proxy.known.memories.page(
+    found = await proxy.memory.store.page(
         which, words=contains, limit=limit, after=_mark(after) if after else None
     )
     following = _told(found[-1]) if len(found) == limit else None
@@ -82,13 +82,13 @@ async def show(
 @router.get("/export")
 async def export(proxy: Holder, which: Chosen) -> Response:
     """All of them, as lines of JSON. Needs the local token."""
-    return StreamingResponse(_lines(proxy.known.memories, which), media_type="application/x-ndjson")
+    return StreamingResponse(_lines(proxy.memory.store, which), media_type="application/x-ndjson")
 
 
 @router.get("/{memory_id}")
 async def show_one(proxy: Holder, memory_id: str) -> Response:
     """Needs the local token."""
-    found = await proxy.known.memories.get([memory_id])
+    found = await proxy.memory.store.get([memory_id])
     if not found:
         raise NotFound(f"there is no memory {memory_id}")
     return _json(found[0])
@@ -99,9 +99,9 @@ async def put_in(request: Request, proxy: Holder) -> Response:
     """Lines of JSON as the export has them; all, or none if one is wrong. What was deleted comes
     back. Needs the local token."""
     body = await proxy.admission.body(request)
-    given = await off_the_loop(len(body), memories, body, TENANT)
-    new = await proxy.known.memories.save(given, revive=True)
-    proxy.known.indexer.wake()
+    given = await off_the_loop(len(body), decode_lines, body, TENANT)
+    new = await proxy.memory.store.save(given, revive=True)
+    proxy.memory.indexer.wake()
     return JSONResponse({"read": len(given), "new": new})
 
 
@@ -115,14 +115,14 @@ async def edit(request: Request, proxy: Holder, memory_id: str) -> Response:
     if patch.text is not None and not patch.text.strip():
         raise BadRequest("text: it may not be empty; delete the memory instead")
     await _check_detail(proxy, memory_id, patch)
-    edited = await proxy.known.memories.edit(
+    edited = await proxy.memory.store.edit(
         memory_id,
-        text=None if patch.text is None else redacted(patch.text),
-        detail=cleaned(patch.detail),
+        text=None if patch.text is None else redact(patch.text),
+        detail=redact_detail(patch.detail),
         confidence=patch.confidence,
         confirmed=patch.confirmed,
     )
-    proxy.known.indexer.wake()
+    proxy.memory.indexer.wake()
     return _json(edited)
 
 
@@ -135,17 +135,17 @@ async def delete(
     """At least one filter, or `all=true`. Without `kind` and `id` also what was captured of the
     conversations; `remaining` is what was found when all was looked for again. Needs the local
     token."""
-    known = proxy.known
+    known = proxy.memory
     erasure = Erasure(proxy.database, TENANT)
-    forgetter = Forgetter(known.memories, erasure, TENANT, known.index, known.indexer)
-    forgotten = await forgetter.forget(which, everything=all)
-    return JSONResponse(forgotten.told())
+    forgetter = MemoryErasure(known.store, erasure, TENANT, known.index, known.indexer)
+    forgotten = await forgetter.erase(which, everything=all)
+    return JSONResponse(forgotten.as_dict())
 
 
 async def _check_detail(proxy: Proxy, memory_id: str, patch: Patch) -> None:
     if patch.detail is None:
         return
-    found = await proxy.known.memories.get([memory_id])
+    found = await proxy.memory.store.get([memory_id])
     kind = Kind.FIX if isinstance(patch.detail, Fix) else Kind.PATTERN
     if found and found[0].kind is not kind:
         raise BadRequest(f"detail: {memory_id} is a {found[0].kind}, not a {kind}")
@@ -154,7 +154,7 @@ async def _check_detail(proxy: Proxy, memory_id: str, patch: Patch) -> None:
 async def _lines(store: MemoryStore, which: Which) -> AsyncIterator[bytes]:
     after: Mark | None = None
     while page := await store.page(which, limit=_PAGE, after=after):
-        yield b"".join(line(memory) for memory in page)
+        yield b"".join(encode_line(memory) for memory in page)
         after = Mark(page[-1].said_at, page[-1].id)
 
 

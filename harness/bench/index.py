@@ -20,7 +20,7 @@ from harness.bench.generated_memories import (
     text,
 )
 from harness.bench.percentiles import Percentiles, percentiles
-from palimpsest.memory import words
+from palimpsest.memory import bm25
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.indexer import Indexer
 from palimpsest.memory.static_embedder import StaticEmbedder
@@ -54,10 +54,10 @@ def disk_mb(directory: Path) -> float:
 async def taken_in(indexer: Indexer) -> float:
     """Seconds until all is in; tells of the memory on the way."""
     began = time.perf_counter()
-    following = asyncio.create_task(indexer.caught_up(3600))
+    following = asyncio.create_task(indexer.catch_up(3600))
     while not (await asyncio.wait((following,), timeout=_SLICE_SECONDS))[0]:
         took = time.perf_counter() - began
-        print(f"· {indexer.indexed:>6} items, {took:5.1f} s: {memory_mb()}", flush=True)
+        print(f"· {indexer.entries_written:>6} items, {took:5.1f} s: {memory_mb()}", flush=True)
     assert await following, "the index did not take it in"
     return time.perf_counter() - began
 
@@ -65,7 +65,7 @@ async def taken_in(indexer: Indexer) -> float:
 async def hybrid(index: VectorIndex, embedder: Embedder, where: Where, number: int) -> None:
     asked = text(number, _QUERY_WORDS)
     [dense] = await embedder.embed([asked])
-    await index.find(dense, words.query(asked), where, _CANDIDATES)
+    await index.find(dense, bm25.query_weights(asked), where, _CANDIDATES)
 
 
 async def timed(ask: Callable[[int], Awaitable[None]]) -> Percentiles:
@@ -88,7 +88,7 @@ async def run(items: int) -> None:
             took = await taken_in(indexer)
             print(f"{items} items in {took:.1f} s: {items / took:.0f} items/s")
             began = time.perf_counter()
-            built = await index.rebuild(indexer.held_still)
+            built = await index.rebuild(indexer.pause_writes)
             shown = f"{time.perf_counter() - began:.1f} s" if built else "not due"
             print(f"graph: {shown}; on disk {disk_mb(directory):.0f} MB; {memory_mb()}")
             for label, where in (

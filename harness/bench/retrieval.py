@@ -55,7 +55,7 @@ async def run(items: int) -> None:
         indexer = Indexer(Generated(items), index, embedder)
         try:
             await taken_in(indexer)
-            await index.rebuild(indexer.held_still)
+            await index.rebuild(indexer.pause_writes)
             # As the proxy does at its start; the memories are in Postgres there.
             gc.collect()
             gc.freeze()

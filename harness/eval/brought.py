@@ -51,8 +51,8 @@ from palimpsest.context.tokens import text_tokens
 from palimpsest.context.turn import newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import RequestView, parse
-from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
-from palimpsest.memory.injection import InjectionText, injection_budget, compose_injection
+from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
+from palimpsest.memory.injection import InjectionText, compose_injection, injection_budget
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.store.vectors.interface import Found
@@ -150,7 +150,9 @@ class _Walk:
         ]
         origin = Origin(TENANT, self._session.id, self._session.id)
         first = max(0, self._kept - 1)
-        await self._shelf.put(list(archive_messages(origin, said[first:], first=first, since=self._kept)))
+        await self._shelf.put(
+            list(archive_messages(origin, said[first:], first=first, since=self._kept))
+        )
         self._kept = len(said)
 
     async def _told(self, view: RequestView, position: int, ratio: float) -> Recall | None:

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from palimpsest.memory import words
+from palimpsest.memory import bm25
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
-from palimpsest.memory.retrieval import Present, Retriever, nothing_present
+from palimpsest.memory.retrieval import PresenceTest, Retriever, nothing_present
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.store.vectors.embedded.index import EdgeIndex
 from palimpsest.store.vectors.interface import (
@@ -61,7 +61,7 @@ class Shelf:
             some = memories[at : at + _AT_ONCE]
             vectors = await self._embedder.embed([memory.text for memory in some])
             entries = [
-                Entry(memory, vector, words.document(memory.text))
+                Entry(memory, vector, bm25.document_weights(memory.text))
                 for memory, vector in zip(some, vectors, strict=True)
             ]
             since, until = Cursor(self._steps), Cursor(self._steps + 1)
@@ -90,7 +90,7 @@ class Shelf:
     async def retrieved(
         self,
         query: Query,
-        present: Present = nothing_present,
+        present: PresenceTest = nothing_present,
         threshold: float = 0.0,
     ) -> list[Memory]:
         """As the product does it."""
@@ -103,4 +103,4 @@ class Shelf:
     async def _found(self, text: str, project: str, limit: int) -> Candidates:
         [vector] = await self._embedder.embed([text])
         where = Where(TENANT, (project,))
-        return await self._index.find(vector, words.query(text), where, limit)
+        return await self._index.find(vector, bm25.query_weights(text), where, limit)

@@ -11,7 +11,7 @@ import msgspec
 from harness.eval.asked import Haystack, Place, Question
 from harness.eval.index import TENANT
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
+from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 
 _UNANSWERABLE = "_abs"

@@ -33,7 +33,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import RequestView, parse
 from palimpsest.learning.job import Job, carried_out
 from palimpsest.memory.archive import Origin
-from palimpsest.memory.injection import injection_budget, compose_injection
+from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.store.vectors.interface import Found

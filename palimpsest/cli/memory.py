@@ -10,10 +10,10 @@ import msgspec
 
 from palimpsest.cli.local_memories import KnownHere, known_here
 from palimpsest.gateway.model import TENANT
-from palimpsest.memory.erasure import Forgetter
-from palimpsest.memory.jsonl import line, memories
+from palimpsest.memory.erasure import MemoryErasure
+from palimpsest.memory.jsonl import decode_lines, encode_line
 from palimpsest.memory.model import Kind, Memory
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.memories import Mark, Which
@@ -47,10 +47,10 @@ async def memory_command(settings: Settings, given: argparse.Namespace) -> int:
             case "reindex":
                 await _reindex(settings, known)
             case "forget-project":
-                await known.permission.forget_project(given.project)
+                await known.permission.opt_out_project(given.project)
                 return await _forget(known, Which(project=given.project))
             case _:
-                await known.permission.remember_project(given.project)
+                await known.permission.opt_in_project(given.project)
     return 0
 
 
@@ -66,21 +66,21 @@ async def _edit(known: KnownHere, given: argparse.Namespace) -> Memory:
         raise BadRequest("confidence: between 0 and 1")
     if given.text is not None and not given.text.strip():
         raise BadRequest("text: it may not be empty; delete the memory instead")
-    text = None if given.text is None else redacted(given.text)
+    text = None if given.text is None else redact(given.text)
     return await known.memories.edit(given.id, text=text, confidence=given.confidence)
 
 
 async def _forget(known: KnownHere, which: Which, *, everything: bool = False) -> int:
-    forgetter = Forgetter(known.memories, known.erasure, TENANT)
-    forgotten = await forgetter.forget(which, everything=everything)
-    _write_json(forgotten.told())
+    forgetter = MemoryErasure(known.memories, known.erasure, TENANT)
+    forgotten = await forgetter.erase(which, everything=everything)
+    _write_json(forgotten.as_dict())
     return 1 if forgotten.remaining else 0
 
 
 async def _export(known: KnownHere, which: Which) -> None:
     after: Mark | None = None
     while page := await known.memories.page(which, limit=_PAGE, after=after):
-        _write("".join(line(memory).decode() for memory in page))
+        _write("".join(encode_line(memory).decode() for memory in page))
         after = Mark(page[-1].said_at, page[-1].id)
 
 
@@ -89,7 +89,7 @@ async def _import(known: KnownHere, file: Path) -> None:
         content = await asyncio.to_thread(file.read_bytes)
     except OSError as error:
         raise BadRequest(f"{file}: {error.strerror}") from error
-    given = memories(content, TENANT)
+    given = decode_lines(content, TENANT)
     new = await known.memories.save(given, revive=True)
     _write(f"{len(given)} read, {new} new\n")
 
@@ -98,10 +98,10 @@ async def _reindex(settings: Settings, known: KnownHere) -> None:
     """A server's collection is made anew, for the embedder that is set; the indexes of running
     processes take all memories in again."""
     if settings.qdrant_url:
-        from palimpsest.memory.embedders import embedder
+        from palimpsest.memory.embedders import build_embedder
         from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 
-        embeds = embedder(settings.embedder, settings.embedder_url, settings.embedder_key)
+        embeds = build_embedder(settings.embedder, settings.embedder_url, settings.embedder_key)
         index = QdrantIndex(client_of(settings.qdrant_url), embeds.name, embeds.dimension)
         try:
             await index.clear()

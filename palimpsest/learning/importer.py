@@ -16,10 +16,10 @@ from palimpsest.dialects.anthropic.blocks import take_apart
 from palimpsest.learning.find import candidates
 from palimpsest.learning.redaction import cleaned
 from palimpsest.learning.transcripts import Transcript, transcript
-from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
+from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.opt_outs import imported
@@ -119,7 +119,7 @@ def _memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Mem
     """Turns, and what they teach; both of texts that secrets were taken out of."""
     hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.spoken])
     said = [
-        ConversationMessage(cleaned(spoken.raw, redacted), name, spoken.at)
+        ConversationMessage(cleaned(spoken.raw, redact), name, spoken.at)
         for spoken, name in zip(found.spoken, hashes, strict=True)
     ]
     messages = [take_apart(one.raw) for one in said]

@@ -15,9 +15,9 @@ from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.find import candidates
 from palimpsest.learning.outcomes import outcomes
 from palimpsest.learning.redaction import cleaned
-from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
+from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 
 _OF_AGENTS = ("fix", "command")
 
@@ -46,7 +46,7 @@ class Done(msgspec.Struct, frozen=True):
 
 def carried_out(job: Job) -> Done:
     said = [
-        ConversationMessage(cleaned(message, redacted), chain, at)
+        ConversationMessage(cleaned(message, redact), chain, at)
         for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
     ]
     if job.archive:

@@ -20,13 +20,13 @@ from palimpsest.context.tool_exchanges import Call, exchanges
 from palimpsest.dialects.anthropic.blocks import Message, result_text, take_apart
 from palimpsest.memory.languages import language_of
 from palimpsest.memory.model import Kind, Memory, memory_id
-from palimpsest.memory.splitting import parts
+from palimpsest.memory.splitting import split_text
 
 _HEADLINE = 160
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 # How clients number the lines of a file: the number stays, the space before it says nothing.
 _NUMBERED = re.compile(r"^ +(?=\d+(?:→|\t))", re.MULTILINE)
-_UNTOLD = re.compile(r"(?:type|tool_use_id|cache_control)\Z|encrypted")
+_NOT_TEXT = re.compile(r"(?:type|tool_use_id|cache_control)\Z|encrypted")
 _PATHS = ("file_path", "notebook_path")
 
 
@@ -56,22 +56,22 @@ class _Text(NamedTuple):
 
 
 def archive_messages(
-    origin: Origin, said: Sequence[ConversationMessage], *, first: int = 0, since: int = 0
+    origin: Origin, messages: Sequence[ConversationMessage], *, first: int = 0, since: int = 0
 ) -> Iterator[Memory]:
-    """The memories of the messages from position ``since`` on; ``said`` begins at ``first``. Of a
-    result, the call is told if the message before it is among ``said``."""
-    messages = [take_apart(one.raw) for one in said]
+    """Makes the memories of the messages from position ``since`` on; ``messages`` begin at position
+    ``first``. The memory of a result names its call if the message with the call is among them."""
+    parsed = [take_apart(message.raw) for message in messages]
     calls = {
         (call.result_position, call.result_block): call
-        for exchange in exchanges(messages)
+        for exchange in exchanges(parsed)
         for call in exchange.calls
     }
-    for at in range(max(0, since - first), len(said)):
-        one = said[at]
-        texts = _texts(messages[at], at, calls, origin.project, agent=origin.agent)
-        pieces = ((text, piece) for text in texts for piece in _headed(text))
+    for at in range(max(0, since - first), len(messages)):
+        message = messages[at]
+        texts = _texts(parsed[at], at, calls, origin.project, agent=origin.agent)
+        pieces = ((text, piece) for text in texts for piece in _split_parts(text))
         for part, (text, piece) in enumerate(pieces):
-            chain = one.chain.hex()
+            chain = message.chain.hex()
             yield Memory(
                 id=memory_id(origin.tenant, origin.project, Kind.TURN, chain, str(part)),
                 tenant=origin.tenant,
@@ -85,7 +85,7 @@ def archive_messages(
                 chain=chain,
                 language=language_of(text.files),
                 files=text.files,
-                said_at=one.said_at,
+                said_at=message.said_at,
             )
 
 
@@ -99,9 +99,9 @@ def _texts(
         if message.role == "assistant" and text.strip():
             yield _Text("assistant", "", text)
         elif block.kind == "tool_result":
-            yield _called(calls.get((at, number)), block.value, project)
+            yield _tool_text(calls.get((at, number)), block.value, project)
         elif block.kind.endswith("_tool_result"):
-            yield _Text("tool", block.kind.removesuffix("_tool_result"), _flat(block.value))
+            yield _Text("tool", block.kind.removesuffix("_tool_result"), _strings(block.value))
         elif text.strip():
             kind = speech(block.text())
             if kind is Speech.OUTPUT:
@@ -110,7 +110,7 @@ def _texts(
                 yield _Text("assistant" if agent else "user", "", text)
 
 
-def _called(call: Call | None, result: dict[str, Any], project: str) -> _Text:
+def _tool_text(call: Call | None, result: dict[str, Any], project: str) -> _Text:
     output = _NUMBERED.sub("", _REMINDER.sub("", result_text(result)))
     if call is None:
         return _Text("tool", "A tool returned", output)
@@ -128,9 +128,9 @@ def _called(call: Call | None, result: dict[str, Any], project: str) -> _Text:
     return _Text("tool", headline, "\n".join((*inputs, output, *media)), files)
 
 
-def _headed(text: _Text) -> Iterator[str]:
+def _split_parts(text: _Text) -> Iterator[str]:
     """The parts, the later ones of words without a headline with their beginning for one."""
-    found = parts(text.body)
+    found = split_text(text.body)
     if not found and text.headline:
         yield text.headline
     for number, part in enumerate(found):
@@ -142,16 +142,16 @@ def _headed(text: _Text) -> Iterator[str]:
             yield part
 
 
-def _flat(value: Any) -> str:
+def _strings(value: Any) -> str:
     """All that is said anywhere in a value, but for what only the API can read."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "\n".join(filter(None, map(_flat, cast("list[Any]", value))))
+        return "\n".join(filter(None, map(_strings, cast("list[Any]", value))))
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        told = (inner for name, inner in fields.items() if not _UNTOLD.match(name))
-        return "\n".join(filter(None, map(_flat, told)))
+        told = (inner for name, inner in fields.items() if not _NOT_TEXT.match(name))
+        return "\n".join(filter(None, map(_strings, told)))
     return ""
 
 

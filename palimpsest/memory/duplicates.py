@@ -11,10 +11,10 @@ _SKETCH = 24
 _ALIKE = 0.85
 
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
 
-def distinct(things: Iterable[Thing], text: Callable[[Thing], str]) -> Iterator[Thing]:
+def drop_duplicates(things: Iterable[Item], text: Callable[[Item], str]) -> Iterator[Item]:
     """Those whose text says what none before them does. Of a text's first words those with the
     smallest checksums stand for all: they are alike as far as all are."""
     kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)

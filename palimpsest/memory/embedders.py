@@ -8,7 +8,7 @@ from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.runtime.errors import StartupFailed
 
 
-def embedder(named: str, url: str, key: str | None) -> Embedder:
+def build_embedder(named: str, url: str, key: str | None) -> Embedder:
     """``static``, ``fastembed:<model>``, ``openai:<model>`` or ``openai:<model>@<dimension>``; the
     last two ask ``url`` with ``key``. Reads files, so belongs into a thread; calls nobody. Raises
     StartupFailed, EmbedderUnavailable."""
@@ -17,9 +17,9 @@ def embedder(named: str, url: str, key: str | None) -> Embedder:
         case "static" if not model:
             return StaticEmbedder.load()
         case "fastembed" if model:
-            return EmbeddingCache(FastembedEmbedder.of(model))
+            return EmbeddingCache(FastembedEmbedder.create(model))
         case "openai" if model:
-            return EmbeddingCache(OpenAIEmbedder.of(model, url, key))
+            return EmbeddingCache(OpenAIEmbedder.create(model, url, key))
         case _:
             raise StartupFailed(
                 f"PALIMPSEST_EMBEDDER={named}: must be static, fastembed:<model> or openai:<model>"

@@ -17,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ErasureReport:
     """What went, and what was found when all was looked for again. ``index`` is None where the
     index did not answer, or is another process's."""
 
@@ -31,7 +31,7 @@ class Forgotten:
     def remaining(self) -> int:
         return self.left_memories + self.left_captured + (self.left_index or 0)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """For people and programs."""
         return {
             "deleted": {"memories": self.memories, **self.captured.counts()},
@@ -44,7 +44,7 @@ class Forgotten:
         }
 
 
-class Forgetter:
+class MemoryErasure:
     """Without an index it forgets in Postgres, and the indexes of running processes follow."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Forgetter:
         self._index = index
         self._indexer = indexer
 
-    async def forget(self, which: Which, *, everything: bool = False) -> Forgotten:
+    async def erase(self, which: Which, *, everything: bool = False) -> ErasureReport:
         """By kind or id memories alone; else also what was captured of the conversations."""
         if which.is_everything and not everything:
             raise BadRequest("say what to forget, or that all is meant")
@@ -71,7 +71,7 @@ class Forgetter:
         # What sub-agents said is known under conversations of their own.
         all_of = [which, *(Which(conversation=each, before=which.before) for each in erased.beside)]
         gone = sum([await self._forget(one, everything=everything) for one in all_of])
-        return Forgotten(
+        return ErasureReport(
             gone,
             erased,
             sum([await self._memories.count(one) for one in all_of]),
@@ -92,7 +92,7 @@ class Forgetter:
     async def _left_in_index(self, all_of: Sequence[Which]) -> int | None:
         if self._index is None or self._indexer is None:
             return None
-        if not await self._indexer.caught_up(_PATIENCE_SECONDS):
+        if not await self._indexer.catch_up(_PATIENCE_SECONDS):
             return None
         wheres = [_where(self._tenant, one) for one in all_of if one.ids != ()]
         try:

@@ -25,7 +25,7 @@ class FastembedEmbedder:
         self._loading = Lock()
 
     @classmethod
-    def of(cls, model: str) -> "FastembedEmbedder":
+    def create(cls, model: str) -> "FastembedEmbedder":
         """Raises StartupFailed where the library or the model is not known."""
         try:
             library = importlib.import_module("fastembed")
@@ -42,9 +42,9 @@ class FastembedEmbedder:
         return cls(model, known[model.lower()], library)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return await asyncio.to_thread(self._embedded, list(texts))
+        return await asyncio.to_thread(self._embed, list(texts))
 
-    def _embedded(self, texts: list[str]) -> NDArray[np.float32]:
+    def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         try:

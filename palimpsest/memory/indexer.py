@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from palimpsest.memory import words
+from palimpsest.memory import bm25
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.model import Memory
 from palimpsest.runtime.errors import DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable
@@ -37,7 +37,7 @@ _Unavailable = (DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable)
 _log = structlog.stdlib.get_logger()
 
 
-class Changing(Protocol):
+class ChangeSource(Protocol):
     async def changes(self, cursor: Cursor, limit: int) -> Changes: ...
 
     async def newest(self) -> Cursor: ...
@@ -45,31 +45,31 @@ class Changing(Protocol):
 
 class Indexer:
     """``is_ours`` says whether it is this process that writes to the index, where several share
-    one. ``indexed`` and ``failures`` count what was taken in, and what went wrong."""
+    one. ``entries_written`` and ``failures`` count what was taken in, and what went wrong."""
 
     def __init__(
         self,
-        memories: Changing,
+        memories: ChangeSource,
         index: VectorIndex,
         embedder: Embedder,
-        is_ours: Callable[[], Awaitable[bool]] | None = None,
+        is_writer: Callable[[], Awaitable[bool]] | None = None,
         build_every: int = _BUILD_EVERY,
     ) -> None:
         self._memories = memories
         self._index = index
         self._embedder = embedder
-        self._is_ours = is_ours
+        self._is_writer = is_writer
         self._build_every = build_every
         self._writing = asyncio.Lock()
         self._woken = asyncio.Event()
         self._building: asyncio.Task[None] | None = None
         self._build_after = 0.0
         self._up_to_date = monotonic()
-        self.indexed = 0
+        self.entries_written = 0
         self.failures = 0
 
     @property
-    def behind(self) -> float:
+    def lag_seconds(self) -> float:
         """Seconds since the index had all that was known."""
         return monotonic() - self._up_to_date
 
@@ -81,25 +81,25 @@ class Indexer:
         """Follow for ever."""
         try:
             while True:
-                await self._follow_on()
+                await self._update_until_current()
                 await self._rest(EVERY_SECONDS)
         finally:
             if self._building:
                 self._building.cancel()
 
-    async def caught_up(self, patience: float) -> bool:
+    async def catch_up(self, patience: float) -> bool:
         """Whether within ``patience`` seconds the index has all that is known now, and nothing
         that was deleted; it is brought there if need be."""
         try:
             async with asyncio.timeout(patience):
                 newest = await self._memories.newest()
-                while not (await self._has_all() and await self._index.cursor() >= newest):
+                while not (await self._update() and await self._index.cursor() >= newest):
                     await self._rest(_LOOK_SECONDS)
         except (TimeoutError, *_Unavailable):
             return False
         return True
 
-    async def _has_all(self) -> bool:
+    async def _update(self) -> bool:
         if await self._may_write():
             async with self._writing:
                 await self._follow(self._index)
@@ -107,12 +107,12 @@ class Indexer:
         cursor = await self._index.cursor()
         return (await self._memories.changes(cursor, 1)).cursor == cursor
 
-    async def _follow_on(self) -> None:
+    async def _update_until_current(self) -> None:
         """Returns when the index has everything, or is another process's to write to."""
         wait, reason = EVERY_SECONDS, ""
         while True:
             try:
-                if await self._has_all():
+                if await self._update():
                     self._up_to_date = monotonic()
                 break
             except _Unavailable as error:
@@ -122,10 +122,10 @@ class Indexer:
                 wait, reason = min(2 * wait, _PATIENCE_SECONDS), str(error)
                 await asyncio.sleep(wait)
         if not self._building or self._building.done():
-            self._building = asyncio.create_task(self._build(self.held_still))
+            self._building = asyncio.create_task(self._build(self.pause_writes))
 
     async def _may_write(self) -> bool:
-        return self._is_ours is None or await self._is_ours()
+        return self._is_writer is None or await self._is_writer()
 
     async def _build(self, caught_up: CatchingUp) -> None:
         try:
@@ -137,7 +137,7 @@ class Indexer:
             _log.warning("the index's graph was not built", reason=str(error))
 
     @asynccontextmanager
-    async def held_still(self, copy: Follower) -> AsyncGenerator[None]:
+    async def pause_writes(self, copy: Follower) -> AsyncGenerator[None]:
         """Bring a copy of the index up to date, and write nothing while this is entered."""
         async with self._writing:
             await self._follow(copy)
@@ -154,7 +154,7 @@ class Indexer:
             entries = await self._entries(changes.memories)
             await follower.write(Step(entries, changes.forgotten, cursor, changes.cursor))
             cursor = changes.cursor
-            self.indexed += len(entries)
+            self.entries_written += len(entries)
             taken += len(entries)
             if follower is self._index and taken - built >= max(self._build_every, built // 2):
                 built = taken
@@ -182,4 +182,4 @@ async def _nothing_missing(_copy: Follower) -> AsyncGenerator[None]:
 
 
 def _documents(texts: list[str]) -> list[Sparse]:
-    return [words.document(text) for text in texts]
+    return [bm25.document_weights(text) for text in texts]

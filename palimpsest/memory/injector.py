@@ -15,7 +15,7 @@ from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
 from palimpsest.dialects.anthropic.view import RequestView
-from palimpsest.memory.injection import injection_budget, compose_injection
+from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
@@ -80,9 +80,9 @@ class Injector:
         self._retriever = retriever
         self._memories = memories
         self._permission = permission
-        self._rules = rules
+        self._options = rules
         self._metrics = metrics
-        self._known: Memo[Hash, LookupResult] = Memo(_REMEMBERED)
+        self._results: Memo[Hash, LookupResult] = Memo(_REMEMBERED)
 
     async def find(
         self, view: RequestView, headers: RawHeaders, standing: ConversationState
@@ -90,22 +90,22 @@ class Injector:
         """What is worth recalling for the request's newest turn of a person; None where nothing
         ever is. An opt-out is heard in any case."""
         if not remembers(headers):
-            await self._forgo(standing.conversation, value_of(headers, SESSION_HEADER) or "")
+            await self._opt_out(standing.conversation, value_of(headers, SESSION_HEADER) or "")
             return LookupResult("none")
-        if not self._rules.enabled:
+        if not self._options.enabled:
             return None
-        if treatment(headers, self._rules.defaults).mode != "on":
+        if treatment(headers, self._options.defaults).mode != "on":
             return LookupResult("none")
         if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
             return LookupResult("none")
         turn = await off_the_loop(len(view.messages[-1]), newest_turn, view)
-        known = self._answered(standing.chain, turn)
+        known = self._cached(standing.chain, turn)
         self._metrics.lookups.labels("cached" if known else "asked").inc()
         if known:
             return known
-        looked = await self._ask(turn, standing) if turn else LookupResult("none")
+        looked = await self._search_in_time(turn, standing) if turn else LookupResult("none")
         if turn and not looked.outcome.startswith("degraded"):
-            self._known.put(standing.chain[turn.position], looked)
+            self._results.put(standing.chain[turn.position], looked)
         return looked
 
     async def inject(
@@ -124,9 +124,9 @@ class Injector:
         if turn is None:
             return None
         prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
-        standing = round(sum(recall.tokens for recall in _recalls(epoch)) * ratio)
-        budget = injection_budget(self._rules.budget, prompt.tokens, standing)
-        memories = await self._permission.allowed(await self._memories.get(ids))
+        standing = round(sum(recall.tokens for recall in _injections(epoch)) * ratio)
+        budget = injection_budget(self._options.budget, prompt.tokens, standing)
+        memories = await self._permission.filter_allowed(await self._memories.get(ids))
         told = await asyncio.to_thread(
             compose_injection,
             memories,
@@ -146,21 +146,21 @@ class Injector:
         except DatabaseUnavailable as error:
             _log.warning("a use is not counted", reason=str(error))
 
-    def _answered(self, chain: Sequence[Hash], turn: Turn | None) -> LookupResult | None:
+    def _cached(self, chain: Sequence[Hash], turn: Turn | None) -> LookupResult | None:
         """What was found for this turn before; for a request of its tool loop nothing is left to
         recall of it."""
         if turn is not None:
-            return self._known.get(chain[turn.position])
+            return self._results.get(chain[turn.position])
         for name in reversed(chain[-_LOOKED_BACK:]):
-            known = self._known.get(name)
+            known = self._results.get(name)
             if known:
                 return replace(known, memories=())
         return None
 
-    async def _ask(self, turn: Turn, standing: ConversationState) -> LookupResult:
+    async def _search_in_time(self, turn: Turn, standing: ConversationState) -> LookupResult:
         try:
-            async with asyncio.timeout(self._rules.deadline):
-                return await self._found(turn, standing)
+            async with asyncio.timeout(self._options.deadline):
+                return await self._search(turn, standing)
         except TimeoutError:
             return self._degraded("deadline passed")
         except PalimpsestError as error:
@@ -171,20 +171,20 @@ class Injector:
             _log.exception("a bug in recalling")
             return self._degraded("failed")
 
-    async def _found(self, turn: Turn, standing: ConversationState) -> LookupResult:
+    async def _search(self, turn: Turn, standing: ConversationState) -> LookupResult:
         if not await self._permission.allows(standing.project, standing.conversation):
             return LookupResult("none")
         query = Query(
             text=turn.text,
-            project="" if self._rules.everywhere else standing.project,
+            project="" if self._options.everywhere else standing.project,
             conversation=standing.conversation,
-            everywhere=self._rules.everywhere,
-            limit=max(_LEAST_HITS, self._rules.budget // _LEAST_TOKENS),
+            everywhere=self._options.everywhere,
+            limit=max(_LEAST_HITS, self._options.budget // _LEAST_TOKENS),
         )
-        hits = await self._retriever.search(query, _presence(standing))
-        gone = _gone(standing.epoch)
+        hits = await self._retriever.search(query, _presence_test(standing))
+        gone = _reduced_positions(standing.epoch)
         shown = {name.hex() for at, name in enumerate(standing.chain) if at not in gone}
-        told = {name for recall in _recalls(standing.epoch) for name in recall.memories}
+        told = {name for recall in _injections(standing.epoch) for name in recall.memories}
         ids = tuple(
             hit.memory.id
             for hit in hits
@@ -192,9 +192,9 @@ class Injector:
         )
         return LookupResult("found", ids) if ids else LookupResult("none")
 
-    async def _forgo(self, conversation: str, session: str) -> None:
+    async def _opt_out(self, conversation: str, session: str) -> None:
         try:
-            await self._permission.forget_conversation(conversation, session)
+            await self._permission.opt_out_conversation(conversation, session)
         except DatabaseUnavailable as error:
             _log.warning("an opt-out waits for the next request", reason=str(error))
 
@@ -203,9 +203,9 @@ class Injector:
         return LookupResult(f"degraded;{reason}")
 
 
-def _presence(standing: ConversationState) -> Callable[[Found], bool]:
+def _presence_test(standing: ConversationState) -> Callable[[Found], bool]:
     """Whether what was found stands in the prompt as it is."""
-    gone = _gone(standing.epoch)
+    gone = _reduced_positions(standing.epoch)
     depth = len(standing.chain)
 
     def present(found: Found) -> bool:
@@ -215,9 +215,9 @@ def _presence(standing: ConversationState) -> Callable[[Found], bool]:
     return present
 
 
-def _gone(epoch: Epoch | None) -> set[int]:
+def _reduced_positions(epoch: Epoch | None) -> set[int]:
     return epoch.reduced() if epoch else set()
 
 
-def _recalls(epoch: Epoch | None) -> Sequence[Recall]:
+def _injections(epoch: Epoch | None) -> Sequence[Recall]:
     return epoch.recalled if epoch else ()

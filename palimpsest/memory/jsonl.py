@@ -13,7 +13,7 @@ from palimpsest.memory.model import (
     Pattern,
     memory_id,
 )
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest
 
 _ID = re.compile(r"mem_[0-9a-f]{32}\Z")
@@ -22,11 +22,11 @@ _LONGEST_TEXT = 1_000_000
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
-def line(memory: Memory) -> bytes:
+def encode_line(memory: Memory) -> bytes:
     return msgspec.json.encode(memory) + b"\n"
 
 
-def memories(content: bytes, tenant: str) -> list[Memory]:
+def decode_lines(content: bytes, tenant: str) -> list[Memory]:
     """Those of all lines, of this tenant and without secrets; what a line leaves out has its
     usual value. Raises BadRequest that names the first line that is none."""
     found: list[Memory] = []
@@ -45,8 +45,8 @@ def _memory(given: bytes, tenant: str) -> Memory:
     _check(memory)
     clean = msgspec.structs.replace(
         memory,
-        text=redacted(memory.text),
-        detail=cleaned(memory.detail),
+        text=redact(memory.text),
+        detail=redact_detail(memory.detail),
         said_at=_in_utc(memory.said_at),
     )
     if _ID.match(memory.id):
@@ -59,17 +59,17 @@ def _in_utc(time: datetime) -> datetime:
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def cleaned(detail: Pattern | Fix | None) -> Pattern | Fix | None:
+def redact_detail(detail: Pattern | Fix | None) -> Pattern | Fix | None:
     """Without secrets."""
     if isinstance(detail, Pattern):
-        steps = tuple(redacted(step) for step in detail.steps)
-        return Pattern(redacted(detail.trigger), steps, redacted(detail.example))
+        steps = tuple(redact(step) for step in detail.steps)
+        return Pattern(redact(detail.trigger), steps, redact(detail.example))
     if isinstance(detail, Fix):
         return Fix(
-            redacted(detail.signature),
-            redacted(detail.error),
-            redacted(detail.remedy),
-            redacted(detail.command),
+            redact(detail.signature),
+            redact(detail.error),
+            redact(detail.remedy),
+            redact(detail.command),
         )
     return None
 

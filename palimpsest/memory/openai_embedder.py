@@ -56,7 +56,7 @@ class OpenAIEmbedder:
         self._client = httpx.AsyncClient(headers=headers, timeout=_SECONDS)
 
     @classmethod
-    def of(cls, named: str, url: str, key: str | None) -> "OpenAIEmbedder":
+    def create(cls, named: str, url: str, key: str | None) -> "OpenAIEmbedder":
         """``named`` is ``<model>`` or ``<model>@<dimension>``; raises StartupFailed."""
         model, _, given = named.partition("@")
         dimension = int(given) if given.isdigit() else _DIMENSIONS.get(model, 0)
@@ -73,25 +73,27 @@ class OpenAIEmbedder:
         spoken = [at for at, text in enumerate(texts) if text.strip()]
         for start in range(0, len(spoken), _AT_ONCE):
             batch = spoken[start : start + _AT_ONCE]
-            rows[batch] = await self._some([texts[at][:_LONGEST_CHARACTERS] for at in batch])
+            rows[batch] = await self._embed_batch([texts[at][:_LONGEST_CHARACTERS] for at in batch])
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.divide(rows, lengths, out=rows, where=lengths > 0)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _some(self, texts: list[str]) -> NDArray[np.float32]:
+    async def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:
         """One text that the server refuses shall not keep the others from it."""
         try:
-            return await self._asked(texts)
+            return await self._post(texts)
         except _Refused as error:
             if len(texts) == 1:
                 _log.warning("a text got no vector", reason=str(error))
                 return np.zeros((1, self.dimension), np.float32)
             half = len(texts) // 2
-            return np.concatenate([await self._some(texts[:half]), await self._some(texts[half:])])
+            return np.concatenate(
+                [await self._embed_batch(texts[:half]), await self._embed_batch(texts[half:])]
+            )
 
-    async def _asked(self, texts: list[str]) -> NDArray[np.float32]:
+    async def _post(self, texts: list[str]) -> NDArray[np.float32]:
         body = {"model": self._model, "input": texts, "encoding_format": "float", **self._more}
         try:
             response = await self._client.post(self._url, json=body)

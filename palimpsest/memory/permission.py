@@ -20,16 +20,16 @@ class Permission:
     async def allows(self, project: str, conversation: str) -> bool:
         """Whether turns may be kept, learned from and answered with what is known. An empty
         name is of one that is not known yet."""
-        if self._is_named(project):
+        if self._is_excluded(project):
             return False
         return not await self._unremembered.among([project], [conversation])
 
-    async def allowed(self, memories: Sequence[Memory]) -> list[Memory]:
+    async def filter_allowed(self, memories: Sequence[Memory]) -> list[Memory]:
         """Those that may be shown."""
         projects = {memory.project for memory in memories}
         conversations = {memory.conversation for memory in memories}
         out = await self._unremembered.among(list(projects), list(conversations))
-        named = {project for project in projects if self._is_named(project)}
+        named = {project for project in projects if self._is_excluded(project)}
         return [
             memory
             for memory in memories
@@ -38,22 +38,22 @@ class Permission:
             and ("conversation", memory.conversation) not in out
         ]
 
-    async def forget_conversation(self, conversation: str, session: str = "") -> None:
+    async def opt_out_conversation(self, conversation: str, session: str = "") -> None:
         """Keep and recall nothing of it from now on, nor of the client's own transcript of its
         ``session``; what was kept is hidden, not deleted."""
         for name in (conversation, imported(session) if session else ""):
             if name:
                 await self._unremembered.add("conversation", name)
 
-    async def forget_project(self, project: str) -> None:
+    async def opt_out_project(self, project: str) -> None:
         """The same for all conversations of a project."""
         if project:
             await self._unremembered.add("project", project)
 
-    async def remember_project(self, project: str) -> None:
+    async def opt_in_project(self, project: str) -> None:
         await self._unremembered.remove("project", project)
 
-    def _is_named(self, project: str) -> bool:
+    def _is_excluded(self, project: str) -> bool:
         if not project:
             return False
         path = PurePosixPath(project)

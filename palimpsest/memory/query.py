@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from palimpsest.memory import words
+from palimpsest.memory import bm25
 
 _LONG = 1_200
 # Of a paste of megabytes, what stands at its ends: a person's words are hardly in its midst, and
@@ -34,7 +34,7 @@ class Query:
     limit: int = 16
 
 
-def asked(text: str) -> str:
+def condense_question(text: str) -> str:
     """What a turn asks, in some 1,200 characters: all of a short one; of a long one the sentences
     of prose, first and last before the rest, and the lines of trouble in what was pasted."""
     text = text.strip()
@@ -42,16 +42,16 @@ def asked(text: str) -> str:
         return text
     prose = [s for s in _SENTENCE.split(_ends(_FENCED.sub("\n", text))) if _is_prose(s)]
     trouble = [s for s in _ends(text).splitlines() if _TROUBLE.search(s) and not _is_prose(s)]
-    chosen = dict.fromkeys(_within([*_from_both_ends(prose), *trouble], _LONG))
+    chosen = dict.fromkeys(_take_within([*_alternate_ends(prose), *trouble], _LONG))
     kept = [s for s in (*prose, *trouble) if s in chosen]
     return "\n".join(dict.fromkeys(kept)) or text[:_LONG]
 
 
-def questions(text: str) -> tuple[str, ...]:
+def split_questions(text: str) -> tuple[str, ...]:
     """All that is asked, and each of several questions by itself."""
-    whole = asked(text)
+    whole = condense_question(text)
     single = [s.strip() for s in _SENTENCE.split(whole) if s.rstrip().endswith(("?", "？"))]
-    telling = [s for s in single if len(words.query(s).indices) >= _SUB_QUESTION_WORDS]
+    telling = [s for s in single if len(bm25.query_weights(s).indices) >= _SUB_QUESTION_WORDS]
     return (whole, *telling[:_SUB_QUESTIONS]) if len(single) > 1 else (whole,)
 
 
@@ -66,13 +66,13 @@ def _is_prose(sentence: str) -> bool:
     return plain > _MOSTLY * len(pieces) and len(sentence) < _LONG
 
 
-def _from_both_ends(sentences: list[str]) -> Iterator[str]:
+def _alternate_ends(sentences: list[str]) -> Iterator[str]:
     for at in range((len(sentences) + 1) // 2):
         yield sentences[at]
         yield sentences[-1 - at]
 
 
-def _within(pieces: list[str], size: int) -> Iterator[str]:
+def _take_within(pieces: list[str], size: int) -> Iterator[str]:
     for piece in dict.fromkeys(piece.strip() for piece in pieces):
         if len(piece) < size:
             size -= len(piece) + 1

@@ -28,14 +28,14 @@ _HERE, _ELSEWHERE = 3.0, 1.0
 _SECONDS_PER_DAY = 86_400.0
 
 
-class Least(NamedTuple):
+class ScoreFloor(NamedTuple):
     """What counts for those that one side found and the other did not."""
 
     near: float = 0.0
     matching: float = 0.0
 
 
-class Ranked(NamedTuple):
+class RankedCandidate(NamedTuple):
     """``meaning`` is the cosine, ``words`` BM25's score, ``total`` what the order is by."""
 
     found: Found
@@ -44,7 +44,7 @@ class Ranked(NamedTuple):
     words: float
 
 
-def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
+def neighbour_spans(candidates: Iterable[Found]) -> tuple[Span, ...]:
     """The spans of conversations that the candidates and their neighbours are in."""
     positions: defaultdict[str, set[int]] = defaultdict(set)
     for found in candidates:
@@ -53,13 +53,13 @@ def around(candidates: Iterable[Found]) -> tuple[Span, ...]:
     return tuple(
         Span(conversation, first, last)
         for conversation, known in positions.items()
-        for first, last in _merged(sorted(known))
+        for first, last in _merge_spans(sorted(known))
     )
 
 
-def ranked(
-    candidates: Candidates, least: Least, *, project: str, conversation: str, now: datetime
-) -> list[Ranked]:
+def rank(
+    candidates: Candidates, least: ScoreFloor, *, project: str, conversation: str, now: datetime
+) -> list[RankedCandidate]:
     """Best first. What was said in ``conversation``, and what was learned, counts more than what
     was said in others; what comes from another project than ``project`` less. Empty: all are
     alike."""
@@ -70,16 +70,14 @@ def ranked(
     words = [candidates.matching.get(name, least.matching) for name in by_id]
     fused = [
         one + _WORDS * other
-        for one, other in zip(_standard(meaning), _standard(words), strict=True)
+        for one, other in zip(_standardise(meaning), _standardise(words), strict=True)
     ]
     own = dict(zip(by_id, fused, strict=True))
-    context = _context(by_id.values(), own)
+    context = _neighbour_scores(by_id.values(), own)
     rows = [
-        Ranked(
+        RankedCandidate(
             found,
-            own[found.id]
-            + context.get(found.id, 0.0)
-            + _standing(found, project, conversation, now),
+            own[found.id] + context.get(found.id, 0.0) + _bonus(found, project, conversation, now),
             meaning[at],
             words[at],
         )
@@ -88,7 +86,7 @@ def ranked(
     return sorted(rows, key=lambda row: (-row.total, row.found.id))
 
 
-def neighbours(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
+def neighbour_pairs(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
     """Pairs that were said one soon after the other, with how close they are, 0 to 1."""
     turns = sorted(
         (one for one in found if one.position >= 0),
@@ -103,7 +101,7 @@ def neighbours(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
             apart += other.length
 
 
-def _merged(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _merge_spans(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
     first, last = max(0, positions[0] - NEIGHBOURS), positions[0] + NEIGHBOURS
     for position in positions[1:]:
         if position - NEIGHBOURS > last + 1:
@@ -113,22 +111,22 @@ def _merged(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def _standard(scores: Sequence[float]) -> list[float]:
+def _standardise(scores: Sequence[float]) -> list[float]:
     mean = fmean(scores)
     deviation = sqrt(fmean([(score - mean) ** 2 for score in scores]))
     return [(score - mean) / deviation if deviation else 0.0 for score in scores]
 
 
-def _context(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, float]:
+def _neighbour_scores(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, float]:
     """What neighbours add; those that are below the mean take nothing away."""
     added: defaultdict[str, float] = defaultdict(float)
-    for one, other, share in neighbours(found):
+    for one, other, share in neighbour_pairs(found):
         added[one.id] += share * max(0.0, own[other.id])
         added[other.id] += share * max(0.0, own[one.id])
     return added
 
 
-def _standing(found: Found, project: str, conversation: str, now: datetime) -> float:
+def _bonus(found: Found, project: str, conversation: str, now: datetime) -> float:
     age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
     standing = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
     if conversation and (found.conversation == conversation or found.kind is not Kind.TURN):

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.context.tokens import vocabulary_ranks
-from palimpsest.memory.words import query, words
+from palimpsest.memory.bm25 import query_weights, split_words
 from palimpsest.store.vectors.interface import Vector
 
 # Fitted by logistic regression: LoCoMo's questions to their own dialogue, and to others and to
 # sessions of coding agents (docs/adr/0025).
 _EVIDENCE, _NEARNESS, _OTHERWISE = 4.6, 0.65, -5.0
 # Bits. Below, a question tells too little; above, no memory can repeat it all.
-_LEAST_TOLD, _ENOUGH_TOLD, _MOST_TOLD = 6.0, 14.0, 40.0
+_LEAST_BITS_ASKED, _ENOUGH_BITS_ASKED, _MOST_BITS_ASKED = 6.0, 14.0, 40.0
 _STEEP, _NEARLY_ALL = 12.0, 0.8
 _COMMON_BITS, _RARE_BITS = 8.0, 7.0
 _LEAST_BITS = 0.5
@@ -36,7 +36,7 @@ _SIGNS = string.punctuation + string.whitespace + "→…–—“”‘’«»�
 _APART = str.maketrans(dict.fromkeys(_SIGNS, " "))
 _JOINED = str.maketrans("", "", "_-.")
 
-STRANGERS = (
+UNRELATED_TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
     "Please run the tests again and show me the output.",
     "I went to the store yesterday to buy some bread and milk.",
@@ -65,7 +65,7 @@ STRANGERS = (
 """Texts of all kinds that no question is about."""
 
 
-class Needle(NamedTuple):
+class QuestionWord(NamedTuple):
     """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
     the rarer among all words, the more. A short word only counts where it stands ``alone``, in one
     of these forms, between spaces."""
@@ -78,20 +78,22 @@ class Needle(NamedTuple):
         return any(form in plain for form in self.alone) if self.alone else self.stem in plain
 
 
-def needles(question: str) -> tuple[Needle, ...]:
+def question_words(question: str) -> tuple[QuestionWord, ...]:
     """The words that tell most."""
-    found = {needle: None for word in words(question) for needle in _needle(word.lower())}
+    found = {
+        needle: None for word in split_words(question) for needle in _question_word(word.lower())
+    }
     return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
 
 
-def plain(text: str) -> str:
+def normalise(text: str) -> str:
     """In small letters with spaces for all signs and at both ends, and once more without what joins
     the parts of an identifier."""
     lower = text.lower()
     return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
 
 
-def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
+def nearness_scale(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
     """Makes of a cosine how many standard deviations it is above those of texts that have nothing
     to do with the question."""
     others = strangers @ question
@@ -99,33 +101,33 @@ def nearness(question: Vector, strangers: NDArray[np.float32]) -> Callable[[floa
     return lambda cosine: (cosine - mean) / deviation
 
 
-def relevance(question: Sequence[Needle], text: str, near: float) -> float:
+def relevance(question: Sequence[QuestionWord], text: str, near: float) -> float:
     """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
     something is relevant whatever stands around it."""
     repeated = sum([needle.bits for needle in question if needle.is_in(text)])
     told = sum([needle.bits for needle in question])
-    evidence = min(1.0, repeated / min(max(told, _LEAST_TOLD), _MOST_TOLD))
-    words = min(1.0, repeated / min(max(told, _ENOUGH_TOLD), _MOST_TOLD))
+    evidence = min(1.0, repeated / min(max(told, _LEAST_BITS_ASKED), _MOST_BITS_ASKED))
+    words = min(1.0, repeated / min(max(told, _ENOUGH_BITS_ASKED), _MOST_BITS_ASKED))
     alone = _STEEP * (words - _NEARLY_ALL)
-    return _share(max(alone, _EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE))
+    return _logistic(max(alone, _EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE))
 
 
-def _share(logit: float) -> float:
+def _logistic(logit: float) -> float:
     return 1 / (1 + exp(-logit))
 
 
 @lru_cache(maxsize=8_192)
-def _needle(word: str) -> tuple[Needle, ...]:
+def _question_word(word: str) -> tuple[QuestionWord, ...]:
     """None of a word that says nothing. Its bits go by its rank in the tokenizer's vocabulary,
     which is ordered by frequency."""
-    if not query(word).indices:
+    if not query_weights(word).indices:
         return ()
     ranks = vocabulary_ranks(" " + word)
     bits = _RARE_BITS + len(ranks) if len(ranks) > 1 else log2(ranks[0] + 2) - _COMMON_BITS
     stem = _ENDING.sub("", word)
     bits = max(_LEAST_BITS, bits)
     if len(stem) >= _SHORT or not word.isascii():
-        return (Needle(stem or word, bits),)
+        return (QuestionWord(stem or word, bits),)
     if len(stem) < _SHORT - 1:
-        return (Needle(word, bits, (f" {word} ",)),)
-    return (Needle(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)
+        return (QuestionWord(word, bits, (f" {word} ",)),)
+    return (QuestionWord(stem, bits, tuple(f" {stem}{ending} " for ending in ("", *_ENDINGS))),)

@@ -8,26 +8,26 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.memory.duplicates import distinct
+from palimpsest.memory.bm25 import query_weights
+from palimpsest.memory.duplicates import drop_duplicates
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.model import Memory, injectable
-from palimpsest.memory.query import Query, questions
+from palimpsest.memory.query import Query, split_questions
 from palimpsest.memory.ranking import (
-    Least,
-    Ranked,
-    around,
-    neighbours,
-    ranked,
+    RankedCandidate,
+    ScoreFloor,
+    neighbour_pairs,
+    neighbour_spans,
+    rank,
 )
 from palimpsest.memory.relevance import (
-    STRANGERS,
-    nearness,
-    needles,
-    plain,
+    UNRELATED_TEXTS,
+    nearness_scale,
+    normalise,
+    question_words,
     relevance,
 )
 from palimpsest.memory.reranker import Reranker
-from palimpsest.memory.words import query as words_of
 from palimpsest.runtime.errors import EmbedderUnavailable
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.vectors.interface import (
@@ -39,12 +39,12 @@ from palimpsest.store.vectors.interface import (
     Where,
 )
 
-Lookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
-Present = Callable[[Found], bool]
+MemoryLookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
+PresenceTest = Callable[[Found], bool]
 
 _CANDIDATES = 64
-_LOOKED_AROUND = 16
-_BESIDE = 128
+_WITH_NEIGHBOURS = 16
+_NEIGHBOUR_LIMIT = 128
 _READ = 1.5
 """Memories are read for so many times the answers that are asked for: some are duplicates."""
 _RERANKED = 30
@@ -59,7 +59,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
     text: str
     words: Sparse
     vector: Vector
@@ -78,7 +78,7 @@ class Retriever:
         self,
         embedder: Embedder,
         index: VectorIndex,
-        lookup: Lookup,
+        lookup: MemoryLookup,
         tenant: str,
         threshold: float = 0.5,
         reranker: Reranker | None = None,
@@ -89,62 +89,65 @@ class Retriever:
         self._tenant = tenant
         self._threshold = threshold
         self._reranker = reranker
-        self._strangers: asyncio.Task[NDArray[np.float32]] | None = None
+        self._unrelated: asyncio.Task[NDArray[np.float32]] | None = None
 
-    async def search(self, query: Query, present: Present = nothing_present) -> list[Hit]:
+    async def search(self, query: Query, present: PresenceTest = nothing_present) -> list[Hit]:
         """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
         or whatever else ``lookup`` does."""
-        asked_for = await off_the_loop(len(query.text), questions, query.text)
-        told = [(text, words_of(text)) for text in asked_for]
+        asked_for = await off_the_loop(len(query.text), split_questions, query.text)
+        told = [(text, query_weights(text)) for text in asked_for]
         telling = [(text, words) for text, words in told if words.indices]
         if not telling:
             return []
         vectors = await self._embedder.embed([text for text, _ in telling])
-        asked = [_Asked(*one, vector) for one, vector in zip(telling, vectors, strict=True)]
-        found = await asyncio.gather(*(self._ranked(one, query) for one in asked))
-        rows = [row for row in _best(found) if not present(row.found)]
+        asked = [_Question(*one, vector) for one, vector in zip(telling, vectors, strict=True)]
+        found = await asyncio.gather(*(self._find_ranked(one, query) for one in asked))
+        rows = [row for row in _merge_best(found) if not present(row.found)]
         read = await self._lookup([row.found.id for row in rows[: round(_READ * query.limit)]])
         known = {memory.id: memory for memory in read if injectable(memory)}
         pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
-        hits = await self._scored(asked, pairs, query.limit)
-        return await self._reranked(asked[0].text, hits)
+        hits = await self._score(asked, pairs, query.limit)
+        return await self._rerank(asked[0].text, hits)
 
-    async def _ranked(self, asked: _Asked, query: Query) -> list[Ranked]:
+    async def _find_ranked(self, asked: _Question, query: Query) -> list[RankedCandidate]:
         """All that was found for one question and what stands around it, best first."""
         where = Where(self._tenant, () if query.everywhere else (query.project,))
         best = await self._index.find(asked.vector, asked.words, where, _CANDIDATES)
-        least = Least(
+        least = ScoreFloor(
             min(best.near.values(), default=0.0),
             min(best.matching.values()) if len(best.matching) == _CANDIDATES else 0.0,
         )
-        rows = _ranked(best, least, query)
-        spans = around(row.found for row in rows[:_LOOKED_AROUND])
+        rows = _rank(best, least, query)
+        spans = neighbour_spans(row.found for row in rows[:_WITH_NEIGHBOURS])
         if not spans:
             return rows
         within = replace(where, spans=spans)
-        beside = await self._index.find(asked.vector, asked.words, within, _BESIDE)
-        return _ranked(best.and_also(beside), least, query)
+        beside = await self._index.find(asked.vector, asked.words, within, _NEIGHBOUR_LIMIT)
+        return _rank(best.and_also(beside), least, query)
 
-    async def _scored(
-        self, asked: Sequence[_Asked], pairs: Sequence[tuple[Memory, Ranked]], limit: int
+    async def _score(
+        self,
+        asked: Sequence[_Question],
+        pairs: Sequence[tuple[Memory, RankedCandidate]],
+        limit: int,
     ) -> list[Hit]:
         """Without what says the same as a better one, and what is below the threshold."""
-        scores = _relevances(asked, await self._strange(), pairs)
+        scores = _score_relevance(asked, await self._unrelated_vectors(), pairs)
         hits = (Hit(memory, scores[memory.id]) for memory, _ in pairs)
         good = (hit for hit in hits if hit.score >= self._threshold)
-        return list(islice(distinct(good, lambda hit: hit.memory.text), limit))
+        return list(islice(drop_duplicates(good, lambda hit: hit.memory.text), limit))
 
-    async def _strange(self) -> NDArray[np.float32]:
+    async def _unrelated_vectors(self) -> NDArray[np.float32]:
         """The vectors of the strangers, made once; a search that is given up does not stop it."""
-        if self._strangers is None:
-            self._strangers = asyncio.create_task(_vectors_of(self._embedder, STRANGERS))
+        if self._unrelated is None:
+            self._unrelated = asyncio.create_task(_vectors_of(self._embedder, UNRELATED_TEXTS))
         try:
-            return await asyncio.shield(self._strangers)
+            return await asyncio.shield(self._unrelated)
         except EmbedderUnavailable:
-            self._strangers = None
+            self._unrelated = None
             raise
 
-    async def _reranked(self, question: str, hits: list[Hit]) -> list[Hit]:
+    async def _rerank(self, question: str, hits: list[Hit]) -> list[Hit]:
         if self._reranker is None or not hits:
             return hits
         best, rest = hits[:_RERANKED], hits[_RERANKED:]
@@ -157,9 +160,9 @@ async def _vectors_of(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.fl
     return await embedder.embed(texts)
 
 
-def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
+def _merge_best(found: Iterable[Sequence[RankedCandidate]]) -> Iterator[RankedCandidate]:
     """Of what several questions found, each memory where it stands best."""
-    best: dict[str, Ranked] = {}
+    best: dict[str, RankedCandidate] = {}
     for row in (row for rows in found for row in rows):
         known = best.get(row.found.id)
         if known is None or row.total > known.total:
@@ -167,8 +170,8 @@ def _best(found: Iterable[Sequence[Ranked]]) -> Iterator[Ranked]:
     yield from sorted(best.values(), key=lambda row: (-row.total, row.found.id))
 
 
-def _ranked(candidates: Candidates, least: Least, query: Query) -> list[Ranked]:
-    return ranked(
+def _rank(candidates: Candidates, least: ScoreFloor, query: Query) -> list[RankedCandidate]:
+    return rank(
         candidates,
         least,
         project=query.project,
@@ -177,20 +180,20 @@ def _ranked(candidates: Candidates, least: Least, query: Query) -> list[Ranked]:
     )
 
 
-def _relevances(
-    asked: Sequence[_Asked],
+def _score_relevance(
+    asked: Sequence[_Question],
     strangers: NDArray[np.float32],
-    pairs: Sequence[tuple[Memory, Ranked]],
+    pairs: Sequence[tuple[Memory, RankedCandidate]],
 ) -> dict[str, float]:
     """By id: of the question that it bears on most, or what its neighbours lend it: an answer need
     not repeat its question."""
-    sides = [(needles(one.text), nearness(one.vector, strangers)) for one in asked]
+    sides = [(question_words(one.text), nearness_scale(one.vector, strangers)) for one in asked]
     own: dict[str, float] = {}
     for memory, row in pairs:
-        text = plain(memory.text)
+        text = normalise(memory.text)
         own[memory.id] = max(relevance(wanted, text, near(row.meaning)) for wanted, near in sides)
     lent = dict(own)
-    for one, other, share in neighbours(row.found for _, row in pairs):
+    for one, other, share in neighbour_pairs(row.found for _, row in pairs):
         lent[one.id] = max(lent[one.id], share * own[other.id])
         lent[other.id] = max(lent[other.id], share * own[one.id])
     return lent

@@ -169,7 +169,7 @@ def _shapes() -> Iterator[_Shape]:
 _SHAPES: Sequence[_Shape] = tuple(_shapes())
 
 
-def shaped(text: str) -> Iterator[Secret]:
+def find_shaped(text: str) -> Iterator[Secret]:
     """What has the form of a secret; they may overlap."""
     lower = text.lower()
     for kind, pattern, hints in _SHAPES:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from palimpsest.memory.secret_shapes import Secret, shaped
+from palimpsest.memory.secret_shapes import Secret, find_shaped
 
 _PASSWORD = r"pass(?:word|wd|phrase|code)|pwd|(?<=[_-])pass"
 _KEY = (
@@ -51,18 +51,18 @@ _MOST_AGAIN = 100
 """Values of one text that are looked for once more."""
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """The text with each secret replaced by `[secret: <kind>]`."""
     parts: list[str] = []
     at = 0
-    found = [*shaped(text), *_named(text)]
-    for start, end, kind in _merged([*found, *_again(text, found)]):
+    found = [*find_shaped(text), *_find_named(text)]
+    for start, end, kind in _merge_overlaps([*found, *_find_repeats(text, found)]):
         parts += (text[at:start], f"[secret: {kind}]")
         at = end
     return "".join((*parts, text[at:])) if parts else text
 
 
-def _merged(found: list[Secret]) -> Iterator[Secret]:
+def _merge_overlaps(found: list[Secret]) -> Iterator[Secret]:
     """In order, without overlaps; the one that begins first says what it is called."""
     found.sort(key=lambda secret: (secret.start, -secret.end))
     last: Secret | None = None
@@ -77,7 +77,7 @@ def _merged(found: list[Secret]) -> Iterator[Secret]:
         yield last
 
 
-def _named(text: str) -> Iterator[Secret]:
+def _find_named(text: str) -> Iterator[Secret]:
     lower = text.lower()
     if not any(hint in lower for hint in _HINTS):
         return
@@ -90,7 +90,7 @@ def _named(text: str) -> Iterator[Secret]:
             at = end
 
 
-def _again(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
+def _find_repeats(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
     """The same values elsewhere in the text, where nothing else tells what they are."""
     known = {text[start:end]: kind for start, end, kind in found if end - start >= _LEAST_AGAIN}
     for value, kind in islice(known.items(), _MOST_AGAIN):

@@ -17,17 +17,17 @@ _SENTENCE = re.compile(r"(?<=[.!?;:。！？])\s+")
 _WORD = re.compile(r"(?<=\s)")
 
 
-def parts(text: str) -> list[str]:
+def split_text(text: str) -> list[str]:
     """The parts, of about equal size; none of an empty text."""
-    text = _bounded(_ENCODED.sub(_shortened, text.strip("\n")).rstrip())
+    text = _limit_size(_ENCODED.sub(_shorten_encoded, text.strip("\n")).rstrip())
     if not text.strip():
         return []
     size = len(text.encode())
     room = ceil(size / ceil(size / PART_BYTES))
-    return [part for part in _packed(_pieces(text), room) if part.strip()]
+    return [part for part in _pack(_pieces(text), room) if part.strip()]
 
 
-def _bounded(text: str) -> str:
+def _limit_size(text: str) -> str:
     lines = (_cut(line, _LONGEST_LINE) for line in text.split("\n"))
     return _cut("\n".join(lines), _LONGEST_TEXT)
 
@@ -40,7 +40,7 @@ def _cut(text: str, longest: int) -> str:
     return f"{text[:half]} {_left_out(len(text) - 2 * half)} {text[-half:]}"
 
 
-def _shortened(encoded: re.Match[str]) -> str:
+def _shorten_encoded(encoded: re.Match[str]) -> str:
     rest = len(encoded[0]) - _ENCODED_SHOWN
     return f"{encoded[0][:_ENCODED_SHOWN]} {_left_out(rest)}"
 
@@ -56,7 +56,7 @@ def _pieces(text: str) -> Iterator[str]:
         if _fits(line):
             yield line
             continue
-        for sentence in _after(_SENTENCE, line):
+        for sentence in _split_after(_SENTENCE, line):
             if _fits(sentence):
                 yield sentence
                 continue
@@ -65,7 +65,7 @@ def _pieces(text: str) -> Iterator[str]:
                 yield from (word[at : at + step] for at in range(0, len(word), step or 1))
 
 
-def _after(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+def _split_after(pattern: re.Pattern[str], text: str) -> Iterator[str]:
     """The text cut after each match."""
     start = 0
     for match in pattern.finditer(text):
@@ -78,7 +78,7 @@ def _fits(piece: str) -> bool:
     return len(piece) <= PART_BYTES and len(piece.encode()) <= PART_BYTES
 
 
-def _packed(pieces: Iterator[str], room: int) -> Iterator[str]:
+def _pack(pieces: Iterator[str], room: int) -> Iterator[str]:
     """Pieces put together while they fit; a part is filled at least to ``room``'s half."""
     held, size = "", 0
     for piece in pieces:

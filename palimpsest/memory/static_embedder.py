@@ -54,10 +54,10 @@ class StaticEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if sum(map(len, texts)) <= _INLINE_CHARACTERS:
-            return self.embedded(texts)
-        return await asyncio.to_thread(self.embedded, texts)
+            return self.embed_now(texts)
+        return await asyncio.to_thread(self.embed_now, texts)
 
-    def embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The same, at once. A text without tokens has no direction: its row is zero."""
         rows = np.zeros((len(texts), self.dimension), np.float32)
         heads = [text[:_LONGEST_CHARACTERS] for text in texts]

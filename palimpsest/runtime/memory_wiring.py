@@ -16,10 +16,10 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.learning.expiry import Forgetting
 from palimpsest.learning.scheduler import Scheduler
 from palimpsest.learning.segment_reader import SegmentReader
-from palimpsest.memory.embedders import embedder
+from palimpsest.memory.embedders import build_embedder
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.indexer import Indexer
-from palimpsest.memory.injector import Injector, InjectionOptions
+from palimpsest.memory.injector import InjectionOptions, Injector
 from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.reranker import FastembedReranker
@@ -45,63 +45,63 @@ _LEARNING_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Knowing:
+class MemoryParts:
     """What is known, as one process has it."""
 
-    memories: MemoryStore
+    store: MemoryStore
     permission: Permission
     index: VectorIndex
     indexer: Indexer
-    recaller: Injector
+    injector: Injector
 
 
 @asynccontextmanager
-async def knowing(
+async def run_memory(
     settings: Settings, database: Database, metrics: Metrics
-) -> AsyncGenerator[Knowing]:
+) -> AsyncGenerator[MemoryParts]:
     """The index follows Postgres while this lasts, where something is recalled; nothing waits for
     it."""
     async with AsyncExitStack() as stack:
         memories = MemoryStore(database, TENANT)
         permission = Permission(Unremembered(database, TENANT), settings.forget)
         embeds = await asyncio.to_thread(
-            embedder, settings.embedder, settings.embedder_url, settings.embedder_key
+            build_embedder, settings.embedder, settings.embedder_url, settings.embedder_key
         )
         index = vector_index(settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension)
         stack.push_async_callback(index.close)
-        indexer = Indexer(memories, index, embeds, await _only_writer(settings, database, stack))
-        metrics.index_behind.set_function(lambda: indexer.behind)
+        indexer = Indexer(memories, index, embeds, await _writer_check(settings, database, stack))
+        metrics.index_behind.set_function(lambda: indexer.lag_seconds)
         metrics.index_failures.set_function(lambda: indexer.failures)
         if settings.intelligence == "on":
             stack.callback(asyncio.create_task(indexer.run()).cancel)
-        yield Knowing(
+        yield MemoryParts(
             memories,
             permission,
             index,
             indexer,
-            _recaller(settings, memories, permission, index, embeds, metrics),
+            _build_injector(settings, memories, permission, index, embeds, metrics),
         )
 
 
 @asynccontextmanager
-async def learning(
+async def run_learning(
     settings: Settings,
     database: Database,
     client: Client,
-    known: Knowing,
+    memory: MemoryParts,
     requests: RequestStore,
     ledger: LedgerStore,
     wording: WordLearned | None,
 ) -> AsyncGenerator[None]:
     """The worker of the learning queue, and who starts what is due and drops what is stale."""
     segments = SegmentStore(database, TENANT)
-    reader = SegmentReader(requests, segments, known.permission, TENANT)
+    reader = SegmentReader(requests, segments, memory.permission, TENANT)
     worker = build_learning_worker(
         client,
         settings.task_queue,
         [
-            ArchiveSegment(reader, known.memories).run,
-            LearnFromSegment(reader, segments, known.memories, ledger).run,
+            ArchiveSegment(reader, memory.store).run,
+            LearnFromSegment(reader, segments, memory.store, ledger).run,
             *([wording.run] if wording else []),
         ],
         rate=settings.learning_rate,
@@ -111,15 +111,15 @@ async def learning(
         client, settings.task_queue, segments, settings.learning_idle, word=wording is not None
     )
     async with worker, AsyncExitStack() as stack:
-        for loop in (scheduler.run(), Forgetting(known.memories).run()):
+        for loop in (scheduler.run(), Forgetting(memory.store).run()):
             stack.callback(asyncio.create_task(loop).cancel)
         yield
 
 
-def wording(
+def build_wording(
     settings: Settings,
     database: Database,
-    known: Knowing,
+    memory: MemoryParts,
     upstream: Upstream,
     metrics: Metrics,
     owner: str,
@@ -130,7 +130,7 @@ def wording(
     if settings.distiller_key is None:
         raise StartupFailed("PALIMPSEST_DISTILLER needs PALIMPSEST_DISTILLER_KEY")
     return WordLearned(
-        known.memories,
+        memory.store,
         WordingStore(database),
         SideCalls(upstream, metrics),
         model=settings.distiller,
@@ -140,7 +140,7 @@ def wording(
     )
 
 
-async def _only_writer(
+async def _writer_check(
     settings: Settings, database: Database, stack: AsyncExitStack
 ) -> Callable[[], Awaitable[bool]] | None:
     """Of the processes that share a server's index, one writes to it."""
@@ -151,7 +151,7 @@ async def _only_writer(
     return sole.is_ours
 
 
-def _recaller(
+def _build_injector(
     settings: Settings,
     memories: MemoryStore,
     permission: Permission,
@@ -160,7 +160,7 @@ def _recaller(
     metrics: Metrics,
 ) -> Injector:
     async def lookup(ids: Sequence[str]) -> list[Memory]:
-        return await permission.allowed(await memories.get(ids))
+        return await permission.filter_allowed(await memories.get(ids))
 
     retriever = Retriever(
         embeds,

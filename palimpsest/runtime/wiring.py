@@ -32,7 +32,7 @@ from palimpsest.relay.link import link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
 from palimpsest.runtime.heartbeat import Heart
 from palimpsest.runtime.local_token import local_token
-from palimpsest.runtime.memory_wiring import knowing, learning, wording
+from palimpsest.runtime.memory_wiring import build_wording, run_learning, run_memory
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.process_identity import is_gone, own_name
 from palimpsest.runtime.reconciler import Strays
@@ -117,7 +117,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
         conversations = ConversationStore(database, TENANT)
         ledger = LedgerStore(database, TENANT)
-        known = await stack.enter_async_context(knowing(settings, database, metrics))
+        known = await stack.enter_async_context(run_memory(settings, database, metrics))
         forward = ForwardUpstream(
             exchanges, recovery, wire, heart, relay if egress else None, ledger=ledger
         )
@@ -144,10 +144,10 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             settings.task_queue,
             [
                 QueryIntelligence(
-                    exchanges, requests, placing, conversations, ledger, known.recaller
+                    exchanges, requests, placing, conversations, ledger, known.injector
                 ).run,
                 RewriteContext(
-                    exchanges, requests, past, decider, metrics, unrewritten, known.recaller
+                    exchanges, requests, past, decider, metrics, unrewritten, known.injector
                 ).run,
                 *calls,
                 CloseRequest(exchanges, requests, metrics, relay).run,
@@ -200,7 +200,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             placing=placing,
             conversations=conversations,
             ledger=ledger,
-            known=known,
+            memory=known,
             following=linked.following if linked else None,
         )
         strays = Strays(requests, exchanges, starter, spill, heart)
@@ -208,9 +208,9 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         retention = Retention(database, settings.retention_days, settings.capture_max_bytes)
         await stack.enter_async_context(worker)
         if settings.learning == "on" and (linked is None or not edge):
-            words = wording(settings, database, known, upstream, metrics, owner)
+            words = build_wording(settings, database, known, upstream, metrics, owner)
             await stack.enter_async_context(
-                learning(settings, database, client, known, requests, ledger, words)
+                run_learning(settings, database, client, known, requests, ledger, words)
             )
         if egress:
             egress_worker = build_egress_worker(

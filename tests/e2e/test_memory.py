@@ -40,7 +40,7 @@ async def test_a_second_session_is_told(
         first = await claude.ask(FACT, base_url=running.url)
         assert first.result["result"] == "All done.", first.stderr
         await eventually(lambda: _projects(running, claude.directory), bool)
-        assert await running.proxy.known.indexer.caught_up(20)
+        assert await running.proxy.memory.indexer.catch_up(20)
 
         before = len(upstream.log.messages)
         second = await claude.ask(QUESTION, base_url=running.url)

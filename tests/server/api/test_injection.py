@@ -25,7 +25,7 @@ async def learned(running: RunningProxy, project: str, words: str = "") -> None:
     """Until a conversation of the project with these words is in the archive, and in the index.
     Each turn is a segment of its own here, and may come later than those before it."""
     await eventually(lambda: _archived(running, project, words), bool)
-    assert await running.proxy.known.indexer.caught_up(20)
+    assert await running.proxy.memory.indexer.catch_up(20)
 
 
 async def _archived(running: RunningProxy, project: str, words: str) -> int:
@@ -170,7 +170,7 @@ async def test_a_fix_that_two_sessions_saw_is_offered_in_a_third(
             await talk.calls(running.url, "python app.py", "listening on :8000")
             await talk.concludes(running.url)
             await eventually(lambda: _borne_out(running, project), number.__le__)
-        assert await running.proxy.known.indexer.caught_up(20)
+        assert await running.proxy.memory.indexer.catch_up(20)
         third = Talk(upstream, project)
         answer = await third.says(running.url, f"The app does not start:\n{error}")
         assert "debug=1" in answer.headers[INTELLIGENCE]

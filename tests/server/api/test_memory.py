@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from palimpsest.memory.jsonl import line
+from palimpsest.memory.jsonl import encode_line
 from palimpsest.memory.model import Memory
 from palimpsest.store.postgres.blobs import unpack
 from palimpsest.store.vectors.interface import Where
@@ -46,7 +46,7 @@ def project() -> str:
 
 
 def lines(*memories: Memory) -> bytes:
-    return b"".join(line(memory) for memory in memories)
+    return b"".join(encode_line(memory) for memory in memories)
 
 
 async def texts(client: httpx.AsyncClient, **params: Any) -> list[str]:
@@ -144,9 +144,9 @@ async def test_what_is_deleted_is_gone_from_the_index_too(
 ) -> None:
     given = [turn(f"turn {number}", number, project=project) for number in range(3)]
     await client.post(PATH, content=lines(*given, fix("KeyError", project=project)))
-    assert await running.proxy.known.indexer.caught_up(30)
+    assert await running.proxy.memory.indexer.catch_up(30)
     where = Where(TENANT, projects=(project,))
-    assert await running.proxy.known.index.count(where) == 4
+    assert await running.proxy.memory.index.count(where) == 4
     one = await client.delete(PATH, params={"id": given[0].id})
     assert one.json()["deleted"]["memories"] == 1
     assert one.json()["checked"] == {"memories": 0, "captured": 0, "index": 0}
@@ -155,8 +155,8 @@ async def test_what_is_deleted_is_gone_from_the_index_too(
     rest = await client.delete(PATH, params={"project": project})
     assert rest.json()["deleted"]["memories"] == 2
     assert rest.json()["checked"] == {"memories": 0, "captured": 0, "index": 0}
-    assert await running.proxy.known.index.count(where) == 0
-    assert (await running.proxy.known.memories.save(given)) == 0
+    assert await running.proxy.memory.index.count(where) == 0
+    assert (await running.proxy.memory.store.save(given)) == 0
 
 
 async def test_a_conversation_leaves_nothing_behind(
@@ -167,7 +167,7 @@ async def test_a_conversation_leaves_nothing_behind(
     request_id = answer.headers[ID]
     state = await ended(running, request_id)
     conversation = state["conversation"]
-    await running.proxy.known.memories.save([turn(word, 1, conversation=conversation)])
+    await running.proxy.memory.store.save([turn(word, 1, conversation=conversation)])
     deleted = (await client.delete(PATH, params={"conversation": conversation})).json()
     assert deleted["deleted"]["requests"] == 1
     assert deleted["deleted"]["memories"] == 1

@@ -123,7 +123,7 @@ async def test_the_rest_is_told_of(
     write(tmp_path, "hidden", hidden, age=30)
     write(tmp_path, "empty", Session(), age=20)
     write(tmp_path, "agent-1", mended(Session("d" * 8)))
-    await permission.forget_project("/opted/out")
+    await permission.opt_out_project("/opted/out")
     opted = Session("e" * 8)
     opted.user("nor this", cwd="/opted/out")
     write(tmp_path, "opted", opted, age=10)

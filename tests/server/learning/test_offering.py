@@ -34,7 +34,7 @@ class Offers:
 
     async def to(self, text: str) -> list[Memory]:
         """What is offered to a person's turn in another conversation of the project."""
-        assert await self._indexer.caught_up(10)
+        assert await self._indexer.catch_up(10)
         query = Query(text, project=ROOT, conversation="another")
         return [hit.memory for hit in await self._retriever.search(query)]
 

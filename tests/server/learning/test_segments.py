@@ -182,7 +182,7 @@ async def test_no_secret_is_kept(learner: Learner) -> None:
 
 
 async def test_of_what_opted_out_nothing_is_kept(learner: Learner) -> None:
-    await learner.permission.forget_conversation("out")
+    await learner.permission.opt_out_conversation("out")
     assert (await learner.said(mended().built, "out")).outcome == "opted_out"
     segment = await answered(learner.database, talk(mended().built, project="/secret/x"), "two")
     kept, _ = await learner.run(segment)

@@ -73,13 +73,13 @@ async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
     memories: MemoryStore, index: EdgeIndex, indexer: Indexer
 ) -> None:
     await memories.save(made(0, 300))
-    assert await indexer.caught_up(PATIENCE)
+    assert await indexer.catch_up(PATIENCE)
     assert await index.count(ALL) == 300
     [dense] = await EMBEDDER.embed(["memory 7 of c"])
     assert await near(index, dense, 1) == [7]
     gone = await memories.forget(Which(ids=(memory(7).id,)))
     assert gone == [memory(7).id]
-    assert await indexer.caught_up(PATIENCE)
+    assert await indexer.catch_up(PATIENCE)
     assert await index.count(Where("default", ids=(memory(7).id,))) == 0
     assert await index.count(ALL) == 299
 
@@ -93,8 +93,8 @@ async def test_has_not_caught_up_with_what_no_one_is_told_of_yet(
         async with older.transaction():
             await older.execute("SELECT pg_current_xact_id()")
             await memories.save(made(0, 5))
-            assert not await indexer.caught_up(0.5)
-        assert await indexer.caught_up(PATIENCE)
+            assert not await indexer.catch_up(0.5)
+        assert await indexer.catch_up(PATIENCE)
         assert await index.count(ALL) == 5
     finally:
         await older.close()
@@ -104,9 +104,9 @@ async def test_an_edit_is_found_by_its_new_words(
     memories: MemoryStore, index: EdgeIndex, indexer: Indexer
 ) -> None:
     await memories.save(made(0, 5))
-    assert await indexer.caught_up(PATIENCE)
+    assert await indexer.catch_up(PATIENCE)
     await memories.edit(memory(3).id, text="the quick brown fox")
-    assert await indexer.caught_up(PATIENCE)
+    assert await indexer.catch_up(PATIENCE)
     [dense] = await EMBEDDER.embed(["a quick fox, brown"])
     assert await near(index, dense, 1) == [3]
     assert await index.count(ALL) == 5
@@ -119,8 +119,8 @@ async def test_follows_by_itself_and_at_once_when_it_is_woken(
         await memories.save(made(0, 10))
         indexer.wake()
         await until_it_has(index, 10)
-        assert indexer.behind < PATIENCE
-        assert indexer.indexed == 10
+        assert indexer.lag_seconds < PATIENCE
+        assert indexer.entries_written == 10
 
 
 async def test_a_lost_index_is_filled_again(
@@ -165,7 +165,7 @@ async def test_builds_the_graph_beside_what_goes_on(
 
 async def test_builds_graphs_on_a_long_way(index: EdgeIndex, tmp_path: Path) -> None:
     indexer = Indexer(Generated(4600), index, EMBEDDER, build_every=4200)
-    assert await indexer.caught_up(60)
+    assert await indexer.catch_up(60)
     assert graphs(tmp_path)
     assert await index.count(ALL) == 4600
     assert (indexer.failures, len(generations(tmp_path / "0"))) == (0, 1)
@@ -189,10 +189,10 @@ async def test_waits_for_the_embedder(memories: MemoryStore, index: EdgeIndex) -
     moody = Moody()
     indexer = Indexer(memories, index, moody)
     await memories.save(made(0, 10))
-    assert not await indexer.caught_up(1)
+    assert not await indexer.catch_up(1)
     assert await index.cursor() == Cursor()
     moody.away = False
-    assert await indexer.caught_up(PATIENCE)
+    assert await indexer.catch_up(PATIENCE)
     assert await index.count(ALL) == 10
 
 
@@ -201,7 +201,7 @@ async def test_an_index_that_is_away_is_told_quickly(memories: MemoryStore) -> N
     indexer = Indexer(memories, away, EMBEDDER)
     await memories.save(made(0, 10))
     async with asyncio.timeout(5):
-        assert not await indexer.caught_up(4)
+        assert not await indexer.catch_up(4)
     with pytest.raises(IndexUnavailable, match="Qdrant"):
         await away.count(ALL)
     await away.close()
@@ -221,11 +221,11 @@ async def test_leaves_a_shared_index_to_the_one_whose_turn_it_is(
     first = Indexer(memories, index, EMBEDDER, first_is)
     second = Indexer(memories, index, EMBEDDER, second_is)
     await memories.save(made(0, 10))
-    assert not await second.caught_up(0.5)
+    assert not await second.catch_up(0.5)
     async with running(first):
-        assert await second.caught_up(PATIENCE)
-    assert (first.indexed, second.indexed) == (10, 0)
+        assert await second.catch_up(PATIENCE)
+    assert (first.entries_written, second.entries_written) == (10, 0)
     turn["first"] = False
     await memories.save(made(10, 20))
-    assert await second.caught_up(PATIENCE)
-    assert second.indexed == 10
+    assert await second.catch_up(PATIENCE)
+    assert second.entries_written == 10

@@ -50,19 +50,19 @@ async def test_a_home_is_meant_by_its_tilde(unremembered: Unremembered) -> None:
 
 async def test_opting_out_is_for_good(unremembered: Unremembered) -> None:
     permission = Permission(unremembered, "")
-    await permission.forget_conversation("conv_1")
-    await permission.forget_conversation("conv_1")
-    await permission.forget_conversation("")
-    await permission.forget_conversation("conv_3", "session")
+    await permission.opt_out_conversation("conv_1")
+    await permission.opt_out_conversation("conv_1")
+    await permission.opt_out_conversation("")
+    await permission.opt_out_conversation("conv_3", "session")
     assert not await permission.allows(PROJECT, "import_session")
     assert await permission.allows(PROJECT, "import_")
     assert not await permission.allows(PROJECT, "conv_1")
     assert await permission.allows(PROJECT, "conv_2")
     assert await permission.allows(PROJECT, "")
-    await permission.forget_project(PROJECT)
+    await permission.opt_out_project(PROJECT)
     assert not await permission.allows(PROJECT, "conv_2")
     assert await unremembered.projects() == [PROJECT]
-    await permission.remember_project(PROJECT)
+    await permission.opt_in_project(PROJECT)
     assert await permission.allows(PROJECT, "conv_2")
 
 
@@ -74,7 +74,7 @@ async def test_what_was_kept_before_is_hidden(
     store = MemoryStore(database, TENANT)
     assert await store.save([shown, hidden, named]) == 3
     permission = Permission(unremembered, "/private")
-    await permission.forget_conversation("conv_1")
-    assert await permission.allowed([hidden, named, shown]) == [shown]
-    assert await permission.allowed([]) == []
+    await permission.opt_out_conversation("conv_1")
+    assert await permission.filter_allowed([hidden, named, shown]) == [shown]
+    assert await permission.filter_allowed([]) == []
     assert await store.save([turn("later", 3)]) == 0

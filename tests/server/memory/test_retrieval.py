@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from palimpsest.memory import words
+from palimpsest.memory import bm25
 from palimpsest.memory.model import (
     Kind,
     Memory,
@@ -19,7 +19,7 @@ from palimpsest.memory.model import (
     memory_id,
 )
 from palimpsest.memory.query import Query
-from palimpsest.memory.relevance import STRANGERS
+from palimpsest.memory.relevance import UNRELATED_TEXTS
 from palimpsest.memory.retrieval import Hit, Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.store.vectors.embedded.index import EdgeIndex
@@ -64,9 +64,9 @@ class Known:
         self.retriever = Retriever(embedder, index, self.lookup, "default")
 
     async def put(self, memories: Sequence[Memory]) -> None:
-        vectors = self.embedder.embedded([memory.text for memory in memories])
+        vectors = self.embedder.embed_now([memory.text for memory in memories])
         entries = [
-            Entry(memory, vector, words.document(memory.text))
+            Entry(memory, vector, bm25.document_weights(memory.text))
             for memory, vector in zip(memories, vectors, strict=True)
         ]
         since = await self.index.cursor()
@@ -195,7 +195,7 @@ async def test_a_search_that_was_given_up_does_not_stop_the_next(
             self.asked.append(len(texts))
             if len(texts) > 1:
                 await self.gate.wait()
-            return embedder.embedded(texts)
+            return embedder.embed_now(texts)
 
     slow = Slow()
     retriever = Retriever(slow, known.index, known.lookup, "default")
@@ -205,7 +205,7 @@ async def test_a_search_that_was_given_up_does_not_stop_the_next(
             await retriever.search(query)
     slow.gate.set()
     assert (await retriever.search(query))[0].memory.text == SAID[3]
-    assert slow.asked == [1, len(STRANGERS), 1]
+    assert slow.asked == [1, len(UNRELATED_TEXTS), 1]
 
 
 async def test_no_more_than_were_asked_for(known: Known) -> None:

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from palimpsest.learning.redaction import EMPTY, cleaned
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 
 
 def clean(content: object) -> object:
     raw = msgspec.json.encode({"role": "assistant", "content": content})
-    return msgspec.json.decode(cleaned(raw, redacted))["content"]
+    return msgspec.json.decode(cleaned(raw, redact))["content"]
 
 
 def test_a_field_is_known_by_its_name() -> None:
@@ -47,4 +47,4 @@ def test_what_is_none_stays_as_it_is(text: str) -> None:
 def test_signatures_are_left_alone_and_no_message_is_empty() -> None:
     thinking = {"type": "thinking", "signature": "sk-ant-api03-abcdefghijklmnop1234"}
     assert clean([thinking]) == [thinking]
-    assert cleaned(b"{", redacted) == EMPTY
+    assert cleaned(b"{", redact) == EMPTY

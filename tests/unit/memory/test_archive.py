@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.memory.archive import Origin, ConversationMessage, archive_messages
+from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Kind, Memory
 from tests.support.eval_sessions import (
     call,

@@ -1,12 +1,12 @@
 """What says the same is told once."""
 
-from palimpsest.memory.duplicates import distinct
+from palimpsest.memory.duplicates import drop_duplicates
 
 REPORT = "\n".join(f"test_module_{n} passed in {n} ms on worker {n % 3}" for n in range(40))
 
 
 def kept(*texts: str) -> list[int]:
-    return [number for number, _ in distinct(enumerate(texts), lambda pair: pair[1])]
+    return [number for number, _ in drop_duplicates(enumerate(texts), lambda pair: pair[1])]
 
 
 def test_a_text_that_was_there_before_is_left_out() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from palimpsest.context.speech import Speech, speech
 from palimpsest.context.tokens import text_tokens
-from palimpsest.memory.injection import TAG, injection_budget, compose_injection
+from palimpsest.memory.injection import TAG, compose_injection, injection_budget
 from palimpsest.memory.model import (
     Fix,
     Kind,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from palimpsest.memory.jsonl import line, memories
+from palimpsest.memory.jsonl import decode_lines, encode_line
 from palimpsest.memory.model import Memory
 from palimpsest.runtime.errors import BadRequest
 from tests.support.stored_memories import (
@@ -19,23 +19,23 @@ from tests.support.stored_memories import (
 
 def test_there_and_back() -> None:
     given = [turn("a\nb", 1), pattern("p", files=("x.py",)), fix("f", confidence=0.5)]
-    assert memories(b"\n".join(line(memory) for memory in given), TENANT) == given
-    assert memories(b"", TENANT) == []
+    assert decode_lines(b"\n".join(encode_line(memory) for memory in given), TENANT) == given
+    assert decode_lines(b"", TENANT) == []
 
 
 def test_another_tenants_memory_is_taken_in_as_ones_own() -> None:
-    [memory] = memories(line(turn("a", 1)), "me")
+    [memory] = decode_lines(encode_line(turn("a", 1)), "me")
     assert memory.tenant == "me"
 
 
 def test_a_line_of_a_person_needs_little() -> None:
     given = b'{"kind":"pattern","text":"x","said_at":"2026-11-01T00:00:00",\
 "detail":{"type":"pattern","trigger":"t","steps":["make test"]},"project":"/home/me/project"}'
-    [memory] = memories(given, TENANT)
+    [memory] = decode_lines(given, TENANT)
     assert (memory.said_at, memory.conversations) == (datetime(2026, 11, 1, tzinfo=UTC), 1)
     same = pattern("t")
     assert memory.id == same.id, "what learning would find is the same thing"
-    assert memories(given, TENANT) == [memory]
+    assert decode_lines(given, TENANT) == [memory]
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_a_line_of_a_person_needs_little() -> None:
 def test_a_wrong_line_is_named(changes: dict[str, object]) -> None:
     wrong = {**msgspec.to_builtins(turn("a", 1)), **changes}
     with pytest.raises(BadRequest, match="line 3"):
-        memories(line(turn("a", 1)) + b"\n" + msgspec.json.encode(wrong), TENANT)
+        decode_lines(encode_line(turn("a", 1)) + b"\n" + msgspec.json.encode(wrong), TENANT)
 
 
 @pytest.mark.parametrize("given", [b"[]", b"{", b"\xff", b"[" * 100_000])
 def test_no_json_is_named(given: bytes) -> None:
     with pytest.raises(BadRequest, match="line 1"):
-        memories(given, TENANT)
+        decode_lines(given, TENANT)
 
 
 def test_an_id_of_a_persons_own_making_is_replaced() -> None:
     mine = msgspec.structs.replace(turn("a", 1), id="mine")
-    [memory] = memories(line(mine), TENANT)
+    [memory] = decode_lines(encode_line(mine), TENANT)
     assert memory == turn("a", 1)
     assert isinstance(memory, Memory)
     assert memory.said_at > SAID_AT

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from api.server import EdgeServer
 from palimpsest.devstack.ports import LOOPBACK, choose
-from palimpsest.memory.embedders import embedder
+from palimpsest.memory.embedders import build_embedder
 from palimpsest.memory.embedding_cache import EmbeddingCache
 from palimpsest.memory.openai_embedder import OpenAIEmbedder
 from palimpsest.runtime.errors import EmbedderUnavailable, StartupFailed
@@ -82,7 +82,7 @@ async def serving() -> AsyncGenerator[tuple[Server, str]]:
 async def asking(
     url: str, key: str | None = None, model: str = f"small@{LENGTH}"
 ) -> AsyncGenerator[OpenAIEmbedder]:
-    asked = OpenAIEmbedder.of(model, url, key)
+    asked = OpenAIEmbedder.create(model, url, key)
     try:
         yield asked
     finally:
@@ -167,7 +167,7 @@ async def test_the_same_text_is_asked_for_once(serving: tuple[Server, str]) -> N
     ],
 )
 def test_how_long_vectors_are_is_known_without_a_call(named: str, dimension: int) -> None:
-    assert embedder(named, "http://x", None).dimension == dimension
+    assert build_embedder(named, "http://x", None).dimension == dimension
 
 
 async def test_shorter_vectors_are_asked_for_where_the_model_makes_them(
@@ -189,4 +189,4 @@ UNKNOWN = (
 @pytest.mark.parametrize("named", UNKNOWN)
 def test_what_is_no_embedder_says_so(named: str) -> None:
     with pytest.raises(StartupFailed, match="PALIMPSEST_EMBEDDER="):
-        embedder(named, "http://x", None)
+        build_embedder(named, "http://x", None)

@@ -7,10 +7,10 @@ import pytest
 
 from palimpsest.memory.model import Kind
 from palimpsest.memory.ranking import (
-    Least,
-    around,
-    neighbours,
-    ranked,
+    ScoreFloor,
+    neighbour_pairs,
+    neighbour_spans,
+    rank,
 )
 from palimpsest.store.vectors.interface import Candidates, Found, Span
 
@@ -48,9 +48,9 @@ def candidates(near: list[Scored], matching: list[Scored]) -> Candidates:
 def order(
     near: list[Scored], matching: list[Scored], project: str = "", conversation: str = ""
 ) -> list[str]:
-    least = Least(near=near[-1][1] if near else 0.0)
+    least = ScoreFloor(near=near[-1][1] if near else 0.0)
     found = candidates(near, matching)
-    rows = ranked(found, least, project=project, conversation=conversation, now=NOW)
+    rows = rank(found, least, project=project, conversation=conversation, now=NOW)
     return [row.found.id for row in rows]
 
 
@@ -79,20 +79,20 @@ def test_a_turn_beside_a_good_one_is_before_one_that_stands_alone() -> None:
 
 def test_a_bad_neighbour_takes_nothing_away() -> None:
     near = [hit("a", 0.5, position=1), hit("b", 0.5, position=30), hit("c", 0.1, position=2)]
-    rows = ranked(candidates(near, []), Least(), project="", conversation="", now=NOW)
+    rows = rank(candidates(near, []), ScoreFloor(), project="", conversation="", now=NOW)
     assert rows[0].total == pytest.approx(rows[1].total)
 
 
 def test_neighbours_are_closer_the_less_text_is_between() -> None:
     turns = [found(str(n), position=n, length=size) for n, size in enumerate((50, 600, 50, 50))]
-    shares = {(one.id, other.id): share for one, other, share in neighbours(turns)}
+    shares = {(one.id, other.id): share for one, other, share in neighbour_pairs(turns)}
     assert shares["2", "3"] > shares["0", "1"] > shares["0", "2"] > 0
     assert ("0", "3") not in shares
 
 
 def test_other_conversations_and_patterns_have_no_neighbours() -> None:
     turns = [found("a", position=1), found("b", position=2, conversation="d"), found("c")]
-    assert list(neighbours(turns)) == []
+    assert list(neighbour_pairs(turns)) == []
 
 
 def test_of_equals_the_newer_is_first() -> None:
@@ -119,4 +119,8 @@ def test_what_was_said_here_or_learned_counts_more_than_what_was_said_elsewhere(
 def test_looks_around_turns_and_merges_what_touches() -> None:
     hits = [found("a", position=1), found("b", position=6), found("c", position=20), found("p")]
     other = found("d", position=5, conversation="d")
-    assert set(around([*hits, other])) == {Span("c", 0, 8), Span("c", 18, 22), Span("d", 3, 7)}
+    assert set(neighbour_spans([*hits, other])) == {
+        Span("c", 0, 8),
+        Span("c", 18, 22),
+        Span("d", 3, 7),
+    }

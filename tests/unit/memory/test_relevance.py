@@ -3,10 +3,10 @@
 import pytest
 
 from palimpsest.memory.relevance import (
-    STRANGERS,
-    nearness,
-    needles,
-    plain,
+    UNRELATED_TEXTS,
+    nearness_scale,
+    normalise,
+    question_words,
     relevance,
 )
 from palimpsest.memory.static_embedder import StaticEmbedder
@@ -18,9 +18,9 @@ def embedder() -> StaticEmbedder:
 
 
 def score(embedder: StaticEmbedder, question: str, text: str) -> float:
-    asked, answer = embedder.embedded([question, text])
-    near = nearness(asked, embedder.embedded(STRANGERS))(float(asked @ answer))
-    return relevance(needles(question), plain(text), near)
+    asked, answer = embedder.embed_now([question, text])
+    near = nearness_scale(asked, embedder.embed_now(UNRELATED_TEXTS))(float(asked @ answer))
+    return relevance(question_words(question), normalise(text), near)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_an_answer_is_relevant_and_strangers_are_not(
     embedder: StaticEmbedder, question: str, text: str
 ) -> None:
     assert score(embedder, question, text) > 0.5
-    assert max(score(embedder, question, stranger) for stranger in STRANGERS) < 0.5
+    assert max(score(embedder, question, stranger) for stranger in UNRELATED_TEXTS) < 0.5
 
 
 def test_the_more_of_a_question_is_repeated_the_more_relevant_it_is(
@@ -54,7 +54,7 @@ def test_the_more_of_a_question_is_repeated_the_more_relevant_it_is(
 
 
 def test_rare_words_tell_more_than_common_ones() -> None:
-    one, other = needles("the house of quantisation")
+    one, other = question_words("the house of quantisation")
     assert one.bits > other.bits + 2
 
 
@@ -69,10 +69,10 @@ def test_rare_words_tell_more_than_common_ones() -> None:
     ],
 )
 def test_a_word_is_found_in_its_other_forms(question: str, text: str, found: bool) -> None:
-    assert all(needle.is_in(plain(text)) for needle in needles(question)) == found
+    assert all(needle.is_in(normalise(text)) for needle in question_words(question)) == found
 
 
 def test_of_a_long_question_the_rarest_words_count() -> None:
     question = "the house and the garden and the street " * 30 + "quantisation"
-    assert "quantisation"[:9] in needles(question)[0].stem
-    assert len(needles(" ".join(f"word{number}" for number in range(100)))) == 24
+    assert "quantisation"[:9] in question_words(question)[0].stem
+    assert len(question_words(" ".join(f"word{number}" for number in range(100)))) == 24

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palimpsest.memory.secrets import redacted
+from palimpsest.memory.secrets import redact
 from tests.support.planted_secrets import (
     FORMS,
     NAMED,
@@ -39,14 +39,14 @@ def test_what_has_a_form_is_taken_out_of_every_text(form: str, seed: int) -> Non
     secret = FORMS[form](random)
     text = in_a_text(secret, random)
     for line in secret.split("\n"):
-        assert not leaked(line, redacted(text)), text
+        assert not leaked(line, redact(text)), text
 
 
 @pytest.mark.parametrize("number", range(NAMED))
 @given(seed=SEEDS)
 def test_what_is_told_by_name_is_taken_out(number: int, seed: int) -> None:
     secret, text = named(number, Random(seed))
-    cleaned = redacted(text)
+    cleaned = redact(text)
     assert not leaked(secret, cleaned), text
     assert "[secret: " in cleaned
 
@@ -57,23 +57,23 @@ def test_many_in_one_text_and_once_is_enough(seed: int, count: int) -> None:
     planted = [named(random.randrange(NAMED), random) for _ in range(count)]
     forms = [FORMS[random.choice(list(FORMS))](random) for _ in range(count)]
     text = "\n\n".join([text for _, text in planted] + [in_a_text(s, random) for s in forms])
-    cleaned = redacted(text)
+    cleaned = redact(text)
     for secret in [secret for secret, _ in planted] + forms:
         assert secret not in cleaned
-    assert redacted(cleaned) == cleaned
+    assert redact(cleaned) == cleaned
 
 
 @given(seed=SEEDS)
 def test_what_was_named_once_is_known_in_the_rest_of_the_text(seed: int) -> None:
     secret, text = named(2, Random(seed))
-    assert secret not in redacted(f"try {secret} first\n{text}\nor ({secret}).")
+    assert secret not in redact(f"try {secret} first\n{text}\nor ({secret}).")
 
 
 def test_a_private_key_that_was_cut_off_leaves_nothing() -> None:
     key = FORMS["pem"](Random(1))
     lines = key.split("\n")
     for part in ("\n".join(lines[:4]), "\n".join(lines[-4:])):
-        cleaned = redacted(f"before\n{part}\nafter, in plain words")
+        cleaned = redact(f"before\n{part}\nafter, in plain words")
         assert cleaned == "before\n[secret: private key]\nafter, in plain words"
 
 
@@ -115,7 +115,7 @@ def test_a_private_key_that_was_cut_off_leaves_nothing() -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert redacted(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_no_text_takes_long(unit: str) -> None:
     text = (unit * (100_000 // len(unit))) + " private key t3blbkfj _authtoken"
     before = time.process_time()
-    redacted(text)
+    redact(text)
     assert time.process_time() - before < 2
 
 
 def test_many_secrets_take_no_longer() -> None:
     text = "\n".join(f"password=abcdef{number}" for number in range(50_000))
     before = time.process_time()
-    cleaned = redacted(text)
+    cleaned = redact(text)
     assert time.process_time() - before < 4
     assert cleaned == "\n".join(["password=[secret: password]"] * 50_000)

@@ -27,17 +27,17 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
 
 
-def document(text: str) -> Sparse:
+def document_weights(text: str) -> Sparse:
     """The weights of a text that is kept: how often a word occurs, over the text's length."""
-    return _sparse(_bm25().embed_document(" ".join(words(text))))
+    return _sparse(_bm25().embed_document(" ".join(split_words(text))))
 
 
-def query(text: str) -> Sparse:
+def query_weights(text: str) -> Sparse:
     """The weights of a text that is looked for: each word counts once."""
-    return _sparse(_bm25().embed_query(" ".join(words(text))))
+    return _sparse(_bm25().embed_query(" ".join(split_words(text))))
 
 
-def words(text: str) -> Iterator[str]:
+def split_words(text: str) -> Iterator[str]:
     """The words as they are counted, before their stems are taken."""
     for run in _RUN.findall(text):
         yield from _forms(run)

@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from palimpsest.memory.words import document, query, words
+from palimpsest.memory.bm25 import document_weights, query_weights, split_words
 from palimpsest.store.vectors.interface import Sparse
 
 
 def score(text: str, asked: str) -> float:
-    weights = dict(zip(*document(text), strict=True))
-    return sum(weights.get(index, 0.0) for index in query(asked).indices)
+    weights = dict(zip(*document_weights(text), strict=True))
+    return sum(weights.get(index, 0.0) for index in query_weights(asked).indices)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def score(text: str, asked: str) -> float:
     ],
 )
 def test_what_counts_as_a_word(text: str, expected: Iterable[str]) -> None:
-    assert set(words(text)) == expected
+    assert set(split_words(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ def test_an_identifier_counts_more_whole_than_its_parts_apart() -> None:
 
 
 def test_words_that_say_nothing_are_left_out() -> None:
-    assert query("what is the of and to it") == Sparse((), ())
+    assert query_weights("what is the of and to it") == Sparse((), ())
 
 
 def test_encoded_data_is_no_word() -> None:
-    assert document("QUJD" * 50) == Sparse((), ())
+    assert document_weights("QUJD" * 50) == Sparse((), ())
 
 
 def test_the_same_text_has_the_same_weights_and_numbers_ascend() -> None:
     text = "Retry the request after the lease of the worker ended: worker.py retries twice"
-    assert document(text) == document(text)
-    assert all(a < b for a, b in pairwise(document(text).indices))
-    assert query("") == document(" ... ") == Sparse((), ())
+    assert document_weights(text) == document_weights(text)
+    assert all(a < b for a, b in pairwise(document_weights(text).indices))
+    assert query_weights("") == document_weights(" ... ") == Sparse((), ())
 
 
 def test_a_long_text_weighs_less_for_the_same_word() -> None:
