@@ -32,8 +32,13 @@ $(VENV)/.dev: uv.lock pyproject.toml | $(UV)
 	@$(UV) sync --quiet --locked --inexact --group dev --python $(BIN)/python
 	@touch $(VENV)/.runtime $@
 
+# Building Temporal takes minutes where it cannot be downloaded: no test shall wait for that.
+$(VENV)/.temporal: palimpsest/devstack/temporal_binary.py | $(VENV)/.dev
+	@$(BIN)/python -m palimpsest.devstack.temporal_binary
+	@touch $@
+
 .PHONY: setup
-setup: $(VENV)/.dev ## Create the virtual environment with every locked dependency
+setup: $(VENV)/.dev $(VENV)/.temporal ## Create the virtual environment with every locked dependency, and get Temporal
 
 .PHONY: up
 up: $(VENV)/.runtime ## Start the embedded stack and the proxy in the foreground
@@ -50,9 +55,22 @@ format: $(VENV)/.dev ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: unit
+unit: $(VENV)/.dev # Only what is quick
+	@$(BIN)/pytest tests/unit -n 2 -m "not long"
+
+.PHONY: check
+check: $(VENV)/.dev ## Lint, and run the quick tests, which need no server, in under 90 s
+	@$(MAKE) --no-print-directory -j 2 lint unit
+
+# More workers than cores: most tests wait. Those marked `alone` need the machine for themselves.
 .PHONY: test
-test: $(VENV)/.dev ## Run the whole test suite
-	@$(BIN)/pytest
+test: WORKERS = 5
+test: $(VENV)/.dev $(VENV)/.temporal ## Run the whole test suite, with WORKERS=5 side by side
+	@status=0; \
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not alone" || status=$$?; \
+	$(BIN)/pytest -m alone || status=$$?; \
+	exit $$status
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure direct, bare workflow, Palimpsest and LiteLLM side by side

@@ -1,35 +1,41 @@
-"""Fixtures: the real servers once a session; for each test a database, a simulated provider, a
-proxy.
-"""
+"""Fixtures: the run's real servers; for each test a database, a simulated provider, a proxy."""
 
-import uuid
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from harness.simulator import Simulator
-from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.devstack.temporal_dev import TemporalDev
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.migrate import migrate
+from tests.support import shared_servers
 from tests.support.proxy import Parts, RunningProxy, running_proxy
+from tests.support.shared_servers import Servers, SharedPostgres, SharedTemporal
+
+pytest_plugins = ("tests.support.run_plugin",)
 
 
 @pytest.fixture(scope="session")
-async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[EmbeddedPostgres]:
-    async with EmbeddedPostgres.running(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
+async def servers(pytestconfig: pytest.Config) -> Servers:
+    return await shared_servers.servers(pytestconfig.stash[shared_servers.DIRECTORY])
 
 
 @pytest.fixture(scope="session")
-async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[TemporalDev]:
-    async with TemporalDev.running(tmp_path_factory.mktemp("temporal")) as server:
-        yield server
+async def postgres(servers: Servers, pytestconfig: pytest.Config) -> SharedPostgres:
+    """The run's Postgres, with a database of this worker's own."""
+    name = pytestconfig.stash[shared_servers.WORKER]
+    server = SharedPostgres(Path(servers.data_dir), name)
+    await server.ensure_database(name)
+    return server
 
 
 @pytest.fixture(scope="session")
-def parts(postgres: EmbeddedPostgres, temporal: TemporalDev) -> Parts:
+def temporal(servers: Servers) -> SharedTemporal:
+    return SharedTemporal(servers.temporal_address)
+
+
+@pytest.fixture(scope="session")
+def parts(postgres: SharedPostgres, temporal: SharedTemporal) -> Parts:
     return Parts(temporal.address, postgres.url)
 
 
@@ -48,17 +54,25 @@ async def running(
         yield proxy
 
 
-@pytest.fixture
-async def url(postgres: EmbeddedPostgres) -> str:
-    """An empty database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
+@pytest.fixture(scope="session")
+async def template(postgres: SharedPostgres) -> str:
+    """The name of a database with every table, to copy."""
+    name = f"{postgres.database}_template"
     await postgres.ensure_database(name)
-    return postgres.url_of(name)
+    database = Database(postgres.url_of(name), timeout=10)
+    await migrate(database)
+    await database.close()
+    return name
+
+
+@pytest.fixture
+async def url(postgres: SharedPostgres, template: str) -> str:
+    """A new database with every table."""
+    return await postgres.make_database(template)
 
 
 @pytest.fixture
 async def database(url: str) -> AsyncGenerator[Database]:
     database = Database(url, timeout=10)
-    await migrate(database)
     yield database
     await database.close()

@@ -7,7 +7,7 @@ import pytest
 from harness.chaos.run import Options, run
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.alone
 async def test_nothing_is_lost_and_nothing_is_paid_for_twice(tmp_path: Path) -> None:
     report = await run(Options(seconds=22, seed=7, clients=16), tmp_path)
 

@@ -55,6 +55,7 @@ def fill(file: Path) -> None:
                 return
 
 
+@pytest.mark.alone
 async def test_a_full_disk_is_said_and_survived(upstream: Simulator, small_disk: Path) -> None:
     data_dir = small_disk / "data"
     data_dir.mkdir()

@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import platformdirs
-import pytest
 
 from palimpsest.runtime.file_lock import exclusive
 from palimpsest.runtime.settings import child_environment
@@ -35,8 +34,12 @@ _TITLES = {
 }
 
 
+class Missing(Exception):
+    """Claude Code cannot be had here; says why."""
+
+
 async def installed() -> Path:
-    """The program; skips the test where it cannot be had."""
+    """The program. Raises Missing."""
     cache = platformdirs.user_cache_path("palimpsest") / "npm"
     cache.mkdir(parents=True, exist_ok=True)
     home = cache / f"claude-code-{VERSION}"
@@ -45,7 +48,7 @@ async def installed() -> Path:
         return program
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        pytest.skip("Claude Code comes from npm, and this machine has no Node.js with npm")
+        raise Missing("Claude Code comes from npm, and this machine has no Node.js with npm")
     with await exclusive(cache / "claude-code.lock"):
         if not program.exists():
             with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as scratch:
@@ -67,7 +70,7 @@ async def _install(npm: str, prefix: Path) -> None:
     )
     output, _ = await asyncio.wait_for(process.communicate(), 300)
     if process.returncode != 0:
-        pytest.skip(f"npm could not install {PACKAGE}: {output.decode()[-300:]}")
+        raise Missing(f"npm could not install {PACKAGE}: {output.decode()[-300:]}")
 
 
 @dataclass(frozen=True)

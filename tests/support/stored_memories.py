@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text as sql
+
 from palimpsest.memory.model import (
     Fix,
     Kind,
@@ -10,6 +12,10 @@ from palimpsest.memory.model import (
     Pattern,
     memory_id,
 )
+from palimpsest.store.postgres.database import Database
+from palimpsest.store.postgres.memories import Changes, MemoryStore
+from palimpsest.store.vectors.interface import Cursor
+from tests.support.requests import eventually
 
 TENANT = "default"
 PROJECT = "/home/me/project"
@@ -65,3 +71,17 @@ def fix(signature: str, **fields: Any) -> Memory:
         detail=Fix(signature, f"{signature} in line 3", "add the import"),
         **given,
     )
+
+
+async def settled_changes(
+    store: MemoryStore, database: Database, cursor: Cursor, limit: int = 1000
+) -> Changes:
+    """What follows the cursor, once the transactions of other tests are over that were under way
+    on the same server: they hold changes back."""
+    [now] = await database.run(_NEWEST)
+    await eventually(lambda: database.run(_OLDEST), lambda rows: rows[0]["xid"] > now["xid"])
+    return await store.changes(cursor, limit)
+
+
+_NEWEST = sql("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid")
+_OLDEST = sql("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS xid")

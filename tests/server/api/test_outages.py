@@ -11,7 +11,6 @@ from temporalio.client import Client, WorkflowFailureError
 
 from harness.simulator import Simulator
 from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.devstack.temporal_dev import TemporalDev
 from palimpsest.runtime.errors import EngineUnavailable
 from tests.server.api.test_streaming import held
 from tests.support.canned_provider import Canned, Received
@@ -26,6 +25,7 @@ from tests.support.requests import (
     newest,
     short_stream,
 )
+from tests.support.shared_servers import SharedTemporal
 from tests.support.table_lock import locked
 from tests.support.tcp_relay import Relay
 
@@ -110,7 +110,7 @@ async def test_temporal_away_in_mid_stream_is_not_noticed(parts: Parts, tmp_path
 
 
 async def test_database_away_is_503_and_it_comes_back(
-    temporal: TemporalDev, own_postgres: EmbeddedPostgres, upstream: Simulator, tmp_path: Path
+    temporal: SharedTemporal, own_postgres: EmbeddedPostgres, upstream: Simulator, tmp_path: Path
 ) -> None:
     behind = Parts(temporal.address, own_postgres.url)
     async with (
@@ -189,7 +189,7 @@ async def test_a_start_that_is_taken_after_the_refusal_calls_nobody(
 
 
 async def test_postgres_stopped_in_mid_stream_keeps_nothing_from_the_client(
-    temporal: TemporalDev, own_postgres: EmbeddedPostgres, tmp_path: Path
+    temporal: SharedTemporal, own_postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
     pieces, more = short_stream(), asyncio.Event()
     behind = Parts(temporal.address, own_postgres.url)

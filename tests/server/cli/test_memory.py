@@ -19,13 +19,7 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.vectors.interface import Cursor
 from tests.server.learning.test_importer import mended, write
-from tests.support.stored_memories import (
-    PROJECT,
-    TENANT,
-    fix,
-    pattern,
-    turn,
-)
+from tests.support.stored_memories import PROJECT, TENANT, fix, pattern, settled_changes, turn
 from tests.support.supervisor import ROOT
 from tests.support.transcripts import Session
 
@@ -124,10 +118,12 @@ async def test_a_project_is_forgotten_for_good(run: Commands, store: MemoryStore
     assert await store.save([turn("new", 9)]) == 1
 
 
-async def test_a_reindex_lets_indexes_take_all_in_again(run: Commands, store: MemoryStore) -> None:
-    before = (await store.changes(Cursor(), 100)).cursor
+async def test_a_reindex_lets_indexes_take_all_in_again(
+    run: Commands, store: MemoryStore, database: Database
+) -> None:
+    before = (await settled_changes(store, database, Cursor())).cursor
     assert await run("reindex") == "4 memories are taken in again by each process that runs\n"
-    assert len((await store.changes(before, 100)).memories) == 4
+    assert len((await settled_changes(store, database, before)).memories) == 4
 
 
 async def test_transcripts_are_told_of(

@@ -12,11 +12,11 @@ from harness.bench.finishing import finishing
 from harness.bench.floor import query, rewrite
 from harness.bench.floor_workflow import Floor, Reference
 from harness.bench.job import Outcome
-from palimpsest.devstack.temporal_dev import TemporalDev
 from tests.support.requests import eventually
+from tests.support.shared_servers import SharedTemporal
 
 QUEUE = "finishing"
-RUNNING = "WorkflowType = 'Floor' AND ExecutionStatus = 'Running'"
+RUNNING = f"TaskQueue = '{QUEUE}' AND ExecutionStatus = 'Running'"
 
 
 class Held:
@@ -32,7 +32,7 @@ class Held:
 
 
 async def test_what_is_left_over_at_the_end_of_the_window_counts_with_its_time(
-    temporal: TemporalDev,
+    temporal: SharedTemporal,
 ) -> None:
     client = await Client.connect(temporal.address)
     held = Held()

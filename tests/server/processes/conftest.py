@@ -4,28 +4,22 @@ import uuid
 from collections.abc import AsyncGenerator
 
 import pytest
-from sqlalchemy import text
 
 from harness.simulator import Pace, Simulator
-from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.store.postgres.database import Database
 from tests.support.installation import Installation, installation
 from tests.support.proxy import Parts
 from tests.support.redis_server import RedisServer
+from tests.support.shared_servers import SharedPostgres
 
 
 @pytest.fixture(scope="session")
 async def installed(
-    parts: Parts, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+    parts: Parts, postgres: SharedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Installation]:
-    name = f"multi_{uuid.uuid4().hex[:8]}"
-    database = Database(parts.database_url, 10)
-    await database.run(text(f"CREATE DATABASE {name}"))
-    await database.close()
     env = {
         "TEMPORAL_ADDRESS": parts.temporal_address,
-        "DATABASE_URL": postgres.url_of(name),
-        "PALIMPSEST_TASK_QUEUE": name,
+        "DATABASE_URL": await postgres.make_database(),
+        "PALIMPSEST_TASK_QUEUE": f"installed-{uuid.uuid4().hex[:8]}",
     }
     async with (
         RedisServer.running(tmp_path_factory.mktemp("redis")) as redis,

@@ -24,6 +24,7 @@ from tests.support.stored_memories import (
     TENANT,
     fix,
     pattern,
+    settled_changes,
     turn,
 )
 
@@ -33,9 +34,12 @@ def store(database: Database) -> MemoryStore:
     return MemoryStore(database, TENANT)
 
 
-async def everything_since(store: MemoryStore, cursor: Cursor, limit: int = 1000) -> Changes:
+async def everything_since(
+    store: MemoryStore, database: Database, cursor: Cursor, limit: int = 1000
+) -> Changes:
     """Follow the store until there is nothing new, as an index does."""
-    seen = Changes(cursor=cursor)
+    found = await settled_changes(store, database, cursor, limit)
+    seen = found
     while (found := await store.changes(seen.cursor, limit)).cursor != seen.cursor:
         seen = Changes(
             seen.memories + found.memories, seen.forgotten + found.forgotten, found.cursor
@@ -65,12 +69,12 @@ async def test_another_tenant_sees_nothing(store: MemoryStore, database: Databas
     assert await store.count() == 1
 
 
-async def test_saving_again_adds_nothing(store: MemoryStore) -> None:
+async def test_saving_again_adds_nothing(store: MemoryStore, database: Database) -> None:
     given = [turn(f"turn {number}", number) for number in range(1100)]
     assert await store.save(given) == 1100
-    before = (await everything_since(store, Cursor())).cursor
+    before = (await everything_since(store, database, Cursor())).cursor
     assert await store.save(given) == 0
-    assert await everything_since(store, before) == Changes(cursor=before)
+    assert await everything_since(store, database, before) == Changes(cursor=before)
 
 
 async def test_a_second_conversation_bears_a_fix_out(store: MemoryStore) -> None:
@@ -146,7 +150,7 @@ async def test_a_list_can_be_narrowed(store: MemoryStore) -> None:
     assert await store.count(Which(kind=Kind.TURN, project=PROJECT)) == 1
 
 
-async def test_what_a_person_deleted_stays_deleted(store: MemoryStore) -> None:
+async def test_what_a_person_deleted_stays_deleted(store: MemoryStore, database: Database) -> None:
     deleted, stale = turn("delete me", 1), pattern("stale")
     await store.save([deleted, stale])
     assert await store.forget(Which(ids=(deleted.id,))) == [deleted.id]
@@ -154,7 +158,7 @@ async def test_what_a_person_deleted_stays_deleted(store: MemoryStore) -> None:
     assert await store.save([deleted, stale]) == 1
     assert [memory.id for memory in await store.page()] == [stale.id]
     assert await store.save([deleted], revive=True) == 1
-    seen = await everything_since(store, Cursor())
+    seen = await everything_since(store, database, Cursor())
     assert {memory.id for memory in seen.memories} == {deleted.id, stale.id}
     assert seen.forgotten == []
 
@@ -184,21 +188,21 @@ async def test_a_conversation_goes_and_what_others_bore_out_may_come_back(
     assert await store.save([fix("KeyError: <q>", conversation="conv_2")]) == 1
 
 
-async def test_an_index_that_follows_misses_nothing(store: MemoryStore) -> None:
+async def test_an_index_that_follows_misses_nothing(store: MemoryStore, database: Database) -> None:
     given = [turn(f"turn {number}", number) for number in range(25)]
     await store.save(given)
-    first = await store.changes(Cursor(), 10)
+    first = await settled_changes(store, database, Cursor(), 10)
     assert len(first.memories) == 10
     await store.forget(Which(ids=(first.memories[0].id,)))
     await store.edit(first.memories[1].id, text="edited")
-    rest = await everything_since(store, first.cursor, limit=7)
+    rest = await everything_since(store, database, first.cursor, limit=7)
     assert rest.forgotten == [first.memories[0].id]
     assert len(rest.memories) == 15 + 1
     assert rest.memories[-1].text == "edited"
 
 
 async def test_what_a_slow_writer_commits_later_is_not_passed_by(
-    store: MemoryStore, url: str
+    store: MemoryStore, database: Database, url: str
 ) -> None:
     slow = await asyncpg.connect(normalised(url, "postgresql"))
     try:
@@ -208,7 +212,7 @@ async def test_what_a_slow_writer_commits_later_is_not_passed_by(
         await store.save([turn("fast", 1)])
         assert await store.changes(Cursor(), 10) == Changes()
         await transaction.commit()
-        seen = await store.changes(Cursor(), 10)
+        seen = await settled_changes(store, database, Cursor(), 10)
         assert seen.forgotten == ["mem_slow"]
         assert [memory.text for memory in seen.memories] == ["fast"]
     finally:

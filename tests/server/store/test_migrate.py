@@ -12,11 +12,18 @@ from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.settings import child_environment
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.migrate import migrate
+from tests.support.shared_servers import SharedPostgres
 
 ROOT = Path(__file__).parents[3]
 
 
-async def test_alembic_check_is_clean(database: Database, url: str) -> None:
+@pytest.fixture
+async def empty(postgres: SharedPostgres) -> str:
+    """The URL of a database without tables."""
+    return await postgres.make_database()
+
+
+async def test_alembic_check_is_clean(url: str) -> None:
     checked = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "alembic", "check"],
@@ -37,8 +44,8 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     assert await database.run(version) == before
 
 
-async def test_starting_at_the_same_time(url: str) -> None:
-    databases = [Database(url, timeout=10) for _ in range(4)]
+async def test_starting_at_the_same_time(empty: str) -> None:
+    databases = [Database(empty, timeout=10) for _ in range(4)]
     try:
         await asyncio.gather(*(migrate(database) for database in databases))
         assert len(await databases[0].run(text("SELECT * FROM alembic_version"))) == 1
@@ -47,8 +54,8 @@ async def test_starting_at_the_same_time(url: str) -> None:
             await database.close()
 
 
-async def test_a_database_that_cannot_be_had_is_said_in_one_line(url: str) -> None:
-    database = Database(url + "&user=nobody", timeout=2)
+async def test_a_database_that_cannot_be_had_is_said_in_one_line(empty: str) -> None:
+    database = Database(empty + "&user=nobody", timeout=2)
     with pytest.raises(StartupFailed) as failed:
         await migrate(database)
     assert "could not be brought up to date" in str(failed.value)

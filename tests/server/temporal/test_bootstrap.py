@@ -25,15 +25,20 @@ async def retention_of(client: Client) -> int:
     return found.config.workflow_execution_retention_ttl.ToTimedelta().days
 
 
-async def test_the_namespace_is_made_with_its_retention(parts: Parts) -> None:
+async def own_namespace(parts: Parts) -> Client:
+    """A client of a namespace that is not made yet."""
     name = f"ns-{uuid.uuid4().hex[:8]}"
-    client = await Client.connect(parts.temporal_address, namespace=name)
+    return await Client.connect(parts.temporal_address, namespace=name)
+
+
+async def test_the_namespace_is_made_with_its_retention(parts: Parts) -> None:
+    client = await own_namespace(parts)
     assert await bootstrap(client, 7)
     assert await retention_of(client) == 7
 
 
 async def test_again_and_at_the_same_time(parts: Parts) -> None:
-    client = await Client.connect(parts.temporal_address)
+    client = await own_namespace(parts)
     await bootstrap(client, 7)
 
     async def refreshed() -> int:
@@ -43,7 +48,7 @@ async def test_again_and_at_the_same_time(parts: Parts) -> None:
     assert await eventually(refreshed, lambda days: days == 9)
     assert await asyncio.gather(*(bootstrap(client, 7) for _ in range(5))) == [True] * 5
     names = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace="default")
+        ListSearchAttributesRequest(namespace=client.namespace)
     )
     assert set(ATTRIBUTES) <= set(names.custom_attributes)
 

@@ -4,14 +4,14 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from palimpsest.devstack.postgres import EmbeddedPostgres
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.migrate import migrate
 from palimpsest.store.postgres.requests import RequestStore
+from tests.support.shared_servers import SharedPostgres
 
 
 @pytest.fixture(scope="session")
-async def database(postgres: EmbeddedPostgres) -> AsyncGenerator[Database]:
+async def database(postgres: SharedPostgres) -> AsyncGenerator[Database]:
     database = Database(postgres.url, timeout=5)
     await migrate(database)
     yield database
