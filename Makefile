@@ -34,7 +34,7 @@ $(VENV)/.dev: uv.lock pyproject.toml | $(UV)
 
 # Building Temporal takes minutes where it cannot be downloaded: no test shall wait for that.
 $(VENV)/.temporal: palimpsest/devstack/temporal_binary.py | $(VENV)/.dev
-	@$(BIN)/python -m palimpsest.devstack.temporal_binary
+	@$(BIN)/python -m palimpsest.devstack.temporal_binary > /dev/null
 	@touch $@
 
 .PHONY: setup
