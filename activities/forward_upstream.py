@@ -26,8 +26,8 @@ from palimpsest.runtime.errors import (
     Unavailable,
     from_status,
 )
-from palimpsest.runtime.heartbeat import Heart
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.runtime.heartbeat import Heartbeat
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.temporal.failures import failure, final, retry
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
@@ -49,10 +49,10 @@ class ForwardUpstream:
         exchanges: Exchanges,
         recovery: Recovery,
         wire: Wire,
-        heart: Heart,
+        heart: Heartbeat,
         relay: Relay | None = None,
         *,
-        ledger: LedgerStore,
+        ledger: EpochStore,
     ) -> None:
         self._exchanges = exchanges
         self._recovery = recovery

@@ -8,7 +8,7 @@ from palimpsest.learning.process import carried_out
 from palimpsest.learning.segment_reader import Reading, SegmentReader
 from palimpsest.memory.model import Memory
 from palimpsest.runtime.errors import PalimpsestError
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
 from palimpsest.temporal.failures import failure
@@ -23,7 +23,7 @@ class LearnFromSegment:
         reader: SegmentReader,
         segments: SegmentStore,
         memories: MemoryStore,
-        ledger: LedgerStore,
+        ledger: EpochStore,
     ) -> None:
         self._reader = reader
         self._segments = segments

@@ -18,7 +18,7 @@ from palimpsest.memory.injector import ConversationState, Injector, LookupResult
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.temporal.failures import failure
 from workflows.contracts import QUERY_INTELLIGENCE, QueryIntelligenceInput, QueryIntelligenceResult
@@ -33,7 +33,7 @@ class QueryIntelligence:
         requests: RequestStore,
         placing: Placing,
         conversations: ConversationStore,
-        ledger: LedgerStore,
+        ledger: EpochStore,
         recaller: Injector,
     ) -> None:
         self._exchanges = exchanges

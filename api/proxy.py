@@ -20,7 +20,7 @@ from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.journal import Journal
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.stats import StatsStore
@@ -51,7 +51,7 @@ class Proxy:
     past: PastReader
     placing: Placing
     conversations: ConversationStore
-    ledger: LedgerStore
+    ledger: EpochStore
     memory: MemoryParts
     following: Following | None = None
 

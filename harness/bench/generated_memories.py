@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from palimpsest.memory.model import Kind, Memory, memory_id
 from palimpsest.store.postgres.memories import Changes
-from palimpsest.store.vectors.interface import Cursor
+from palimpsest.store.vectors.model import Cursor
 
 TENANT = "default"
 PROJECTS = 40

@@ -24,8 +24,8 @@ from palimpsest.memory import bm25
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.indexer import Indexer
 from palimpsest.memory.static_embedder import StaticEmbedder
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import VectorIndex, Where
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import SearchFilter, VectorIndex
 
 _QUERIES = 500
 _QUERY_WORDS = 15
@@ -62,7 +62,7 @@ async def taken_in(indexer: Indexer) -> float:
     return time.perf_counter() - began
 
 
-async def hybrid(index: VectorIndex, embedder: Embedder, where: Where, number: int) -> None:
+async def hybrid(index: VectorIndex, embedder: Embedder, where: SearchFilter, number: int) -> None:
     asked = text(number, _QUERY_WORDS)
     [dense] = await embedder.embed([asked])
     await index.find(dense, bm25.query_weights(asked), where, _CANDIDATES)
@@ -82,7 +82,7 @@ async def run(items: int) -> None:
     embedder = StaticEmbedder.load()
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as name:
         directory = Path(name)
-        index = EdgeIndex(directory, embedder.name, embedder.dimension)
+        index = EmbeddedIndex(directory, embedder.name, embedder.dimension)
         indexer = Indexer(Generated(items), index, embedder)
         try:
             took = await taken_in(indexer)
@@ -92,8 +92,8 @@ async def run(items: int) -> None:
             shown = f"{time.perf_counter() - began:.1f} s" if built else "not due"
             print(f"graph: {shown}; on disk {disk_mb(directory):.0f} MB; {memory_mb()}")
             for label, where in (
-                ("one project", Where(TENANT, projects=(project(0),))),
-                ("everything", Where(TENANT)),
+                ("one project", SearchFilter(TENANT, projects=(project(0),))),
+                ("everything", SearchFilter(TENANT)),
             ):
                 found = await timed(lambda n, at=where: hybrid(index, embedder, at, n))
                 print(f"hybrid query, {label}: p50 {found.p50:.2f} ms, p95 {found.p95:.2f} ms")

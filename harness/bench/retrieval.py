@@ -26,7 +26,7 @@ from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
-from palimpsest.store.vectors.embedded.index import EdgeIndex
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 
 _QUESTIONS = 300
 _QUESTION_WORDS = 15
@@ -51,7 +51,7 @@ async def run(items: int) -> None:
         return [known[one] for one in ids]
 
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as name:
-        index = EdgeIndex(Path(name), embedder.name, embedder.dimension)
+        index = EmbeddedIndex(Path(name), embedder.name, embedder.dimension)
         indexer = Indexer(Generated(items), index, embedder)
         try:
             await taken_in(indexer)

@@ -55,7 +55,7 @@ from palimpsest.memory.archive import ConversationMessage, Origin, archive_messa
 from palimpsest.memory.injection import InjectionText, compose_injection, injection_budget
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
-from palimpsest.store.vectors.interface import Found
+from palimpsest.store.vectors.model import Match
 
 LIMIT = 60_000
 BUDGET = 4_000
@@ -165,7 +165,7 @@ class _Walk:
         name = self._session.id
         query = Query(text=turn.text, project=name, conversation=name, now=now)
 
-        def present(found: Found) -> bool:
+        def present(found: Match) -> bool:
             return found.position < len(view.messages) and found.position not in cut
 
         memories = await self._shelf.retrieved(query, present, THRESHOLD)

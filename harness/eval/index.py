@@ -11,14 +11,8 @@ from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import PresenceTest, Retriever, nothing_present
 from palimpsest.memory.static_embedder import StaticEmbedder
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import (
-    Candidates,
-    Cursor,
-    Entry,
-    Step,
-    Where,
-)
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import Candidates, Cursor, Entry, IndexStep, SearchFilter
 
 TENANT = "eval"
 _AT_ONCE = 256
@@ -28,7 +22,7 @@ _RANK = 60
 class Shelf:
     """All queries are within one project, and answered by memories, best first."""
 
-    def __init__(self, index: EdgeIndex, embedder: StaticEmbedder, directory: Path) -> None:
+    def __init__(self, index: EmbeddedIndex, embedder: StaticEmbedder, directory: Path) -> None:
         self._index = index
         self._embedder = embedder
         self._directory = directory
@@ -41,7 +35,7 @@ class Shelf:
     async def opened(cls) -> "AsyncGenerator[Shelf]":
         embedder = StaticEmbedder.load()
         with tempfile.TemporaryDirectory() as directory:
-            index = EdgeIndex(Path(directory), embedder.name, embedder.dimension)
+            index = EmbeddedIndex(Path(directory), embedder.name, embedder.dimension)
             try:
                 yield cls(index, embedder, Path(directory))
             finally:
@@ -65,7 +59,7 @@ class Shelf:
                 for memory, vector in zip(some, vectors, strict=True)
             ]
             since, until = Cursor(self._steps), Cursor(self._steps + 1)
-            await self._index.write(Step(entries, (), since, until))
+            await self._index.write(IndexStep(entries, (), since, until))
             self._steps += 1
             self._memories.update((memory.id, memory) for memory in some)
 
@@ -102,5 +96,5 @@ class Shelf:
 
     async def _found(self, text: str, project: str, limit: int) -> Candidates:
         [vector] = await self._embedder.embed([text])
-        where = Where(TENANT, (project,))
+        where = SearchFilter(TENANT, (project,))
         return await self._index.find(vector, bm25.query_weights(text), where, limit)

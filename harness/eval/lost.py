@@ -36,7 +36,7 @@ from palimpsest.memory.archive import Origin
 from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
-from palimpsest.store.vectors.interface import Found
+from palimpsest.store.vectors.model import Match
 
 TARGET = 40_000
 BUDGET = 4_000
@@ -192,7 +192,7 @@ async def _answer(shelf: Shelf, project: str, cut: Pruned, needle: Needle) -> As
     gone = _gone(cut.outcome)
     name = cut.session.id
 
-    def present(found: Found) -> bool:
+    def present(found: Match) -> bool:
         return found.conversation == name and found.position not in gone
 
     now = datetime.fromtimestamp(cut.session.turns[cut.depth].at, UTC)

@@ -13,7 +13,7 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.erasure import Erasure
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.migrate import migrate
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ async def known_here(settings: Settings) -> AsyncGenerator[KnownHere]:
         yield KnownHere(
             MemoryStore(database, TENANT),
             Erasure(database, TENANT),
-            Permission(Unremembered(database, TENANT), settings.forget),
+            Permission(OptOuts(database, TENANT), settings.forget),
             ConversationStore(database, TENANT),
         )
     finally:

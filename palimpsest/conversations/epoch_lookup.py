@@ -13,7 +13,7 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
-from palimpsest.store.postgres.epochs import Kind, LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore, Kind
 from workflows.contracts import QueryIntelligenceResult
 
 _log = structlog.stdlib.get_logger()
@@ -34,7 +34,7 @@ class PastReader:
     """Reads it; raises DatabaseUnavailable when nobody can tell what was decided."""
 
     def __init__(
-        self, conversations: ConversationStore, ledger: LedgerStore, unrewritten: Unrewritten
+        self, conversations: ConversationStore, ledger: EpochStore, unrewritten: Unrewritten
     ) -> None:
         self._conversations = conversations
         self._ledger = ledger

@@ -28,7 +28,7 @@ from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.lru import Memo
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import LOOP_BYTES
-from palimpsest.store.postgres.epochs import Kind, LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore, Kind
 from workflows.contracts import RewriteContextInput
 
 # A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
@@ -77,7 +77,7 @@ class Decider:
     def __init__(
         self,
         rules: ContextRules,
-        ledger: LedgerStore,
+        ledger: EpochStore,
         metrics: Metrics,
         summaries: Summaries | None = None,
     ) -> None:

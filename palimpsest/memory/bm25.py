@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from qdrant_edge import Bm25, Bm25Config, SparseVector, TokenizerType
 
-from palimpsest.store.vectors.interface import Sparse
+from palimpsest.store.vectors.model import Sparse
 
 # Where a text of 256 words counts as of usual length, short ones are told apart too little.
 _USUAL_LENGTH = 60

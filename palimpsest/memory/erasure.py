@@ -9,7 +9,7 @@ from palimpsest.memory.indexer import Indexer
 from palimpsest.runtime.errors import BadRequest, IndexUnavailable
 from palimpsest.store.postgres.erasure import Erased, Erasure
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.vectors.interface import VectorIndex, Where
+from palimpsest.store.vectors.model import SearchFilter, VectorIndex
 
 _PATIENCE_SECONDS = 10.0
 _ROUNDS = 3
@@ -105,8 +105,8 @@ def _means_captured(which: Which) -> bool:
     return which.kind is None and which.ids is None
 
 
-def _where(tenant: str, which: Which) -> Where:
-    return Where(
+def _where(tenant: str, which: Which) -> SearchFilter:
+    return SearchFilter(
         tenant,
         projects=() if which.project is None else (which.project,),
         conversation=which.conversation or "",

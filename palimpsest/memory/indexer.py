@@ -13,13 +13,13 @@ from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.model import Memory
 from palimpsest.runtime.errors import DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable
 from palimpsest.store.postgres.memories import Changes
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.model import (
     CatchingUp,
     Cursor,
     Entry,
-    Follower,
+    IndexFollower,
+    IndexStep,
     Sparse,
-    Step,
     VectorIndex,
 )
 
@@ -137,13 +137,13 @@ class Indexer:
             _log.warning("the index's graph was not built", reason=str(error))
 
     @asynccontextmanager
-    async def pause_writes(self, copy: Follower) -> AsyncGenerator[None]:
+    async def pause_writes(self, copy: IndexFollower) -> AsyncGenerator[None]:
         """Bring a copy of the index up to date, and write nothing while this is entered."""
         async with self._writing:
             await self._follow(copy)
             yield
 
-    async def _follow(self, follower: Follower) -> None:
+    async def _follow(self, follower: IndexFollower) -> None:
         """Until nothing is new. On a long way graphs are built, too, less and less often."""
         cursor = await follower.cursor()
         taken = built = 0
@@ -152,7 +152,7 @@ class Indexer:
             if changes.cursor == cursor:
                 return
             entries = await self._entries(changes.memories)
-            await follower.write(Step(entries, changes.forgotten, cursor, changes.cursor))
+            await follower.write(IndexStep(entries, changes.forgotten, cursor, changes.cursor))
             cursor = changes.cursor
             self.entries_written += len(entries)
             taken += len(entries)
@@ -176,7 +176,7 @@ class Indexer:
 
 
 @asynccontextmanager
-async def _nothing_missing(_copy: Follower) -> AsyncGenerator[None]:
+async def _nothing_missing(_copy: IndexFollower) -> AsyncGenerator[None]:
     """Nothing is written while who writes waits for the graph."""
     yield
 

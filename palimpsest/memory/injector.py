@@ -25,7 +25,7 @@ from palimpsest.runtime.lru import Memo
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.vectors.interface import Found
+from palimpsest.store.vectors.model import Match
 
 _REMEMBERED = 8_192
 _LOOKED_BACK = 2_000
@@ -203,12 +203,12 @@ class Injector:
         return LookupResult(f"degraded;{reason}")
 
 
-def _presence_test(standing: ConversationState) -> Callable[[Found], bool]:
+def _presence_test(standing: ConversationState) -> Callable[[Match], bool]:
     """Whether what was found stands in the prompt as it is."""
     gone = _reduced_positions(standing.epoch)
     depth = len(standing.chain)
 
-    def present(found: Found) -> bool:
+    def present(found: Match) -> bool:
         here = found.conversation == standing.conversation
         return here and 0 <= found.position < depth and found.position not in gone
 

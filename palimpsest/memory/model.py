@@ -1,7 +1,7 @@
 """A *memory* is one thing that is known: a part of a turn, a pattern, or a fix.
 
 Memories live in Postgres (palimpsest/store/postgres/memories.py) and are found through the vector
-index, which only follows what Postgres says (palimpsest/store/vectors/interface.py). Their ids are
+index, which only follows what Postgres says (palimpsest/store/vectors/model.py). Their ids are
 their content's hash, so that learning the same thing twice is learning it once. No memory holds a
 secret: what makes them takes those out.
 """

@@ -5,14 +5,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from palimpsest.memory.model import Memory
-from palimpsest.store.postgres.opt_outs import Unremembered, imported
+from palimpsest.store.postgres.opt_outs import OptOuts, imported
 
 
 class Permission:
     """``patterns``: paths of projects between commas, as the setting has them. A pattern stands
     for all that is below it, too; `*` stands for any characters."""
 
-    def __init__(self, unremembered: Unremembered, patterns: str) -> None:
+    def __init__(self, unremembered: OptOuts, patterns: str) -> None:
         self._unremembered = unremembered
         given = (pattern.strip() for pattern in patterns.split(","))
         self._patterns = tuple(str(Path(pattern).expanduser()) for pattern in given if pattern)

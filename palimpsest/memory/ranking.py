@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from palimpsest.memory.model import Kind
-from palimpsest.store.vectors.interface import Candidates, Found, Span
+from palimpsest.store.vectors.model import Candidates, Match, Span
 
 NEIGHBOURS = 2
 """Messages before and after a hit that are looked at with it."""
@@ -38,13 +38,13 @@ class ScoreFloor(NamedTuple):
 class RankedCandidate(NamedTuple):
     """``meaning`` is the cosine, ``words`` BM25's score, ``total`` what the order is by."""
 
-    found: Found
+    found: Match
     total: float
     meaning: float
     words: float
 
 
-def neighbour_spans(candidates: Iterable[Found]) -> tuple[Span, ...]:
+def neighbour_spans(candidates: Iterable[Match]) -> tuple[Span, ...]:
     """The spans of conversations that the candidates and their neighbours are in."""
     positions: defaultdict[str, set[int]] = defaultdict(set)
     for found in candidates:
@@ -86,7 +86,7 @@ def rank(
     return sorted(rows, key=lambda row: (-row.total, row.found.id))
 
 
-def neighbour_pairs(found: Iterable[Found]) -> Iterator[tuple[Found, Found, float]]:
+def neighbour_pairs(found: Iterable[Match]) -> Iterator[tuple[Match, Match, float]]:
     """Pairs that were said one soon after the other, with how close they are, 0 to 1."""
     turns = sorted(
         (one for one in found if one.position >= 0),
@@ -117,7 +117,7 @@ def _standardise(scores: Sequence[float]) -> list[float]:
     return [(score - mean) / deviation if deviation else 0.0 for score in scores]
 
 
-def _neighbour_scores(found: Iterable[Found], own: Mapping[str, float]) -> dict[str, float]:
+def _neighbour_scores(found: Iterable[Match], own: Mapping[str, float]) -> dict[str, float]:
     """What neighbours add; those that are below the mean take nothing away."""
     added: defaultdict[str, float] = defaultdict(float)
     for one, other, share in neighbour_pairs(found):
@@ -126,7 +126,7 @@ def _neighbour_scores(found: Iterable[Found], own: Mapping[str, float]) -> dict[
     return added
 
 
-def _bonus(found: Found, project: str, conversation: str, now: datetime) -> float:
+def _bonus(found: Match, project: str, conversation: str, now: datetime) -> float:
     age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
     standing = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
     if conversation and (found.conversation == conversation or found.kind is not Kind.TURN):

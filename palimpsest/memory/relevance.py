@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from palimpsest.context.tokens import vocabulary_ranks
 from palimpsest.memory.bm25 import query_weights, split_words
-from palimpsest.store.vectors.interface import Vector
+from palimpsest.store.vectors.model import Vector
 
 # Fitted by logistic regression: LoCoMo's questions to their own dialogue, and to others and to
 # sessions of coding agents (docs/adr/0025).

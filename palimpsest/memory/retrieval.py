@@ -30,17 +30,17 @@ from palimpsest.memory.relevance import (
 from palimpsest.memory.reranker import Reranker
 from palimpsest.runtime.errors import EmbedderUnavailable
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.model import (
     Candidates,
-    Found,
+    Match,
+    SearchFilter,
     Sparse,
     Vector,
     VectorIndex,
-    Where,
 )
 
 MemoryLookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
-PresenceTest = Callable[[Found], bool]
+PresenceTest = Callable[[Match], bool]
 
 _CANDIDATES = 64
 _WITH_NEIGHBOURS = 16
@@ -65,7 +65,7 @@ class _Question:
     vector: Vector
 
 
-def nothing_present(found: Found) -> bool:
+def nothing_present(found: Match) -> bool:
     """Nothing that is found is in the prompt already."""
     return False
 
@@ -111,7 +111,7 @@ class Retriever:
 
     async def _find_ranked(self, asked: _Question, query: Query) -> list[RankedCandidate]:
         """All that was found for one question and what stands around it, best first."""
-        where = Where(self._tenant, () if query.everywhere else (query.project,))
+        where = SearchFilter(self._tenant, () if query.everywhere else (query.project,))
         best = await self._index.find(asked.vector, asked.words, where, _CANDIDATES)
         least = ScoreFloor(
             min(best.near.values(), default=0.0),

@@ -23,7 +23,7 @@ SETTLE_SECONDS = BEAT_SECONDS + _BEAT_TIMEOUT + 1.0
 _log = structlog.stdlib.get_logger()
 
 
-class Heart:
+class Heartbeat:
     """One process's sign of life, under the name it owns requests by."""
 
     def __init__(

@@ -28,16 +28,16 @@ from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.settings import Settings
-from palimpsest.store.postgres.advisory_lock import INDEXING, Sole
+from palimpsest.store.postgres.advisory_lock import INDEXING, AdvisoryLock
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import SegmentStore
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.store.vectors.factory import vector_index
-from palimpsest.store.vectors.interface import VectorIndex
+from palimpsest.store.vectors.model import VectorIndex
 from palimpsest.temporal.worker import build_learning_worker
 
 _LEARNING_GRACE = 1.0
@@ -63,7 +63,7 @@ async def run_memory(
     it."""
     async with AsyncExitStack() as stack:
         memories = MemoryStore(database, TENANT)
-        permission = Permission(Unremembered(database, TENANT), settings.forget)
+        permission = Permission(OptOuts(database, TENANT), settings.forget)
         embeds = await asyncio.to_thread(
             build_embedder, settings.embedder, settings.embedder_url, settings.embedder_key
         )
@@ -90,7 +90,7 @@ async def run_learning(
     client: Client,
     memory: MemoryParts,
     requests: RequestStore,
-    ledger: LedgerStore,
+    ledger: EpochStore,
     wording: WordLearned | None,
 ) -> AsyncGenerator[None]:
     """The worker of the learning queue, and who starts what is due and drops what is stale."""
@@ -146,7 +146,7 @@ async def _writer_check(
     """Of the processes that share a server's index, one writes to it."""
     if settings.qdrant_url is None:
         return None
-    sole = Sole(database, INDEXING)
+    sole = AdvisoryLock(database, INDEXING)
     stack.push_async_callback(sole.close)
     return sole.is_ours
 

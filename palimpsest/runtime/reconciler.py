@@ -8,7 +8,7 @@ from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.forwarding.spilled import commit_spilled
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
-from palimpsest.runtime.heartbeat import Heart
+from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
 from palimpsest.temporal.starter import Starter
@@ -28,7 +28,7 @@ class Strays:
         exchanges: Exchanges,
         starter: Starter,
         spill: Spill,
-        heart: Heart,
+        heart: Heartbeat,
     ) -> None:
         self._requests = requests
         self._exchanges = exchanges

@@ -30,7 +30,7 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.providers.upstream import Upstream
 from palimpsest.relay.link import link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
-from palimpsest.runtime.heartbeat import Heart
+from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.runtime.local_token import local_token
 from palimpsest.runtime.memory_wiring import build_wording, run_learning, run_memory
 from palimpsest.runtime.metrics import Metrics
@@ -39,7 +39,7 @@ from palimpsest.runtime.reconciler import Strays
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.journal import Journal
 from palimpsest.store.postgres.migrate import migrate
 from palimpsest.store.postgres.requests import RequestStore
@@ -98,7 +98,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
             linked = await stack.enter_async_context(
                 link(settings.redis_url, key, exchanges, requests, owner if edge else None)
             )
-        heart = Heart(database, owner)
+        heart = Heartbeat(database, owner)
         await heart.start(is_gone)
         # It beats until the last call is over, and then says that nobody need wait for it.
         stack.push_async_callback(_stop_heart, heart)
@@ -116,7 +116,7 @@ async def proxy_process(settings: Settings, *, edge: bool = True) -> AsyncGenera
         egress = linked is not None and not edge
         recovery = Recovery(exchanges, requests, vault, metrics, for_edges=egress)
         conversations = ConversationStore(database, TENANT)
-        ledger = LedgerStore(database, TENANT)
+        ledger = EpochStore(database, TENANT)
         known = await stack.enter_async_context(run_memory(settings, database, metrics))
         forward = ForwardUpstream(
             exchanges, recovery, wire, heart, relay if egress else None, ledger=ledger
@@ -249,7 +249,7 @@ def _run(stack: AsyncExitStack, loop: Coroutine[None, None, None]) -> None:
     stack.callback(asyncio.create_task(loop).cancel)
 
 
-async def _stop_heart(heart: Heart) -> None:
+async def _stop_heart(heart: Heartbeat) -> None:
     with suppress(DatabaseUnavailable):
         await heart.stop()
 

@@ -5,13 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from palimpsest.memory.model import Kind, Memory, memory_id
-from palimpsest.store.vectors.interface import (
-    Entry,
-    Sparse,
-    Vector,
-    VectorIndex,
-    Where,
-)
+from palimpsest.store.vectors.model import Entry, SearchFilter, Sparse, Vector, VectorIndex
 
 DIMENSION = 32
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,5 +51,5 @@ def entry(number: int, of: Memory | None = None, words: Sparse | None = None) ->
 
 async def near(index: VectorIndex, vector: Vector, limit: int) -> list[int]:
     """The positions of the nearest, best first."""
-    found = await index.find(vector, Sparse((), ()), Where("default"), limit)
+    found = await index.find(vector, Sparse((), ()), SearchFilter("default"), limit)
     return [found.found[one].position for one in found.near]

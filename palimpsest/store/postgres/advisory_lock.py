@@ -18,7 +18,7 @@ _TAKE = text("SELECT pg_try_advisory_lock(:key)")
 _LOOK = text("SELECT 1")
 
 
-class Sole:
+class AdvisoryLock:
     def __init__(self, database: Database, key: int) -> None:
         self._engine = database.engine()
         self._key = key

@@ -19,7 +19,7 @@ Kind = Literal["on", "observe"]
 _REMEMBERED = 64
 
 
-class LedgerStore:
+class EpochStore:
     """The epochs of one tenant, by the chain hash they are recorded under."""
 
     def __init__(self, database: Database, tenant: str) -> None:

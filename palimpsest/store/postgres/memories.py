@@ -21,7 +21,7 @@ from palimpsest.store.postgres import memory_statements as statements
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memory_rows import batches, detail_json, memory_of
 from palimpsest.store.postgres.requests import storable
-from palimpsest.store.vectors.interface import Cursor
+from palimpsest.store.vectors.model import Cursor
 
 _STATEMENT_SECONDS = 60.0
 

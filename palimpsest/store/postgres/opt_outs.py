@@ -15,7 +15,7 @@ def imported(session: str) -> str:
     return f"import_{session}"
 
 
-class Unremembered:
+class OptOuts:
     """The opt-outs of one tenant; they stay until they are taken back."""
 
     def __init__(self, database: Database, tenant: str) -> None:

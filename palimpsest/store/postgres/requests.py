@@ -13,7 +13,7 @@ from palimpsest.store.postgres import statements
 from palimpsest.store.postgres.blobs import Blob, unpack
 from palimpsest.store.postgres.capture import CapturedBody, capture
 from palimpsest.store.postgres.database import Database, Row
-from palimpsest.store.postgres.stored_cache import Known
+from palimpsest.store.postgres.stored_cache import StoredCache
 
 VAULT_SECONDS = 7200
 """Longest life of credentials in the vault: longer than a request may take."""
@@ -24,7 +24,7 @@ class RequestStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known = Known()
+        self._known = StoredCache()
 
     async def accept(self, request: AcceptedRequest) -> str:
         """Commit a request with everything new in its body, and return its id; when another one

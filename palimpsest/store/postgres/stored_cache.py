@@ -9,7 +9,7 @@ TTL_SECONDS = 1800.0
 CAPACITY = 4_096
 
 
-class Known:
+class StoredCache:
     """Hashes of blobs and nodes that a request referred to which was committed less than
     `TTL_SECONDS` ago; a node stands for its whole history, so a turn adds its newest ones."""
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import VectorIndex
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import VectorIndex
 
 
 def vector_index(
@@ -12,7 +12,7 @@ def vector_index(
     """``vectors`` names what makes the vectors, of so many numbers each. Does nothing yet: an index
     that is away is an error of the calls, not of the start."""
     if qdrant_url is None:
-        return EdgeIndex(data_dir / "vectors", vectors, dimension)
+        return EmbeddedIndex(data_dir / "vectors", vectors, dimension)
     # Its client takes a second to import.
     from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 

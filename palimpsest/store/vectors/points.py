@@ -1,5 +1,5 @@
 """A memory as a point of a vector index, whichever the engine is: its number, its payload, and
-what a `Where` asks of the payload."""
+what a `SearchFilter` asks of the payload."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from palimpsest.memory.model import Kind, Memory
-from palimpsest.store.vectors.interface import Found, Span, Where
+from palimpsest.store.vectors.model import Match, SearchFilter, Span
 
 DENSE = "meaning"
 WORDS = "words"
@@ -99,8 +99,8 @@ def payload_of(memory: Memory) -> dict[str, Any]:
     }
 
 
-def found(payload: Mapping[str, Any]) -> Found:
-    return Found(
+def found(payload: Mapping[str, Any]) -> Match:
+    return Match(
         id=payload["id"],
         kind=Kind(payload["kind"]),
         project=payload["project"],
@@ -117,7 +117,7 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def conditions(where: Where) -> Conditions:
+def conditions(where: SearchFilter) -> Conditions:
     """What a point has to fulfil; of the times, ``until`` is included."""
     scopes = tuple(_scope(where.tenant, project) for project in where.projects)
     names = (

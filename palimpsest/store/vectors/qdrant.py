@@ -16,15 +16,15 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
 from palimpsest.runtime.errors import IndexUnavailable
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.model import (
     Candidates,
     CatchingUp,
     Cursor,
     Entry,
+    IndexStep,
+    SearchFilter,
     Sparse,
-    Step,
     Vector,
-    Where,
 )
 from palimpsest.store.vectors.points import (
     DENSE,
@@ -72,7 +72,9 @@ class QdrantIndex:
         self._dimension = dimension
         self._checked = False
 
-    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+    async def find(
+        self, vector: Vector, words: Sparse, where: SearchFilter, limit: int
+    ) -> Candidates:
         within = _filter(where)
         queries = [_query(vector.tolist(), DENSE, within, limit)]
         if words.indices:
@@ -87,7 +89,7 @@ class QdrantIndex:
             {one.id: score for one, score in matching},
         )
 
-    async def count(self, where: Where) -> int:
+    async def count(self, where: SearchFilter) -> int:
         async with self._ready():
             counted = await self._client.count(COLLECTION, _filter(where), exact=True)
         return counted.count
@@ -96,7 +98,7 @@ class QdrantIndex:
         async with self._ready():
             return _cursor(await self._state())
 
-    async def write(self, step: Step) -> None:
+    async def write(self, step: IndexStep) -> None:
         async with self._ready():
             if _cursor(await self._state()) != step.since:
                 raise IndexUnavailable("Qdrant: the collection is elsewhere by now")
@@ -234,7 +236,7 @@ def _sparse(words: Sparse) -> qdrant.SparseVector:
     return qdrant.SparseVector(indices=list(words.indices), values=list(words.values))
 
 
-def _filter(where: Where) -> qdrant.Filter:
+def _filter(where: SearchFilter) -> qdrant.Filter:
     asked = conditions(where)
     must: list[qdrant.Condition] = [_condition(one) for one in asked.every]
     if asked.points:

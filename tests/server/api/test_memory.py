@@ -13,7 +13,7 @@ from sqlalchemy import text
 from palimpsest.memory.jsonl import encode_line
 from palimpsest.memory.model import Memory
 from palimpsest.store.postgres.blobs import unpack
-from palimpsest.store.vectors.interface import Where
+from palimpsest.store.vectors.model import SearchFilter
 from tests.support.planted_secrets import FORMS
 from tests.support.proxy import RunningProxy
 from tests.support.requests import (
@@ -145,7 +145,7 @@ async def test_what_is_deleted_is_gone_from_the_index_too(
     given = [turn(f"turn {number}", number, project=project) for number in range(3)]
     await client.post(PATH, content=lines(*given, fix("KeyError", project=project)))
     assert await running.proxy.memory.indexer.catch_up(30)
-    where = Where(TENANT, projects=(project,))
+    where = SearchFilter(TENANT, projects=(project,))
     assert await running.proxy.memory.index.count(where) == 4
     one = await client.delete(PATH, params={"id": given[0].id})
     assert one.json()["deleted"]["memories"] == 1

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from harness.simulator import Fault, Simulator
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import CredentialsLost
-from palimpsest.runtime.heartbeat import Heart
+from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
@@ -235,7 +235,7 @@ async def test_a_living_owner_keeps_its_request(
         database, store = running.proxy.database, running.proxy.requests
         request_id = name()
         await store.accept(accepted(request_id, request_id))
-        await Heart(database, request_id).beat()
+        await Heartbeat(database, request_id).beat()
         first = await store.begin_attempt(request_id, request_id, SHOWN)
         assert first
         started = time.monotonic()

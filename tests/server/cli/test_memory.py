@@ -17,7 +17,7 @@ from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.settings import Settings, child_environment
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.vectors.interface import Cursor
+from palimpsest.store.vectors.model import Cursor
 from tests.server.learning.test_importer import mended, write
 from tests.support.stored_memories import PROJECT, TENANT, fix, pattern, settled_changes, turn
 from tests.support.supervisor import ROOT

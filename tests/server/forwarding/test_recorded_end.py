@@ -13,8 +13,8 @@ from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
-from palimpsest.runtime.heartbeat import Heart
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.runtime.heartbeat import Heartbeat
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.spill import Spill
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from workflows.contracts import (
@@ -43,8 +43,8 @@ async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstre
     )
     exchanges = Exchanges()
     recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    heart = Heart(proxy.database, "another")
-    ledger = LedgerStore(proxy.database, "default")
+    heart = Heartbeat(proxy.database, "another")
+    ledger = EpochStore(proxy.database, "default")
     activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=ledger)
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
     return await ActivityEnvironment().run(activity.run, forward)

@@ -14,7 +14,7 @@ from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
-from palimpsest.runtime.heartbeat import Heart
+from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.spill import Spill
 from tests.support.proxy import RunningProxy
 from tests.support.requests import HEADERS, body_of
@@ -47,7 +47,7 @@ async def forwarded(
         idle_timeout=1,
     )
     recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    heart = Heart(proxy.database, "another")
+    heart = Heartbeat(proxy.database, "another")
     activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=proxy.ledger)
     known = QueryIntelligenceResult("conv_1", 1, None, None, 0)
     plan = RewriteContextResult(None, None, 0, fits=True, took_ms=0, epoch=planned)

@@ -12,7 +12,7 @@ from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 from tests.support.agent_work import LINT
 from tests.support.planted_secrets import FORMS
 from tests.support.stored_memories import TENANT
@@ -34,7 +34,7 @@ def store(database: Database) -> MemoryStore:
 
 @pytest.fixture
 def permission(database: Database) -> Permission:
-    return Permission(Unremembered(database, TENANT), "/private")
+    return Permission(OptOuts(database, TENANT), "/private")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from palimpsest.memory.model import (
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
-from palimpsest.store.vectors.embedded.index import EdgeIndex
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 from tests.server.learning.test_segments import Learner
 from tests.server.learning.test_segments import learner as learner
 from tests.support.agent_work import ROOT, Doing, mended
@@ -28,7 +28,7 @@ pkg/store/disk.go:88:2: Error return value of `file.Close` is not checked (errch
 
 
 class Offers:
-    def __init__(self, learner: Learner, index: EdgeIndex, embedder: StaticEmbedder) -> None:
+    def __init__(self, learner: Learner, index: EmbeddedIndex, embedder: StaticEmbedder) -> None:
         self._indexer = Indexer(learner.memories, index, embedder)
         self._retriever = Retriever(embedder, index, learner.memories.get, TENANT)
 
@@ -42,7 +42,7 @@ class Offers:
 @pytest.fixture
 async def offers(learner: Learner, tmp_path: Path) -> AsyncGenerator[Offers]:
     embedder = StaticEmbedder.load()
-    index = EdgeIndex(tmp_path, embedder.name, embedder.dimension)
+    index = EmbeddedIndex(tmp_path, embedder.name, embedder.dimension)
     yield Offers(learner, index, embedder)
     await index.close()
 

@@ -29,9 +29,9 @@ from palimpsest.learning.wording import MARK
 from palimpsest.memory.model import Fix, Kind
 from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
 from palimpsest.store.postgres.wordings import WordingStore
@@ -78,11 +78,11 @@ async def learning(
     queue = uuid.uuid4().hex
     segments, memories = SegmentStore(database, TENANT), MemoryStore(database, TENANT)
     reader = SegmentReader(
-        RequestStore(database), segments, Permission(Unremembered(database, TENANT), ""), TENANT
+        RequestStore(database), segments, Permission(OptOuts(database, TENANT), ""), TENANT
     )
     activities: list[Activity] = [
         ArchiveSegment(reader, memories).run,
-        LearnFromSegment(reader, segments, memories, LedgerStore(database, TENANT)).run,
+        LearnFromSegment(reader, segments, memories, EpochStore(database, TENANT)).run,
     ]
     if calls:
         activities.append(distiller(memories, database, calls).run)
@@ -136,7 +136,7 @@ async def test_what_is_cut_is_kept_while_the_conversation_goes_on(
 ) -> None:
     segment = await answered(database, talk(mended(uuid.uuid4().hex).built), "one")
     made = epoch(segment.chain, segment.depth)
-    await LedgerStore(database, TENANT).record(made, "on", "one", segment.request_id)
+    await EpochStore(database, TENANT).record(made, "on", "one", segment.request_id)
     async with learning(client, database) as scheduler:
         running = asyncio.create_task(scheduler.run())
         try:

@@ -19,9 +19,9 @@ from palimpsest.memory.model import (
 )
 from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
 from tests.support.agent_work import (
@@ -50,7 +50,7 @@ class Learner(NamedTuple):
     memories: MemoryStore
     segments: SegmentStore
     permission: Permission
-    ledger: LedgerStore
+    ledger: EpochStore
 
     async def run(self, segment: Segment) -> tuple[ArchiveSegmentResult, LearnSegmentResult]:
         given = LearnSegmentInput(
@@ -71,9 +71,9 @@ class Learner(NamedTuple):
 def learner(database: Database) -> Learner:
     segments = SegmentStore(database, TENANT)
     memories = MemoryStore(database, TENANT)
-    permission = Permission(Unremembered(database, TENANT), "/secret/*")
+    permission = Permission(OptOuts(database, TENANT), "/secret/*")
     reader = SegmentReader(RequestStore(database), segments, permission, TENANT)
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     return Learner(
         database,
         ArchiveSegment(reader, memories),

@@ -17,13 +17,13 @@ from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.runtime.errors import EmbedderUnavailable, IndexUnavailable
 from palimpsest.store.postgres.database import Database, normalised
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import Cursor, Where
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import Cursor, SearchFilter
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.server.vectors.test_embedded_faults import child, generations, graphs
 from tests.support.generated_memories import direction, memory, near
 
-ALL = Where("default")
+ALL = SearchFilter("default")
 EMBEDDER = StaticEmbedder.load()
 PATIENCE = 20.0
 
@@ -38,14 +38,14 @@ def memories(database: Database) -> MemoryStore:
 
 
 @pytest.fixture
-async def index(tmp_path: Path) -> AsyncGenerator[EdgeIndex]:
-    index = EdgeIndex(tmp_path, EMBEDDER.name, EMBEDDER.dimension)
+async def index(tmp_path: Path) -> AsyncGenerator[EmbeddedIndex]:
+    index = EmbeddedIndex(tmp_path, EMBEDDER.name, EMBEDDER.dimension)
     yield index
     await index.close()
 
 
 @pytest.fixture
-def indexer(memories: MemoryStore, index: EdgeIndex) -> Indexer:
+def indexer(memories: MemoryStore, index: EmbeddedIndex) -> Indexer:
     return Indexer(memories, index, EMBEDDER)
 
 
@@ -60,7 +60,7 @@ async def running(indexer: Indexer) -> AsyncGenerator[None]:
             await loop
 
 
-async def until_it_has(index: EdgeIndex, count: int) -> None:
+async def until_it_has(index: EmbeddedIndex, count: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
             with suppress(IndexUnavailable):
@@ -70,7 +70,7 @@ async def until_it_has(index: EdgeIndex, count: int) -> None:
 
 
 async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer
 ) -> None:
     await memories.save(made(0, 300))
     assert await indexer.catch_up(PATIENCE)
@@ -80,12 +80,12 @@ async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
     gone = await memories.forget(Which(ids=(memory(7).id,)))
     assert gone == [memory(7).id]
     assert await indexer.catch_up(PATIENCE)
-    assert await index.count(Where("default", ids=(memory(7).id,))) == 0
+    assert await index.count(SearchFilter("default", ids=(memory(7).id,))) == 0
     assert await index.count(ALL) == 299
 
 
 async def test_has_not_caught_up_with_what_no_one_is_told_of_yet(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer, url: str
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer, url: str
 ) -> None:
     """While an older transaction runs, something older than the newest may still come."""
     older = await asyncpg.connect(normalised(url, "postgresql"))
@@ -101,7 +101,7 @@ async def test_has_not_caught_up_with_what_no_one_is_told_of_yet(
 
 
 async def test_an_edit_is_found_by_its_new_words(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer
 ) -> None:
     await memories.save(made(0, 5))
     assert await indexer.catch_up(PATIENCE)
@@ -113,7 +113,7 @@ async def test_an_edit_is_found_by_its_new_words(
 
 
 async def test_follows_by_itself_and_at_once_when_it_is_woken(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer
 ) -> None:
     async with running(indexer):
         await memories.save(made(0, 10))
@@ -124,7 +124,7 @@ async def test_follows_by_itself_and_at_once_when_it_is_woken(
 
 
 async def test_a_lost_index_is_filled_again(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer
 ) -> None:
     await memories.save(made(0, 200))
     async with running(indexer):
@@ -134,7 +134,7 @@ async def test_a_lost_index_is_filled_again(
 
 
 async def test_nothing_is_lost_when_the_engine_is_killed_again_and_again(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer
 ) -> None:
     async with running(indexer):
         for first in range(0, 3000, 500):
@@ -148,7 +148,7 @@ async def test_nothing_is_lost_when_the_engine_is_killed_again_and_again(
 
 
 async def test_builds_the_graph_beside_what_goes_on(
-    memories: MemoryStore, index: EdgeIndex, indexer: Indexer, tmp_path: Path
+    memories: MemoryStore, index: EmbeddedIndex, indexer: Indexer, tmp_path: Path
 ) -> None:
     await memories.save(made(0, 4200))
     async with running(indexer):
@@ -163,7 +163,7 @@ async def test_builds_the_graph_beside_what_goes_on(
     assert indexer.failures == 0
 
 
-async def test_builds_graphs_on_a_long_way(index: EdgeIndex, tmp_path: Path) -> None:
+async def test_builds_graphs_on_a_long_way(index: EmbeddedIndex, tmp_path: Path) -> None:
     indexer = Indexer(Generated(4600), index, EMBEDDER, build_every=4200)
     assert await indexer.catch_up(60)
     assert graphs(tmp_path)
@@ -185,7 +185,7 @@ class Moody:
         return await EMBEDDER.embed(texts)
 
 
-async def test_waits_for_the_embedder(memories: MemoryStore, index: EdgeIndex) -> None:
+async def test_waits_for_the_embedder(memories: MemoryStore, index: EmbeddedIndex) -> None:
     moody = Moody()
     indexer = Indexer(memories, index, moody)
     await memories.save(made(0, 10))
@@ -208,7 +208,7 @@ async def test_an_index_that_is_away_is_told_quickly(memories: MemoryStore) -> N
 
 
 async def test_leaves_a_shared_index_to_the_one_whose_turn_it_is(
-    memories: MemoryStore, index: EdgeIndex
+    memories: MemoryStore, index: EmbeddedIndex
 ) -> None:
     turn = {"first": True}
 

@@ -7,7 +7,7 @@ import pytest
 from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.postgres.opt_outs import Unremembered
+from palimpsest.store.postgres.opt_outs import OptOuts
 from tests.support.stored_memories import (
     PROJECT,
     TENANT,
@@ -17,8 +17,8 @@ from tests.support.stored_memories import (
 
 
 @pytest.fixture
-def unremembered(database: Database) -> Unremembered:
-    return Unremembered(database, TENANT)
+def unremembered(database: Database) -> OptOuts:
+    return OptOuts(database, TENANT)
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def unremembered(database: Database) -> Unremembered:
     ],
 )
 async def test_a_pattern_stands_for_all_below_it(
-    unremembered: Unremembered, patterns: str, project: str, allowed: bool
+    unremembered: OptOuts, patterns: str, project: str, allowed: bool
 ) -> None:
     assert await Permission(unremembered, patterns).allows(project, "conv_1") is allowed
 
 
-async def test_a_home_is_meant_by_its_tilde(unremembered: Unremembered) -> None:
+async def test_a_home_is_meant_by_its_tilde(unremembered: OptOuts) -> None:
     permission = Permission(unremembered, "~/private")
     assert not await permission.allows(str(Path.home() / "private/x"), "conv_1")
 
 
-async def test_opting_out_is_for_good(unremembered: Unremembered) -> None:
+async def test_opting_out_is_for_good(unremembered: OptOuts) -> None:
     permission = Permission(unremembered, "")
     await permission.opt_out_conversation("conv_1")
     await permission.opt_out_conversation("conv_1")
@@ -66,9 +66,7 @@ async def test_opting_out_is_for_good(unremembered: Unremembered) -> None:
     assert await permission.allows(PROJECT, "conv_2")
 
 
-async def test_what_was_kept_before_is_hidden(
-    unremembered: Unremembered, database: Database
-) -> None:
+async def test_what_was_kept_before_is_hidden(unremembered: OptOuts, database: Database) -> None:
     shown, hidden = turn("b", 2, conversation="conv_2"), turn("a", 1)
     named = pattern("c", project="/private/x", conversation="conv_3")
     store = MemoryStore(database, TENANT)

@@ -22,8 +22,8 @@ from palimpsest.memory.query import Query
 from palimpsest.memory.relevance import UNRELATED_TEXTS
 from palimpsest.memory.retrieval import Hit, Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import Cursor, Entry, Step
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import Cursor, Entry, IndexStep
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SHOP = "/home/me/shop"
@@ -57,7 +57,7 @@ def turn(
 class Known:
     """Memories in an index, and a way to look them up."""
 
-    def __init__(self, index: EdgeIndex, embedder: StaticEmbedder) -> None:
+    def __init__(self, index: EmbeddedIndex, embedder: StaticEmbedder) -> None:
         self.index = index
         self.embedder = embedder
         self.memories: dict[str, Memory] = {}
@@ -70,7 +70,7 @@ class Known:
             for memory, vector in zip(memories, vectors, strict=True)
         ]
         since = await self.index.cursor()
-        await self.index.write(Step(entries, (), since, Cursor(since.changed + 1)))
+        await self.index.write(IndexStep(entries, (), since, Cursor(since.changed + 1)))
         self.memories |= {memory.id: memory for memory in memories}
 
     async def lookup(self, ids: Sequence[str]) -> list[Memory]:
@@ -88,7 +88,7 @@ def embedder() -> StaticEmbedder:
 
 @pytest.fixture
 async def known(tmp_path: Path, embedder: StaticEmbedder) -> AsyncGenerator[Known]:
-    index = EdgeIndex(tmp_path, embedder.name, embedder.dimension)
+    index = EmbeddedIndex(tmp_path, embedder.name, embedder.dimension)
     known = Known(index, embedder)
     await known.put([turn(text, position) for position, text in enumerate(SAID)])
     yield known

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.store.postgres.advisory_lock import INDEXING, Sole
+from palimpsest.store.postgres.advisory_lock import INDEXING, AdvisoryLock
 from palimpsest.store.postgres.database import Database
 
 _CUT = text(
@@ -14,7 +14,7 @@ _CUT = text(
 
 
 async def test_falls_to_one_until_it_ends(database: Database) -> None:
-    first, second = Sole(database, INDEXING), Sole(database, INDEXING)
+    first, second = AdvisoryLock(database, INDEXING), AdvisoryLock(database, INDEXING)
     assert await first.is_ours()
     assert await first.is_ours()
     assert not await second.is_ours()
@@ -24,7 +24,7 @@ async def test_falls_to_one_until_it_ends(database: Database) -> None:
 
 
 async def test_what_lost_its_connection_lost_its_turn(database: Database) -> None:
-    first, second = Sole(database, INDEXING + 1), Sole(database, INDEXING + 1)
+    first, second = AdvisoryLock(database, INDEXING + 1), AdvisoryLock(database, INDEXING + 1)
     assert await first.is_ours()
     await database.run(_CUT, {"key": INDEXING + 1})
     assert await second.is_ours()

@@ -10,7 +10,7 @@ from palimpsest.context.model import Epoch
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import (
     SHOWN,
@@ -38,7 +38,7 @@ async def answered(database: Database, depth: int, **shown: Any) -> str:
 
 async def recorded(database: Database, depth: int, kind: Any = "on", **changes: Any) -> Epoch:
     made = epoch(CHAIN[depth - 1], depth, **changes)
-    return await LedgerStore(database, "default").record(made, kind, "conv", "req")
+    return await EpochStore(database, "default").record(made, kind, "conv", "req")
 
 
 async def applies(database: Database, depth: int) -> bytes | None:
@@ -47,18 +47,18 @@ async def applies(database: Database, depth: int) -> bytes | None:
 
 
 async def test_what_was_recorded_comes_back_in_every_process(database: Database) -> None:
-    one, two = LedgerStore(database, "default"), LedgerStore(database, "default")
+    one, two = EpochStore(database, "default"), EpochStore(database, "default")
     made = epoch(CHAIN[0], 1)
     assert await one.get(CHAIN[0], "on") is None
     assert await one.record(made, "on", "conv", "req") == made
     for ledger in (one, two):
         assert await ledger.get(CHAIN[0], "on") == made
         assert await ledger.get(CHAIN[0], "observe") is None
-    assert await LedgerStore(database, "another").get(CHAIN[0], "on") is None
+    assert await EpochStore(database, "another").get(CHAIN[0], "on") is None
 
 
 async def test_of_those_that_race_the_first_wins(database: Database) -> None:
-    ledgers = [LedgerStore(database, "default") for _ in range(8)]
+    ledgers = [EpochStore(database, "default") for _ in range(8)]
     chain = secrets.token_bytes(32)
     found = await asyncio.gather(
         *(
@@ -67,7 +67,7 @@ async def test_of_those_that_race_the_first_wins(database: Database) -> None:
         )
     )
     assert len({made.decisions[0].position for made in found}) == 1
-    assert await LedgerStore(database, "default").get(chain, "on") == found[0]
+    assert await EpochStore(database, "default").get(chain, "on") == found[0]
     late = epoch(chain, 9, cut=99)
     assert await ledgers[0].record(late, "on", "conv", "req") == found[0]
     assert await ledgers[0].record(late, "observe", "conv", "req") == late
@@ -130,7 +130,7 @@ async def test_observed_epochs_are_found_apart(database: Database) -> None:
 
 
 async def test_a_conversations_epochs_are_listed(database: Database) -> None:
-    ledger = LedgerStore(database, "default")
+    ledger = EpochStore(database, "default")
     own = await recorded(database, 5)
     other = epoch(CHAIN[50], 51)
     await ledger.record(other, "on", "another", "req")
@@ -140,7 +140,7 @@ async def test_a_conversations_epochs_are_listed(database: Database) -> None:
 
 
 async def test_a_ledger_that_cannot_be_read_says_so() -> None:
-    away = LedgerStore(Database("postgresql://127.0.0.1:1/none", timeout=1), "default")
+    away = EpochStore(Database("postgresql://127.0.0.1:1/none", timeout=1), "default")
     with pytest.raises(DatabaseUnavailable):
         await away.get(CHAIN[0], "on")
     with pytest.raises(DatabaseUnavailable):

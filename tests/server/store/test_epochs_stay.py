@@ -7,7 +7,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.retention import Retention
 from tests.server.store.test_retention import age, counts, noise
@@ -28,7 +28,7 @@ async def sent_by_an_epoch(database: Database, *, kind: str = "on") -> tuple[byt
     request_id = await accept(store, body)
     hashes = chain(root(TENANT), parse(body).messages)
     made = epoch(hashes[-1], len(hashes))
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     await ledger.record(made, "on" if kind == "on" else "observe", "another", request_id)
     name = "applied_epoch" if kind == "on" else "observed_epoch"
     lease = await store.begin_attempt(request_id, "test", {**SHOWN, name: made.chain})
@@ -68,7 +68,7 @@ async def test_it_goes_when_its_conversation_has_not_been_used_for_long(
     await age(database, 24 * 31)
     await database.run(OLDER, {"hours": 24 * 31})
     await Retention(database, 30, 10**12).sweep()
-    assert await LedgerStore(database, TENANT).get(hashes[-1], "on") is None
+    assert await EpochStore(database, TENANT).get(hashes[-1], "on") is None
     assert set((await counts(database)).values()) == {0}
 
 
@@ -76,10 +76,10 @@ async def test_one_that_an_open_request_began_stays(database: Database) -> None:
     store, body = RequestStore(database), message("open")
     request_id = await accept(store, body)
     hashes = chain(root(TENANT), parse(body).messages)
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     await ledger.record(epoch(hashes[-1], 1), "on", "conv", request_id)
     assert await store.begin_attempt(request_id, "test", {**SHOWN, "applied_epoch": hashes[-1]})
     await age(database, 24 * 31)
     await database.run(OLDER, {"hours": 24 * 31})
     await Retention(database, 30, 10**12).sweep()
-    assert await LedgerStore(database, TENANT).get(hashes[-1], "on")
+    assert await EpochStore(database, TENANT).get(hashes[-1], "on")

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.erasure import Erased, Erasure
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.postgres.requests import RequestStore
@@ -47,7 +47,7 @@ async def test_a_conversation_goes_with_all_that_only_it_refers_to(
     gone = await exchange(store, body_of(shared, own), "conv_gone")
     kept_body = body_of(shared, {"role": "user", "content": "kept"})
     kept = await exchange(store, kept_body, "conv_kept")
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     await ledger.record(epoch(b"e" * 32, 2), "on", "conv_gone", gone)
     erased = await erasure.erase(Which(conversation="conv_gone"))
     assert erased == Erased(requests=1, conversations=1, epochs=1, messages=1, blobs=2)
@@ -64,7 +64,7 @@ async def test_everything_leaves_nothing(database: Database, erasure: Erasure) -
     store = RequestStore(database)
     for number in range(3):
         request = await exchange(store, message(f"{noise(300, number)}"), f"conv_{number}")
-        await LedgerStore(database, TENANT).record(
+        await EpochStore(database, TENANT).record(
             epoch(bytes([number]) * 32, 1), "observe", f"conv_{number}", request
         )
     await erasure.erase(Which())
@@ -168,7 +168,7 @@ async def test_what_others_are_sent_by_stays(database: Database, erasure: Erasur
     store = RequestStore(database)
     first = await exchange(store, message("first"), "conv_a")
     second = await exchange(store, message("second"), "conv_b")
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     await ledger.record(epoch(b"e" * 32, 1), "on", "conv_a", first)
     await database.run(
         text("UPDATE heads SET applied_epoch = :chain WHERE request_id = :id"),

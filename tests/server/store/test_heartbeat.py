@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from palimpsest.devstack.process import Mark
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.runtime.heartbeat import SETTLE_SECONDS, Heart
+from palimpsest.runtime.heartbeat import SETTLE_SECONDS, Heartbeat
 from palimpsest.runtime.process_identity import is_gone, own_name
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
@@ -56,8 +56,8 @@ async def test_only_a_process_of_this_place_is_known_to_be_gone() -> None:
 async def test_a_start_forgets_the_dead_of_this_host(database: Database) -> None:
     dead, elsewhere = await owner_of_a_dead_process(), "host@0:1:2.0:token"
     for owner in (dead, elsewhere):
-        await Heart(database, owner).beat()
-    heart = Heart(database, own_name())
+        await Heartbeat(database, owner).beat()
+    heart = Heartbeat(database, own_name())
     await heart.start(is_gone)
     found = await owners(database)
     assert dead not in found
@@ -70,9 +70,9 @@ async def test_a_living_owner_is_left_alone_just_after_an_outage(
     """It is silent too, and may beat again at any moment."""
     clock, living, other, request_id = Clock(), name(), name(), name()
     away = Database("postgresql://127.0.0.1:1/none", timeout=1)
-    heart = Heart(away, other, clock)
+    heart = Heartbeat(away, other, clock)
     await store.accept(accepted(request_id, request_id))
-    await Heart(database, living).beat()
+    await Heartbeat(database, living).beat()
     assert await store.begin_attempt(request_id, living, SHOWN)
     await database.run(SILENCE, {"owner": living})
     with pytest.raises(DatabaseUnavailable):
@@ -95,10 +95,10 @@ async def test_who_left_in_good_order_is_not_waited_for(
 ) -> None:
     request_id, owner = name(), name()
     await store.accept(accepted(request_id, request_id))
-    await Heart(database, owner).beat()
+    await Heartbeat(database, owner).beat()
     assert await store.begin_attempt(request_id, owner, SHOWN)
     assert not await store.begin_attempt(request_id, "other", SHOWN, trusts_silence=False)
-    await Heart(database, owner).stop()
+    await Heartbeat(database, owner).stop()
     assert await store.begin_attempt(request_id, "other", SHOWN, trusts_silence=False)
 
 
@@ -116,11 +116,11 @@ async def test_a_start_amid_silence_trusts_it_later(
     """All are silent after an outage of the database, which we have not seen."""
     await database.run(EMPTY)
     if others != "none":
-        await Heart(database, "other-host").beat()
+        await Heartbeat(database, "other-host").beat()
     if others == "silent":
         await database.run(SILENCE, {"owner": "other-host"})
     clock = Clock()
-    heart = Heart(database, own_name(), clock)
+    heart = Heartbeat(database, own_name(), clock)
     await heart.start(is_gone)
     assert heart.trusts_silence is trusts
     clock.now += SETTLE_SECONDS
@@ -133,7 +133,7 @@ async def test_strays_of_the_silent_are_left_after_an_outage(
 ) -> None:
     request_id, owner = name(), name()
     await store.accept(accepted(request_id, request_id))
-    await Heart(database, owner).beat()
+    await Heartbeat(database, owner).beat()
     assert await store.begin_attempt(request_id, owner, SHOWN)
     await database.run(SILENCE, {"owner": owner})
 

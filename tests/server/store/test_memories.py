@@ -17,7 +17,7 @@ from palimpsest.store.postgres.memories import (
     MemoryStore,
     Which,
 )
-from palimpsest.store.vectors.interface import Cursor
+from palimpsest.store.vectors.model import Cursor
 from tests.support.stored_memories import (
     PROJECT,
     SAID_AT,

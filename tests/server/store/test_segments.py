@@ -9,7 +9,7 @@ from palimpsest.context.model import Cause
 from palimpsest.conversations.project import lineage
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import LedgerStore
+from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
 from tests.support.messages import assistant, loop, user
 from tests.support.stored_conversation import TENANT, answered, talk
@@ -57,7 +57,7 @@ async def test_a_fork_is_learned_from_where_it_is_new(
 
 
 async def test_what_an_epoch_cut_is_due_at_once(database: Database, segments: SegmentStore) -> None:
-    ledger = LedgerStore(database, TENANT)
+    ledger = EpochStore(database, TENANT)
     segment = await answered(database, talk(loop(2)), "one")
     made = epoch(segment.chain, segment.depth)
     await ledger.record(made, "observe", "one", segment.request_id)
@@ -71,7 +71,7 @@ async def test_what_an_epoch_cut_is_due_at_once(database: Database, segments: Se
 async def test_what_was_recalled_cuts_nothing(database: Database, segments: SegmentStore) -> None:
     segment = await answered(database, talk(loop(2)), "one")
     recall = msgspec.structs.replace(epoch(segment.chain, segment.depth), cause=Cause.RECALL)
-    await LedgerStore(database, TENANT).record(recall, "on", "one", segment.request_id)
+    await EpochStore(database, TENANT).record(recall, "on", "one", segment.request_id)
     assert await segments.cut() == []
 
 

@@ -17,14 +17,9 @@ import pytest
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.runtime.file_lock import exclusive
 from palimpsest.store.vectors.embedded.child import MODULE
-from palimpsest.store.vectors.embedded.index import EdgeIndex
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 from palimpsest.store.vectors.embedded.slots import forget_unused
-from palimpsest.store.vectors.interface import (
-    Cursor,
-    Follower,
-    Step,
-    Where,
-)
+from palimpsest.store.vectors.model import Cursor, IndexFollower, IndexStep, SearchFilter
 from tests.support.generated_memories import (
     DIMENSION,
     direction,
@@ -33,23 +28,23 @@ from tests.support.generated_memories import (
     near,
 )
 
-ALL = Where("default")
+ALL = SearchFilter("default")
 
 
 @asynccontextmanager
 async def opened(
     root: Path, vectors: str = "test", patience: float = 30.0
-) -> AsyncGenerator[EdgeIndex]:
-    index = EdgeIndex(root, vectors, DIMENSION, patience)
+) -> AsyncGenerator[EmbeddedIndex]:
+    index = EmbeddedIndex(root, vectors, DIMENSION, patience)
     try:
         yield index
     finally:
         await index.close()
 
 
-async def fill(index: EdgeIndex, count: int, since: int = 0) -> None:
+async def fill(index: EmbeddedIndex, count: int, since: int = 0) -> None:
     entries = [entry(number) for number in range(since, since + count)]
-    await index.write(Step(entries, [], await index.cursor(), Cursor(since + count)))
+    await index.write(IndexStep(entries, [], await index.cursor(), Cursor(since + count)))
 
 
 def child() -> psutil.Process:
@@ -62,7 +57,7 @@ def child() -> psutil.Process:
     return found
 
 
-async def eventually(index: EdgeIndex) -> Cursor:
+async def eventually(index: EmbeddedIndex) -> Cursor:
     """Its cursor, once it runs again."""
     async with asyncio.timeout(20):
         while True:
@@ -105,7 +100,7 @@ async def test_a_killed_child_is_replaced_and_knows_where_it_is(tmp_path: Path) 
         assert cursor == Cursor(2100)
         assert await index.count(ALL) == 2100
         with pytest.raises(IndexUnavailable, match="anew"):
-            await index.write(Step([entry(9000)], [], Cursor(2105), Cursor(2106)))
+            await index.write(IndexStep([entry(9000)], [], Cursor(2105), Cursor(2106)))
         await fill(index, 5, since=2100)
         assert await index.count(ALL) == 2105
 
@@ -158,8 +153,8 @@ async def test_wrong_calls_do_not_cost_the_index(tmp_path: Path) -> None:
         await fill(index, 5)
         for _ in range(5):
             with pytest.raises(IndexUnavailable, match="anew"):
-                await index.write(Step([], [], Cursor(77), Cursor(78)))
-        assert await index.count(Where("default", ids=("no id of a memory",))) == 0
+                await index.write(IndexStep([], [], Cursor(77), Cursor(78)))
+        assert await index.count(SearchFilter("default", ids=("no id of a memory",))) == 0
         assert await index.count(ALL) == 5
 
 
@@ -194,7 +189,7 @@ async def test_two_processes_have_two_slots_and_what_none_holds_can_be_forgotten
         forget_unused(tmp_path)
         assert await second.count(ALL) == 3
         await second.close()
-        await first.write(Step([], [memory(1).id], Cursor(5), Cursor(6)))
+        await first.write(IndexStep([], [memory(1).id], Cursor(5), Cursor(6)))
         assert generations(tmp_path) == [tmp_path / "0"]
 
 
@@ -202,9 +197,9 @@ async def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, sys\n"
         "from pathlib import Path\n"
-        "from palimpsest.store.vectors.embedded.index import EdgeIndex\n"
+        "from palimpsest.store.vectors.embedded.index import EmbeddedIndex\n"
         "async def main():\n"
-        "    await EdgeIndex(Path(sys.argv[1]), 'test', 8).cursor()\n"
+        "    await EmbeddedIndex(Path(sys.argv[1]), 'test', 8).cursor()\n"
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
     )
@@ -232,11 +227,11 @@ async def test_builds_a_graph_in_a_copy_that_follows(tmp_path: Path) -> None:
         asked_meanwhile = 0
 
         @asynccontextmanager
-        async def caught_up(copy: Follower) -> AsyncGenerator[None]:
+        async def caught_up(copy: IndexFollower) -> AsyncGenerator[None]:
             nonlocal asked_meanwhile
             # The index answers while the copy is there.
             asked_meanwhile = len(await near(index, direction(5), 10))
-            step = Step([late], [memory(0).id], Cursor(4600), Cursor(4601))
+            step = IndexStep([late], [memory(0).id], Cursor(4600), Cursor(4601))
             await copy.write(step)
             assert await copy.cursor() == Cursor(4601)
             yield
@@ -261,7 +256,7 @@ async def test_a_build_that_fails_changes_nothing(tmp_path: Path) -> None:
             await fill(index, 200, since)
 
         @asynccontextmanager
-        async def caught_up(copy: Follower) -> AsyncGenerator[None]:
+        async def caught_up(copy: IndexFollower) -> AsyncGenerator[None]:
             raise IndexUnavailable("no")
             yield
 

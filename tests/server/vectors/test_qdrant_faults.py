@@ -11,12 +11,12 @@ from qdrant_client import AsyncQdrantClient
 
 from palimpsest.devstack.ports import LOOPBACK, choose
 from palimpsest.runtime.errors import IndexUnavailable
-from palimpsest.store.vectors.interface import Cursor, Step, Where
+from palimpsest.store.vectors.model import Cursor, IndexStep, SearchFilter
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.support.generated_memories import DIMENSION, entry
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
-ALL = Where("default")
+ALL = SearchFilter("default")
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def test_vectors_of_another_embedder_are_not_mixed_in(
     tmp_path: Path, vectors: str, dimension: int
 ) -> None:
     async with opened(AsyncQdrantClient(path=str(tmp_path))) as index:
-        await index.write(Step([entry(1)], [], Cursor(), Cursor(1)))
+        await index.write(IndexStep([entry(1)], [], Cursor(), Cursor(1)))
     async with opened(AsyncQdrantClient(path=str(tmp_path)), vectors, dimension) as index:
         for call in (index.cursor(), index.count(ALL)):
             with pytest.raises(IndexUnavailable, match=r"PALIMPSEST_EMBEDDER.*memory reindex"):

@@ -12,15 +12,15 @@ from qdrant_client import AsyncQdrantClient
 
 from palimpsest.memory.model import Kind
 from palimpsest.runtime.errors import IndexUnavailable
-from palimpsest.store.vectors.embedded.index import EdgeIndex
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.embedded.index import EmbeddedIndex
+from palimpsest.store.vectors.model import (
     Cursor,
     Entry,
+    IndexStep,
+    SearchFilter,
     Span,
     Sparse,
-    Step,
     VectorIndex,
-    Where,
 )
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.support.generated_memories import (
@@ -31,7 +31,7 @@ from tests.support.generated_memories import (
     memory,
 )
 
-ALL = Where("default")
+ALL = SearchFilter("default")
 NOTHING = Sparse((), ())
 VECTORS = "test vectors"
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:U
 
 async def opened(backend: str, directory: Path) -> VectorIndex:
     if backend == "embedded":
-        return EdgeIndex(directory, VECTORS, DIMENSION)
+        return EmbeddedIndex(directory, VECTORS, DIMENSION)
     # The server's own client carries the calls out itself here, as far as it can.
     url = os.environ.get("QDRANT_URL")  # noqa: TID251
     if backend == "server" and url is None:
@@ -62,7 +62,7 @@ async def index(backend: str, tmp_path: Path) -> AsyncGenerator[VectorIndex]:
     await index.close()
 
 
-async def ids(index: VectorIndex, where: Where) -> set[int]:
+async def ids(index: VectorIndex, where: SearchFilter) -> set[int]:
     """The positions of what is found; both queries and the count tell the same."""
     found = await index.find(direction(0), Sparse((0,), (1.0,)), where, 100)
     assert found.near.keys() == found.matching.keys() == found.found.keys()
@@ -76,7 +76,7 @@ async def matching(index: VectorIndex, words: Sparse, limit: int = 5) -> Mapping
 
 async def put(index: VectorIndex, entries: Sequence[Entry], forgotten: Sequence[str] = ()) -> None:
     since = await index.cursor()
-    await index.write(Step(entries, forgotten, since, Cursor(since.changed + 1)))
+    await index.write(IndexStep(entries, forgotten, since, Cursor(since.changed + 1)))
 
 
 async def test_finds_the_nearest_first_with_its_cosine(index: VectorIndex) -> None:
@@ -132,8 +132,8 @@ async def test_looks_only_where_it_is_told(index: VectorIndex) -> None:
         ],
     )
     assert await ids(index, ALL) == {0, 2, 3, 4, 5}
-    assert await ids(index, Where("stranger")) == {1}
-    assert await ids(index, Where("nobody")) == set()
+    assert await ids(index, SearchFilter("stranger")) == {1}
+    assert await ids(index, SearchFilter("nobody")) == set()
     assert await ids(index, replace(ALL, projects=("/q",))) == {2}
     assert await ids(index, replace(ALL, projects=("/q", "/p"))) == {0, 2, 3, 4, 5}
     assert await ids(index, replace(ALL, conversation="d")) == {3}
@@ -195,7 +195,7 @@ async def test_deletes_also_what_is_not_there(index: VectorIndex) -> None:
 async def test_refuses_a_step_from_elsewhere(index: VectorIndex) -> None:
     await put(index, [entry(1)])
     with pytest.raises(IndexUnavailable):
-        await index.write(Step([entry(2)], [memory(1).id], Cursor(7), Cursor(8)))
+        await index.write(IndexStep([entry(2)], [memory(1).id], Cursor(7), Cursor(8)))
     assert await index.cursor() == Cursor(1)
     assert await ids(index, ALL) == {1}
 
@@ -212,7 +212,7 @@ async def test_begins_at_the_start_and_remembers_how_far_it_came(
     index: VectorIndex, backend: str, tmp_path: Path
 ) -> None:
     assert await index.cursor() == Cursor()
-    await index.write(Step([entry(1)], [], Cursor(), Cursor(41, memory(1).id)))
+    await index.write(IndexStep([entry(1)], [], Cursor(), Cursor(41, memory(1).id)))
     assert await index.cursor() == Cursor(41, memory(1).id)
     await index.close()
     again = await opened(backend, tmp_path)

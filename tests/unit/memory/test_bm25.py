@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from palimpsest.memory.bm25 import document_weights, query_weights, split_words
-from palimpsest.store.vectors.interface import Sparse
+from palimpsest.store.vectors.model import Sparse
 
 
 def score(text: str, asked: str) -> float:

@@ -12,11 +12,11 @@ from palimpsest.memory.ranking import (
     neighbour_spans,
     rank,
 )
-from palimpsest.store.vectors.interface import Candidates, Found, Span
+from palimpsest.store.vectors.model import Candidates, Match, Span
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
-Scored = tuple[Found, float]
+Scored = tuple[Match, float]
 
 
 def found(
@@ -27,10 +27,10 @@ def found(
     project: str = "/p",
     days: float = 10,
     conversation: str = "c",
-) -> Found:
+) -> Match:
     kind = Kind.TURN if position >= 0 else Kind.PATTERN
     said_at = NOW - timedelta(days=days)
-    return Found(name, kind, project, conversation, position, part, said_at, length)
+    return Match(name, kind, project, conversation, position, part, said_at, length)
 
 
 def hit(name: str, score: float, **more: Any) -> Scored:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as some
 
-from palimpsest.store.vectors.interface import Span, Where
+from palimpsest.store.vectors.model import SearchFilter, Span
 from palimpsest.store.vectors.points import (
     AtPlaces,
     conditions,
@@ -32,7 +32,7 @@ def test_times_are_ordered_as_whole_numbers_that_a_float_holds(a: datetime, b: d
 
 @given(some.lists(some.tuples(some.text(), some.integers(0, 1000)), unique=True, max_size=50))
 def test_every_place_is_another(places: list[tuple[str, int]]) -> None:
-    where = Where("default", spans=tuple(Span(name, at, at) for name, at in places))
+    where = SearchFilter("default", spans=tuple(Span(name, at, at) for name, at in places))
     told = [
         place
         for condition in conditions(where).every

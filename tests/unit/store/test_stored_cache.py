@@ -6,7 +6,7 @@ import pytest
 
 from palimpsest.dialects.anthropic.view import RequestView, parse
 from palimpsest.store.postgres.capture import CapturedBody, capture
-from palimpsest.store.postgres.stored_cache import CAPACITY, TTL_SECONDS, Known
+from palimpsest.store.postgres.stored_cache import CAPACITY, TTL_SECONDS, StoredCache
 from tests.support.requests import body_of
 
 LONG = 3_000
@@ -24,7 +24,7 @@ def turn(conversation: int, messages: int, *, forked: str = "") -> RequestView:
     return parse(body_of(*({"role": "user", "content": each} for each in contents), system=system))
 
 
-def take(known: Known, view: RequestView) -> CapturedBody:
+def take(known: StoredCache, view: RequestView) -> CapturedBody:
     """Capture and commit."""
     body = capture(view, known)
     known.add((*body.latest, *body.parts))
@@ -32,7 +32,7 @@ def take(known: Known, view: RequestView) -> CapturedBody:
 
 
 def test_eight_long_conversations_send_what_is_new() -> None:
-    known = Known()
+    known = StoredCache()
     assert [len(take(known, turn(each, LONG)).nodes) for each in range(8)] == [LONG] * 8
     for other in range(100, 100 + CAPACITY // 2 - 100):
         take(known, turn(other, 1))
@@ -42,7 +42,7 @@ def test_eight_long_conversations_send_what_is_new() -> None:
 
 
 def test_a_fork_at_an_earlier_turn_shares_what_came_before() -> None:
-    known = Known()
+    known = StoredCache()
     for messages in (11, 13, 15):
         take(known, turn(1, messages))
     assert [node.depth for node in take(known, turn(1, 12, forked="!")).nodes] == [12]
@@ -50,7 +50,7 @@ def test_a_fork_at_an_earlier_turn_shares_what_came_before() -> None:
 
 def test_it_is_bounded_and_forgets_in_time() -> None:
     clock = iter([0.0, 0.0, TTL_SECONDS - 1, TTL_SECONDS + 1]).__next__
-    known = Known(clock)
+    known = StoredCache(clock)
     known.add([b"a"])
     known.add([b"%d" % number for number in range(CAPACITY - 1)])
     assert b"a" in known
@@ -59,6 +59,6 @@ def test_it_is_bounded_and_forgets_in_time() -> None:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_oldest_goes_first(number: int) -> None:
-    known = Known()
+    known = StoredCache()
     known.add([b"%d" % each for each in range(CAPACITY + 1)])
     assert (b"%d" % number in known) is (number > 0)

@@ -14,9 +14,9 @@ from pathlib import Path
 import structlog
 
 from palimpsest.store.vectors.embedded import calls
-from palimpsest.store.vectors.embedded.child import EdgeChild
+from palimpsest.store.vectors.embedded.child import EmbeddedChild
 from palimpsest.store.vectors.embedded.slots import new_generation
-from palimpsest.store.vectors.interface import Cursor, Step
+from palimpsest.store.vectors.model import Cursor, IndexStep
 
 _OPEN_SECONDS = 60.0
 _BUILD_SECONDS = 3600.0
@@ -32,22 +32,22 @@ def copied(generation: Path) -> Path:
     return directory
 
 
-class EdgeCopy:
+class EmbeddedCopy:
     """A generation that is not in use yet; it follows the memories as the index does."""
 
-    def __init__(self, child: EdgeChild) -> None:
+    def __init__(self, child: EmbeddedChild) -> None:
         self._child = child
         self._kept = False
 
     @classmethod
     @asynccontextmanager
-    async def built(cls, directory: Path, dimension: int) -> "AsyncGenerator[EdgeCopy]":
+    async def built(cls, directory: Path, dimension: int) -> "AsyncGenerator[EmbeddedCopy]":
         """With its graph; removed in the end, unless it is kept."""
         began = time.monotonic()
-        copy: EdgeCopy | None = None
+        copy: EmbeddedCopy | None = None
         try:
             arguments = (str(dimension), "--generation", str(directory))
-            child, _ = await EdgeChild.start(arguments, _OPEN_SECONDS)
+            child, _ = await EmbeddedChild.start(arguments, _OPEN_SECONDS)
             copy = cls(child)
             state = await child.state(calls.Optimise(), _BUILD_SECONDS)
             took = round(time.monotonic() - began, 1)
@@ -62,7 +62,7 @@ class EdgeCopy:
     async def cursor(self) -> Cursor:
         return (await self._child.state(calls.Look(), _CALL_SECONDS)).cursor
 
-    async def write(self, step: Step) -> None:
+    async def write(self, step: IndexStep) -> None:
         await self._child.ask(calls.writing(step), _CALL_SECONDS)
 
     async def finish(self) -> None:

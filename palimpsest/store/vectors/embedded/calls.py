@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.model import (
     Cursor,
     Entry,
-    Found,
+    IndexStep,
+    Match,
+    SearchFilter,
     Sparse,
-    Step,
     Vector,
-    Where,
 )
 from palimpsest.store.vectors.points import payload_of, point_id
 
@@ -35,7 +35,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Write(msgspec.Struct, frozen=True, tag="write"):
-    """A step; see palimpsest/store/vectors/interface.py."""
+    """A step; see palimpsest/store/vectors/model.py."""
 
     points: list[Point]
     forgotten: list[int]
@@ -48,12 +48,12 @@ class Find(msgspec.Struct, frozen=True, tag="find"):
 
     dense: bytes
     words: Sparse
-    where: Where
+    where: SearchFilter
     limit: int
 
 
 class Count(msgspec.Struct, frozen=True, tag="count"):
-    where: Where
+    where: SearchFilter
 
 
 class Flush(msgspec.Struct, frozen=True, tag="flush"):
@@ -107,7 +107,7 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """``found`` with ``near`` and ``matching``, best first, of `Find`, ``count`` of `Count`,
     ``state`` of the others."""
 
-    found: list[Found] = []
+    found: list[Match] = []
     near: list[Scored] = []
     matching: list[Scored] = []
     count: int = 0
@@ -121,7 +121,7 @@ def framed(message: bytes) -> bytes:
     return LENGTH.pack(len(message)) + message
 
 
-def writing(step: Step) -> Write:
+def writing(step: IndexStep) -> Write:
     return Write(
         [_point(entry) for entry in step.entries],
         [point_id(one) for one in step.forgotten],

@@ -28,7 +28,7 @@ class Refused(IndexUnavailable):
     """It is well, and will not do this."""
 
 
-class EdgeChild:
+class EmbeddedChild:
     """Calls are carried out one after the other; one that nobody waits for any more is too."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:

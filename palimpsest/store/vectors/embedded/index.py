@@ -14,17 +14,17 @@ import structlog
 
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.store.vectors.embedded import calls
-from palimpsest.store.vectors.embedded.build import EdgeCopy, copied
-from palimpsest.store.vectors.embedded.child import EdgeChild, Refused, Silent
+from palimpsest.store.vectors.embedded.build import EmbeddedCopy, copied
+from palimpsest.store.vectors.embedded.child import EmbeddedChild, Refused, Silent
 from palimpsest.store.vectors.embedded.slots import forget_unused
-from palimpsest.store.vectors.interface import (
+from palimpsest.store.vectors.model import (
     Candidates,
     CatchingUp,
     Cursor,
+    IndexStep,
+    SearchFilter,
     Sparse,
-    Step,
     Vector,
-    Where,
 )
 from palimpsest.store.vectors.points import GRAPH_FROM, made_by
 
@@ -37,7 +37,7 @@ _RESTART_SECONDS = 1.0
 _log = structlog.stdlib.get_logger()
 
 
-class EdgeIndex:
+class EmbeddedIndex:
     """``vectors`` names what makes the vectors; an index that another made begins anew. A call
     that takes longer than ``patience`` seconds costs the child its life."""
 
@@ -48,14 +48,16 @@ class EdgeIndex:
         self._vectors = made_by(vectors)
         self._dimension = dimension
         self._patience = patience
-        self._start: asyncio.Task[EdgeChild] | None = None
+        self._start: asyncio.Task[EmbeddedChild] | None = None
         self._closed = False
         self._writes = asyncio.Lock()
         self._started_at = float("-inf")
         self._troubles: deque[float] = deque(maxlen=_TROUBLES)
         self._remainder = 0
 
-    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+    async def find(
+        self, vector: Vector, words: Sparse, where: SearchFilter, limit: int
+    ) -> Candidates:
         answer = await self._ask(calls.Find(calls.float32(vector), words, where, limit))
         ids = [one.id for one in answer.found]
         return Candidates(
@@ -64,13 +66,13 @@ class EdgeIndex:
             {ids[at]: score for at, score in answer.matching},
         )
 
-    async def count(self, where: Where) -> int:
+    async def count(self, where: SearchFilter) -> int:
         return (await self._ask(calls.Count(where))).count
 
     async def cursor(self) -> Cursor:
         return (await self._state(calls.Look())).cursor
 
-    async def write(self, step: Step) -> None:
+    async def write(self, step: IndexStep) -> None:
         async with self._writes:
             await self._ask(calls.writing(step))
         if step.forgotten:
@@ -87,7 +89,7 @@ class EdgeIndex:
         async with self._writes:
             await self._state(calls.Flush())
             directory = await asyncio.to_thread(copied, Path(state.generation))
-        async with EdgeCopy.built(directory, self._dimension) as copy, caught_up(copy):
+        async with EmbeddedCopy.built(directory, self._dimension) as copy, caught_up(copy):
             await copy.finish()
             if (await self._state(calls.Look())).generation != state.generation:
                 raise IndexUnavailable("the index began anew while its graph was built")
@@ -122,7 +124,7 @@ class EdgeIndex:
                 await child.kill()
             raise
 
-    async def _running(self) -> EdgeChild:
+    async def _running(self) -> EmbeddedChild:
         """One start serves all who wait for it, and goes on when they do not any more."""
         if self._closed:
             raise IndexUnavailable("the index is closed")
@@ -133,13 +135,13 @@ class EdgeIndex:
             self._start = asyncio.create_task(self._started())
         return await asyncio.shield(self._start)
 
-    async def _started(self) -> EdgeChild:
+    async def _started(self) -> EmbeddedChild:
         arguments = [str(self._dimension), "--root", str(self._root), "--vectors", self._vectors]
         if self._is_hopeless():
             self._troubles.clear()
             arguments.append("--anew")
         try:
-            child, state = await EdgeChild.start(arguments, _OPEN_SECONDS)
+            child, state = await EmbeddedChild.start(arguments, _OPEN_SECONDS)
         except IndexUnavailable:
             self._troubles.append(time.monotonic())
             raise
@@ -153,5 +155,5 @@ class EdgeIndex:
         return len(self._troubles) == _TROUBLES and self._troubles[0] > since
 
 
-def _is_alive(start: "asyncio.Task[EdgeChild]") -> bool:
+def _is_alive(start: "asyncio.Task[EmbeddedChild]") -> bool:
     return not start.cancelled() and start.exception() is None and start.result().alive

@@ -1,5 +1,7 @@
-"""The child that holds an embedded index: ``python -m store.edge_process``; calls come in on stdin,
-answers go out on stdout, in order. It ends with its parent.
+"""The child process that holds an embedded index; calls come in on stdin, answers go out on stdout,
+in order. It ends with its parent.
+
+    python -m palimpsest.store.vectors.embedded.process
 """
 
 import argparse
@@ -16,14 +18,14 @@ from typing import BinaryIO
 import msgspec
 
 from palimpsest.store.vectors.embedded import calls
-from palimpsest.store.vectors.embedded.shard import EdgeShard
+from palimpsest.store.vectors.embedded.shard import EmbeddedShard
 from palimpsest.store.vectors.embedded.slots import Slot, hold, new_generation
 
 _LEAST_URGENT = 19
 _PR_SET_PDEATHSIG = 1
 
 
-class Held:
+class SlotShard:
     """A slot with the generation that is open in it."""
 
     def __init__(self, slot: Slot, vectors: str, dimension: int, *, anew: bool) -> None:
@@ -36,16 +38,16 @@ class Held:
         if anew:
             self._replace("it brought its process down")
         try:
-            self.shard = EdgeShard(self.directory, dimension)
+            self.shard = EmbeddedShard(self.directory, dimension)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # A panic of the engine is no Exception.
             self._replace(str(error) or type(error).__name__)
-            self.shard = EdgeShard(self.directory, dimension)
+            self.shard = EmbeddedShard(self.directory, dimension)
 
     def switch(self, generation: Path) -> None:
         """Open first, then let go of the old one."""
-        successor = EdgeShard(generation, self._dimension)
+        successor = EmbeddedShard(generation, self._dimension)
         former, self.shard = self.shard, successor
         self._slot.adopt(generation, self._vectors)
         former.close()
@@ -63,14 +65,14 @@ class Held:
         self._slot.adopt(self.directory, self._vectors)
 
 
-class Built:
+class LooseShard:
     """A generation by itself, while its graph is built."""
 
     set_aside = ""
 
     def __init__(self, directory: Path, dimension: int) -> None:
         self.directory = directory
-        self.shard = EdgeShard(directory, dimension)
+        self.shard = EmbeddedShard(directory, dimension)
 
     def switch(self, generation: Path) -> None:
         raise ValueError("it holds no slot")
@@ -79,48 +81,48 @@ class Built:
         raise ValueError("it holds no slot")
 
 
-def carried_out(held: Held | Built, call: calls.Call) -> calls.Answer:
+def carry_out(opened: SlotShard | LooseShard, call: calls.Call) -> calls.Answer:
     """The answer to a call; raises whatever the engine raises."""
     match call:
         case calls.Find(dense, words, where, limit):
-            return held.shard.find(dense, words, where, limit)
+            return opened.shard.find(dense, words, where, limit)
         case calls.Count(where):
-            return calls.Answer(count=held.shard.count(where))
+            return calls.Answer(count=opened.shard.count(where))
         case calls.Write(points, forgotten, since, until):
-            held.shard.write(points, forgotten, since, until)
+            opened.shard.write(points, forgotten, since, until)
         case _:
-            _tend(held, call)
-            return calls.Answer(state=_state(held))
+            _tend(opened, call)
+            return calls.Answer(state=_state(opened))
     return calls.Answer()
 
 
-def _tend(held: Held | Built, call: calls.Call) -> None:
+def _tend(opened: SlotShard | LooseShard, call: calls.Call) -> None:
     match call:
         case calls.Flush():
-            held.shard.flush()
+            opened.shard.flush()
         case calls.Optimise():
-            held.shard.optimise()
+            opened.shard.optimise()
         case calls.Clear():
-            held.clear()
+            opened.clear()
         case calls.Switch(generation):
-            held.switch(Path(generation))
+            opened.switch(Path(generation))
         case _:
             pass
 
 
-def _state(held: Held | Built) -> calls.State:
-    points, loose = held.shard.sizes()
-    return calls.State(str(held.directory), held.shard.cursor, points, loose, held.set_aside)
+def _state(opened: SlotShard | LooseShard) -> calls.State:
+    points, loose = opened.shard.sizes()
+    return calls.State(str(opened.directory), opened.shard.cursor, points, loose, opened.set_aside)
 
 
-def serve(held: Held | Built, source: BinaryIO, sink: BinaryIO) -> None:
+def serve(opened: SlotShard | LooseShard, source: BinaryIO, sink: BinaryIO) -> None:
     """Until the source ends."""
     decoder = msgspec.msgpack.Decoder(calls.Call)
-    _send(sink, calls.Answer(state=_state(held)))
+    _send(sink, calls.Answer(state=_state(opened)))
     while head := source.read(calls.LENGTH.size):
         call = decoder.decode(source.read(*calls.LENGTH.unpack(head)))
         try:
-            reply: calls.Reply = carried_out(held, call)
+            reply: calls.Reply = carry_out(opened, call)
         except KeyboardInterrupt:
             raise
         except (ValueError, TypeError, OverflowError) as error:
@@ -156,16 +158,16 @@ def main() -> None:
     parser.add_argument("--anew", action="store_true", help="set aside what is there")
     parser.add_argument("--generation", type=Path, help="this one alone, at leisure")
     options = parser.parse_args()
-    held: Held | Built
+    opened: SlotShard | LooseShard
     if options.generation:
         _end_with_parent()
         os.nice(_LEAST_URGENT)
-        held = Built(options.generation, options.dimension)
+        opened = LooseShard(options.generation, options.dimension)
     else:
         slot = asyncio.run(hold(options.root))
-        held = Held(slot, options.vectors, options.dimension, anew=options.anew)
-    serve(held, sys.stdin.buffer, sys.stdout.buffer)
-    held.shard.close()
+        opened = SlotShard(slot, options.vectors, options.dimension, anew=options.anew)
+    serve(opened, sys.stdin.buffer, sys.stdout.buffer)
+    opened.shard.close()
 
 
 if __name__ == "__main__":

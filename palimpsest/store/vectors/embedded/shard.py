@@ -14,12 +14,7 @@ import numpy as np
 import qdrant_edge as edge
 
 from palimpsest.store.vectors.embedded.calls import Answer, Point
-from palimpsest.store.vectors.interface import (
-    Cursor,
-    Found,
-    Sparse,
-    Where,
-)
+from palimpsest.store.vectors.model import Cursor, Match, SearchFilter, Sparse
 from palimpsest.store.vectors.points import (
     DENSE,
     GRAPH_FROM,
@@ -50,7 +45,7 @@ class _Flushed(msgspec.Struct, frozen=True):
     points: int
 
 
-class EdgeShard:
+class EmbeddedShard:
     """Synchronous, for one thread; raises what the engine raises: bare Exceptions."""
 
     def __init__(self, directory: Path, dimension: int) -> None:
@@ -75,7 +70,7 @@ class EdgeShard:
         whole = self._shard.info().points_count >= flushed.points
         self.cursor = flushed.cursor if whole else Cursor()
         self._unflushed = 0
-        self._known: dict[edge.PointId, Found] = {}
+        self._known: dict[edge.PointId, Match] = {}
 
     def write(
         self, points: Sequence[Point], forgotten: Sequence[int], since: Cursor, until: Cursor
@@ -94,7 +89,7 @@ class EdgeShard:
         if self._unflushed >= _FLUSH_EVERY:
             self.flush()
 
-    def find(self, dense: bytes, words: Sparse, where: Where, limit: int) -> Answer:
+    def find(self, dense: bytes, words: Sparse, where: SearchFilter, limit: int) -> Answer:
         vector: list[float] = np.frombuffer(dense, np.float32).tolist()
         within = _filter(conditions(where))
         near = self._query(edge.Query.Nearest(vector, using=DENSE), within, limit)
@@ -110,7 +105,7 @@ class EdgeShard:
             matching=[(places[point], score) for point, score in matching.items()],
         )
 
-    def count(self, where: Where) -> int:
+    def count(self, where: SearchFilter) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=_filter(conditions(where))))
 
     def flush(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
-from palimpsest.runtime.heartbeat import Heart
+from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.journal import Journal
 from palimpsest.store.postgres.requests import RequestStore
@@ -92,7 +92,7 @@ async def test_any_order_of_steps(
     request_id, model, leases = name(), Model(), list[Lease]()
     journal = Journal(database)
     for owner in OWNERS:
-        await Heart(database, owner).beat()
+        await Heartbeat(database, owner).beat()
     assert await store.accept(accepted(request_id, request_id)) == request_id
     for step, choice in steps:
         owner = OWNERS[choice % 2]
@@ -108,7 +108,7 @@ async def test_any_order_of_steps(
                 await database.run(BURY, {"owner": owner})
             case "beat":
                 model.alive.add(owner)
-                await Heart(database, owner).beat()
+                await Heartbeat(database, owner).beat()
             case "fail":
                 assert await store.fail(request_id, Outcome.FAILED, 503, "why") is model.fail()
             case _ if leases:

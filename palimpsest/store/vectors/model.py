@@ -53,7 +53,7 @@ class Entry:
     sparse: Sparse
 
 
-class Found(msgspec.Struct, frozen=True, array_like=True):
+class Match(msgspec.Struct, frozen=True, array_like=True):
     """A memory that matched, as the index knows it; ``length`` is its text's in characters."""
 
     id: str
@@ -70,7 +70,7 @@ class Candidates(NamedTuple):
     """What was found, by id. ``near`` has the cosines of what is near in meaning, ``matching`` the
     BM25 scores of what matches by words; each best first."""
 
-    found: Mapping[str, Found] = {}
+    found: Mapping[str, Match] = {}
     near: Mapping[str, float] = {}
     matching: Mapping[str, float] = {}
 
@@ -83,7 +83,7 @@ class Candidates(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class SearchFilter:
     """What is looked through; an empty or absent field excludes nothing. ``spans``: only these
     parts of conversations; ``ids``: only these memories."""
 
@@ -99,7 +99,7 @@ class Where:
     ids: tuple[str, ...] = ()
 
 
-class Step(NamedTuple):
+class IndexStep(NamedTuple):
     """What changed after ``since``, up to ``until``; an entry replaces what has its id."""
 
     entries: Sequence[Entry]
@@ -108,31 +108,33 @@ class Step(NamedTuple):
     until: Cursor
 
 
-class Follower(Protocol):
+class IndexFollower(Protocol):
     """What follows the memories. Raises IndexUnavailable."""
 
     async def cursor(self) -> Cursor:
         """The start, for an index that is new or was lost."""
         ...
 
-    async def write(self, step: Step) -> None:
+    async def write(self, step: IndexStep) -> None:
         """Take a step, whole or not at all; another time it is harmless. What is at another place
         than ``since`` refuses it: it began anew, and has to be asked where it is."""
         ...
 
 
-CatchingUp = Callable[[Follower], AbstractAsyncContextManager[None]]
+CatchingUp = Callable[[IndexFollower], AbstractAsyncContextManager[None]]
 """While it is entered, what it was given has all that the index has, and the index gets no more."""
 
 
-class VectorIndex(Follower, Protocol):
+class VectorIndex(IndexFollower, Protocol):
     """Raises IndexUnavailable."""
 
-    async def find(self, vector: Vector, words: Sparse, where: Where, limit: int) -> Candidates:
+    async def find(
+        self, vector: Vector, words: Sparse, where: SearchFilter, limit: int
+    ) -> Candidates:
         """So many of the nearest by meaning, and so many of the best by words."""
         ...
 
-    async def count(self, where: Where) -> int: ...
+    async def count(self, where: SearchFilter) -> int: ...
 
     async def clear(self) -> None:
         """Empty, with its cursor at the start."""
