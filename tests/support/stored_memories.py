@@ -14,7 +14,7 @@ from palimpsest.memory.model import (
 )
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import Changes, MemoryStore
-from palimpsest.store.vectors.interface import Cursor
+from palimpsest.store.vectors.model import Cursor
 from tests.support.requests import eventually
 
 TENANT = "default"
