@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 from temporalio import activity
 
-from palimpsest.learning.process import carried_out
+from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
@@ -26,7 +26,7 @@ class ArchiveSegment:
             )
             if isinstance(reading, str):
                 return ArchiveSegmentResult(reading)
-            done = await carried_out(replace(reading.job, archive=True))
+            done = await run_in_process(replace(reading.job, archive=True))
             return ArchiveSegmentResult("kept", await self._memories.save(done.memories))
         except PalimpsestError as error:
             raise failure(error) from error

@@ -3,9 +3,9 @@
 from msgspec.structs import replace
 from temporalio import activity
 
-from palimpsest.learning.dedup import Keeper
-from palimpsest.learning.process import carried_out
-from palimpsest.learning.segment_reader import Reading, SegmentReader
+from palimpsest.learning.dedup import Deduplicator
+from palimpsest.learning.process import run_in_process
+from palimpsest.learning.segment_reader import SegmentReader, SegmentReading
 from palimpsest.memory.model import Memory
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.epochs import EpochStore
@@ -28,7 +28,7 @@ class LearnFromSegment:
         self._reader = reader
         self._segments = segments
         self._memories = memories
-        self._keeper = Keeper(memories)
+        self._keeper = Deduplicator(memories)
         self._ledger = ledger
 
     @activity.defn(name=LEARN_FROM_SEGMENT)
@@ -53,12 +53,12 @@ class LearnFromSegment:
             raise failure(error) from error
         return result
 
-    async def _learn(self, reading: Reading) -> LearnSegmentResult:
+    async def _learn(self, reading: SegmentReading) -> LearnSegmentResult:
         offered = await self._offered(reading)
-        done = await carried_out(replace(reading.job, offered=offered))
+        done = await run_in_process(replace(reading.job, offered=offered))
         chains = dict(enumerate(reading.chain))
-        new = await self._keeper.said_here_first(done.memories, chains)
-        seen = [await self._keeper.keep(memory) for memory in new]
+        new = await self._keeper.drop_repeated(done.memories, chains)
+        seen = [await self._keeper.save(memory) for memory in new]
         for memory_id, helped in done.verdicts:
             await self._memories.outcome(memory_id, helped)
         borne_out = tuple(dict.fromkeys(filter(None, seen)))
@@ -66,7 +66,7 @@ class LearnFromSegment:
             "kept", 0, len(seen), seen.count(None), len(done.verdicts), borne_out
         )
 
-    async def _offered(self, reading: Reading) -> tuple[tuple[int, Memory], ...]:
+    async def _offered(self, reading: SegmentReading) -> tuple[tuple[int, Memory], ...]:
         """What was put before the model in the new part of the segment, and where."""
         epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
         offered: list[tuple[int, Memory]] = []

@@ -10,10 +10,10 @@ from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.forwarding.side_call import Said, SideCalls, failed
 from palimpsest.learning.wording import (
-    may_be_worded,
-    most_tokens,
-    question,
-    worded,
+    add_wording,
+    estimate_tokens,
+    needs_wording,
+    wording_request,
 )
 from palimpsest.memory.model import Fix, Memory
 from palimpsest.memory.secrets import redact
@@ -65,7 +65,7 @@ class WordLearned:
         done = 0
         try:
             for memory in await self._memories.get(given.memories):
-                if isinstance(memory.detail, Fix) and may_be_worded(memory):
+                if isinstance(memory.detail, Fix) and needs_wording(memory):
                     done += await self._word(given.request_id, memory, memory.detail)
         except PalimpsestError as error:
             _log.warning("what was learned is not worded", reason=str(error))
@@ -74,14 +74,14 @@ class WordLearned:
 
     async def _word(self, request_id: str, memory: Memory, fix: Fix) -> bool:
         """False where the budget is spent."""
-        content = question(fix, self._model)
+        content = wording_request(fix, self._model)
         number = await self._wordings.begin(
-            request_id, self._owner, most_tokens(content), self._most
+            request_id, self._owner, estimate_tokens(content), self._most
         )
         if number is None:
             return False
         said = await self._ask(request_id, content, Lease(number, 0))
-        changed = worded(fix, redact(said.text))
+        changed = add_wording(fix, redact(said.text))
         if changed != fix:
             text = memory.text + changed.remedy.removeprefix(fix.remedy)
             await self._memories.edit(memory.id, text=text, detail=changed)

@@ -13,7 +13,7 @@ import msgspec
 from harness.eval.labels import Label, interval, labels
 from harness.eval.sessions import DATA, paths
 from harness.eval.taught import Taught, groups, taught
-from palimpsest.learning.candidate import What, alike
+from palimpsest.learning.candidate import CandidateKind, say_the_same
 from palimpsest.memory.model import Fix
 
 Which = Literal["candidates", "offered"]
@@ -74,7 +74,9 @@ def foreseen(files: Sequence[Path]) -> Foreseen:
     for one in sorted(found, key=lambda one: (one.at, one.session)):
         offered = [group for group in known if _offers(group, one)]
         met += bool(offered)
-        same += any(alike(group[0].candidate.detail, one.candidate.detail) for group in offered)
+        same += any(
+            say_the_same(group[0].candidate.detail, one.candidate.detail) for group in offered
+        )
         known = groups([*(each for group in known for each in group), one])
     return Foreseen(met, same)
 
@@ -94,10 +96,13 @@ def _rows(
     which: Which, made: Sequence[list[Taught]], known: Mapping[str, Label]
 ) -> list[Precision]:
     kinds = [
-        [group for group in made if group[0].candidate.what == what] for what in get_args(What)
+        [group for group in made if group[0].candidate.kind == what]
+        for what in get_args(CandidateKind)
     ]
     rows = [
-        _row(which, what, of, known) for what, of in zip(get_args(What), kinds, strict=True) if of
+        _row(which, what, of, known)
+        for what, of in zip(get_args(CandidateKind), kinds, strict=True)
+        if of
     ]
     return [*rows, _row(which, "all", made, known)]
 

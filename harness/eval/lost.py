@@ -31,7 +31,7 @@ from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import RequestView, parse
-from palimpsest.learning.job import Job, carried_out
+from palimpsest.learning.job import SegmentJob, run_segment_job
 from palimpsest.memory.archive import Origin
 from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.model import Memory
@@ -183,8 +183,8 @@ def _archive(session: Session, project: str, view: RequestView) -> Sequence[Memo
     chains = chain(root("eval"), view.messages)
     messages = tuple(view.messages)
     times = tuple(times[: len(messages)])
-    return carried_out(
-        Job(origin, messages, chains, times, first=0, since=0, archive=True)
+    return run_segment_job(
+        SegmentJob(origin, messages, chains, times, first=0, since=0, archive=True)
     ).memories
 
 

@@ -14,8 +14,8 @@ from harness.eval.client import encode
 from harness.eval.sessions import Half, Session, load
 from palimpsest.context.tool_exchanges import Call, exchanges
 from palimpsest.dialects.anthropic.blocks import Message, take_apart
-from palimpsest.learning.candidate import Candidate, alike
-from palimpsest.learning.find import candidates
+from palimpsest.learning.candidate import Candidate, say_the_same
+from palimpsest.learning.find import extract_candidates
 from palimpsest.memory.model import Fix
 
 _UNREADABLE = (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
@@ -43,7 +43,7 @@ class Taught:
             if isinstance(detail, Fix)
             else (detail.trigger, *detail.steps)
         )
-        return blake3("\0".join((self.candidate.what, *said)).encode()).hexdigest()[:16]
+        return blake3("\0".join((self.candidate.kind, *said)).encode()).hexdigest()[:16]
 
 
 def taught(files: Iterable[Path]) -> list[Taught]:
@@ -56,7 +56,7 @@ def taught(files: Iterable[Path]) -> list[Taught]:
         except _UNREADABLE:
             continue
         messages = history(session)
-        made = candidates(messages, project(messages))
+        made = extract_candidates(messages, project(messages))
         found += (
             Taught(session.id, session.half, candidate, session.turns[0].at) for candidate in made
         )
@@ -68,7 +68,9 @@ def groups(found: Sequence[Taught]) -> list[list[Taught]]:
     made: list[list[Taught]] = []
     for one in found:
         detail = one.candidate.detail
-        known = next((group for group in made if alike(group[0].candidate.detail, detail)), None)
+        known = next(
+            (group for group in made if say_the_same(group[0].candidate.detail, detail)), None
+        )
         if known is None:
             made.append([one])
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from palimpsest.cli.local_memories import known_here
 from palimpsest.gateway.model import TENANT
-from palimpsest.learning.importer import Importer
+from palimpsest.learning.importer import TranscriptImporter
 from palimpsest.runtime.errors import BadRequest
 from palimpsest.runtime.settings import Settings
 
@@ -18,8 +18,8 @@ async def import_transcripts(settings: Settings, folder: Path) -> int:
         raise BadRequest(f"{folder} is no folder; Claude Code's is ~/.claude/projects")
     outcomes, sums = Counter[str](), Counter[str]()
     async with known_here(settings) as known:
-        importer = Importer(known.memories, known.permission, known.conversations, TENANT)
-        async for found in importer.folder(folder):
+        importer = TranscriptImporter(known.memories, known.permission, known.conversations, TENANT)
+        async for found in importer.import_folder(folder):
             outcomes[found.outcome] += 1
             counts = {
                 "messages": found.messages,

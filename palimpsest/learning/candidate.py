@@ -17,9 +17,9 @@ from palimpsest.memory.model import (
     memory_id,
 )
 
-What = Literal["fix", "command", "correction", "together"]
+CandidateKind = Literal["fix", "command", "correction", "together"]
 
-ASKED = "What the user asked for"
+CORRECTION_TRIGGER = "What the user asked for"
 """The trigger of a correction."""
 
 _WORD = re.compile(r"\w{2,}")
@@ -36,14 +36,14 @@ class Candidate:
     """``position``: the message that bore it out last; ``confidence``, 0 to 1, is from this
     conversation alone."""
 
-    what: What
+    kind: CandidateKind
     detail: Pattern | Fix
     position: int
     confidence: float
     files: tuple[str, ...] = ()
 
     @property
-    def kind(self) -> Kind:
+    def memory_kind(self) -> Kind:
         return Kind.FIX if isinstance(self.detail, Fix) else Kind.PATTERN
 
     @property
@@ -54,7 +54,7 @@ class Candidate:
             return f"{self.detail.error}{during}\nWhat ended it: {self.detail.remedy}"
         return "\n".join((f"{self.detail.trigger}:", *self.detail.steps))
 
-    def rewritten(self, rewrite: Callable[[str], str]) -> "Candidate":
+    def redact_with(self, rewrite: Callable[[str], str]) -> "Candidate":
         """With each of its texts as ``rewrite`` gives it back: without secrets."""
         if isinstance(self.detail, Fix):
             texts = (rewrite(text) for text in msgspec.structs.astuple(self.detail))
@@ -64,13 +64,13 @@ class Candidate:
             self, detail=Pattern(self.detail.trigger, steps, rewrite(self.detail.example))
         )
 
-    def memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
+    def to_memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
         """As something known of a project, seen in this conversation."""
         return Memory(
-            id=memory_id(tenant, project, self.kind, *_content(self.detail)),
+            id=memory_id(tenant, project, self.memory_kind, *_content(self.detail)),
             tenant=tenant,
             project=project,
-            kind=self.kind,
+            kind=self.memory_kind,
             text=self.text,
             conversation=conversation,
             position=self.position,
@@ -81,15 +81,15 @@ class Candidate:
         )
 
 
-def alike(one: Pattern | Fix | None, other: Pattern | Fix | None) -> bool:
+def say_the_same(one: Pattern | Fix | None, other: Pattern | Fix | None) -> bool:
     """Whether two say the same: of fixes the same error and half of what the shorter remedy
     brought in, of patterns the same, of what was asked for half of the words."""
     if isinstance(one, Fix) and isinstance(other, Fix):
         return one.signature == other.signature and _same_remedy(one.remedy, other.remedy)
     if isinstance(one, Pattern) and isinstance(other, Pattern):
-        if one.trigger != ASKED or other.trigger != ASKED:
+        if one.trigger != CORRECTION_TRIGGER or other.trigger != CORRECTION_TRIGGER:
             return one.trigger == other.trigger and one.steps == other.steps
-        return _overlap(" ".join(one.steps), " ".join(other.steps)) >= _ALIKE
+        return _word_overlap(" ".join(one.steps), " ".join(other.steps)) >= _ALIKE
     return False
 
 
@@ -104,11 +104,11 @@ def _same_remedy(one: str, other: str) -> bool:
     silent = bool(_SILENCED.search(one)), bool(_SILENCED.search(other))
     if any(silent):
         return all(silent)
-    a, b = _brought(one), _brought(other)
+    a, b = _words_added(one), _words_added(other)
     return len(a & b) >= max(1, _ALIKE * min(len(a), len(b)))
 
 
-def _brought(remedy: str) -> set[str]:
+def _words_added(remedy: str) -> set[str]:
     """The words of code that a remedy brought in, or, if it only took some away, all of them."""
     words: set[str] = set()
     for change in _CHANGES.split(_STRING.sub("", remedy.partition(MARK)[0])):
@@ -118,7 +118,7 @@ def _brought(remedy: str) -> set[str]:
     return words or set(_WORD.findall(remedy))
 
 
-def _overlap(one: str, other: str) -> float:
+def _word_overlap(one: str, other: str) -> float:
     """Words in both over words in either."""
     a, b = (set(_WORD.findall(text.lower())) for text in (one, other))
     return len(a & b) / max(1, len(a | b))

@@ -13,7 +13,7 @@ from palimpsest.context.speech import Speech, speech
 from palimpsest.context.tool_exchanges import Call
 from palimpsest.dialects.anthropic.blocks import Message
 from palimpsest.learning.candidate import Candidate
-from palimpsest.learning.edits import edits
+from palimpsest.learning.edits import find_edits
 from palimpsest.memory.model import Pattern
 
 _TEST = re.compile(r"^test[_-]|[_-](?:test|spec)s?$|Tests?$|Spec$")
@@ -24,7 +24,7 @@ _MOSTLY = 0.6
 _CONFIDENT, _HARDLY = 0.5, 0.3
 
 
-def together(
+def find_co_changes(
     messages: Sequence[Message], calls: Iterable[Call], project: str = ""
 ) -> list[Candidate]:
     """The pairs that changed together for requests that changed few files, and seldom apart: for
@@ -33,7 +33,7 @@ def together(
     changed: defaultdict[int, set[str]] = defaultdict(set)
     last: dict[str, int] = {}
     for call in calls:
-        for edit in edits(call, project):
+        for edit in find_edits(call, project):
             if not edit.file.startswith(("/", "~")):
                 request = sum(start <= call.position for start in starts)
                 changed[request].add(edit.file)
@@ -49,7 +49,7 @@ def together(
         _candidate(one, other, max(last[one], last[other]), times)
         for (one, other), times in pairs.items()
         if times >= _MOSTLY * max(alone[one], alone[other])
-        and (times >= _OFTEN or _are_kin(one, other))
+        and (times >= _OFTEN or _have_similar_names(one, other))
         and not _is_its_test(one, other)
     ]
 
@@ -67,7 +67,7 @@ def _is_request(message: Message) -> bool:
     )
 
 
-def _are_kin(one: str, other: str) -> bool:
+def _have_similar_names(one: str, other: str) -> bool:
     """Whether half of the words in their names are the same."""
     names = (_TEST.sub("", PurePosixPath(path).name.partition(".")[0]) for path in (one, other))
     a, b = (set(_WORD.findall(name)) for name in names)

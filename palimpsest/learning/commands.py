@@ -53,22 +53,22 @@ class Command:
     program: str
 
 
-def commands(line: str, project: str = "") -> tuple[Command, ...]:
+def parse_commands(line: str, project: str = "") -> tuple[Command, ...]:
     """The simple commands of a line, in order; none of a script with loops or here-documents."""
     if len(line) > 4 * _LONGEST or "<<" in line:
         return ()
     found: list[Command] = []
     folder = ""
-    for part in _parts(line.strip().replace("\\\n", " ")):
+    for part in _split_line(line.strip().replace("\\\n", " ")):
         text = _REDIRECTION.sub("", _FILTER.sub("", part)).strip()
         if move := _MOVE.match(text):
-            folder = _relative(move[1].strip("\"'"), project)
+            folder = _relative_folder(move[1].strip("\"'"), project)
         elif text and len(text) <= _LONGEST:
-            found.append(_command(text, folder))
+            found.append(_parse_command(text, folder))
     return tuple(found)
 
 
-def _parts(line: str) -> list[str]:
+def _split_line(line: str) -> list[str]:
     """The line cut at what joins commands, outside of quotes."""
     parts = [""]
     for piece in _PIECES.finditer(line):
@@ -91,7 +91,7 @@ def is_repeatable(command: Command) -> bool:
     return not _UNFIT.search(command.text) and not _ABSOLUTE.search(command.text)
 
 
-def _command(text: str, folder: str) -> Command:
+def _parse_command(text: str, folder: str) -> Command:
     bare = _VARIABLE.sub("", text) if _VARIABLE.match(text) else text
     lasting = " ".join(_TRANSIENT.sub("", _SELECTOR.sub(r"\1<name>", text)).split())
     lasting = f"cd {folder} && {lasting}" if folder else lasting
@@ -99,10 +99,10 @@ def _command(text: str, folder: str) -> Command:
         words = shlex.split(bare)
     except ValueError:
         words = bare.split()
-    return Command(lasting, _check(words), " ".join(words[:2] if words[1:] else words))
+    return Command(lasting, _find_check(words), " ".join(words[:2] if words[1:] else words))
 
 
-def _check(words: list[str]) -> str:
+def _find_check(words: list[str]) -> str:
     """By the words of a runner, or by the program itself: not by arguments, which may be the name
     of any file."""
     if not words or "\n" in words[0]:
@@ -112,7 +112,7 @@ def _check(words: list[str]) -> str:
     return next((name for name, check in _CHECK.items() if check.search(" ".join(said))), "")
 
 
-def _relative(folder: str, project: str) -> str:
+def _relative_folder(folder: str, project: str) -> str:
     """A folder within the project, relative to it; empty for the project itself."""
     if project and (folder == project or folder.startswith(project.rstrip("/") + "/")):
         return folder[len(project.rstrip("/")) + 1 :]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from palimpsest.context.speech import Speech, speech
 from palimpsest.dialects.anthropic.blocks import Message, result_text
-from palimpsest.learning.candidate import ASKED, Candidate
+from palimpsest.learning.candidate import CORRECTION_TRIGGER, Candidate
 from palimpsest.memory.model import Pattern
 
 _LONGEST_TEXT = 1_500
@@ -20,7 +20,7 @@ _OPENING = (
     r"(?:(?:no|nope|hmm|ok|okay|yes|yeah|wait|please|and|but|also|so|well|oh|right|btw|then|ah"
     r"|actually|great|sorry|I (?:said|told you)|as I said)\b[,.:!]?\s+)*"
 )
-_ALWAYS = re.compile(
+_STANDING_RULE = re.compile(
     _OPENING + r"(?:"
     r"(?:you (?:should|must|need to) |we (?:should |must )?|make sure (?:to |you )?)?"
     r"(?:always|never)\s+(?!been|seen|had|was|worked|actually|returns?|gets?|the|be\b)\w+"
@@ -31,7 +31,7 @@ _ALWAYS = re.compile(
     r".+",
     re.IGNORECASE,
 )
-_OTHERWISE = re.compile(
+_INSTEAD_RULE = re.compile(
     _OPENING + r"(?:(?:do not|don't|dont|never|avoid|stop|let's not|no need to)\s+\w+.*"
     r"|(?:let's )?(?:use|prefer|run|do|write|put|call)\s.+"
     r"\s(?:instead(?: of)?|rather than|over|not)\b.*"
@@ -43,21 +43,23 @@ _OF_THE_TASK = re.compile(
     r"|\b(?:worry|forget|think|know|understand|see|mind|bother|care|remember|ask|commit|push)\b",
     re.IGNORECASE,
 )
-_SAID = re.compile(r"the user said:\s*\n(.+)", re.DOTALL)
+_USER_ANSWER = re.compile(r"the user said:\s*\n(.+)", re.DOTALL)
 _CONFIDENT, _LIKELY = 0.7, 0.4
 
 
-def corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
+def find_corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
     """The rules in what a person said, in order; also in what they said to a refused call."""
     for position, message in enumerate(messages):
         if message.role != "user" or position == 0:
             continue
-        for text in _said(message):
-            for sentence, confidence in rules(text):
-                yield Candidate("correction", Pattern(ASKED, (sentence,)), position, confidence)
+        for text in _human_texts(message):
+            for sentence, confidence in find_rules(text):
+                yield Candidate(
+                    "correction", Pattern(CORRECTION_TRIGGER, (sentence,)), position, confidence
+                )
 
 
-def rules(text: str) -> Iterator[tuple[str, float]]:
+def find_rules(text: str) -> Iterator[tuple[str, float]]:
     """The sentences of a text that are rules, and how sure that is."""
     if len(text) > _LONGEST_TEXT:
         return
@@ -65,17 +67,17 @@ def rules(text: str) -> Iterator[tuple[str, float]]:
         plain = " ".join(sentence.split()).removesuffix(")")
         if not _SHORTEST <= len(plain) <= _LONGEST or plain.endswith("?"):
             continue
-        if _ALWAYS.match(plain):
+        if _STANDING_RULE.match(plain):
             yield plain, _CONFIDENT
-        elif _OTHERWISE.match(plain) and not _OF_THE_TASK.search(plain):
+        elif _INSTEAD_RULE.match(plain) and not _OF_THE_TASK.search(plain):
             yield plain, _LIKELY
 
 
-def _said(message: Message) -> Iterator[str]:
+def _human_texts(message: Message) -> Iterator[str]:
     for block in message.blocks:
         text = block.text()
         if text and speech(text) is Speech.HUMAN:
             yield text
         elif block.kind == "tool_result" and block.value.get("is_error") is True:
-            answer = _SAID.search(result_text(block.value))
+            answer = _USER_ANSWER.search(result_text(block.value))
             yield from [answer[1]] if answer else ()

@@ -16,7 +16,7 @@ FLOOR = 0.1
 """What is worth less goes."""
 
 
-def worth(memory: Memory, now: datetime) -> float:
+def current_worth(memory: Memory, now: datetime) -> float:
     """From 0 to 1."""
     age = max(timedelta(), now - memory.said_at)
     half_life = HALF_LIFE * (1 + log2(max(1, memory.conversations)))
@@ -28,4 +28,4 @@ def is_stale(memory: Memory, now: datetime) -> bool:
     """Whether it is to be forgotten. Turns are not, nor what a person said is right."""
     if memory.kind is Kind.TURN or memory.confirmed:
         return False
-    return worth(memory, now) < FLOOR
+    return current_worth(memory, now) < FLOOR

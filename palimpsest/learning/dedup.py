@@ -3,7 +3,7 @@ conversation said word for word bears nothing out."""
 
 from collections.abc import Mapping, Sequence
 
-from palimpsest.learning.candidate import ASKED, alike
+from palimpsest.learning.candidate import CORRECTION_TRIGGER, say_the_same
 from palimpsest.memory.model import (
     Fix,
     Kind,
@@ -15,22 +15,22 @@ from palimpsest.store.postgres.memories import MemoryStore
 _ALIKE = 10
 
 
-class Keeper:
+class Deduplicator:
     """Of one tenant's memories."""
 
     def __init__(self, memories: MemoryStore) -> None:
         self._memories = memories
 
-    async def keep(self, learned: Memory) -> str | None:
+    async def save(self, learned: Memory) -> str | None:
         """The id of what was known and says the same; None if there is none and it is saved."""
-        for known in await self._near(learned):
-            if known.id == learned.id or alike(known.detail, learned.detail):
+        for known in await self._find_similar(learned):
+            if known.id == learned.id or say_the_same(known.detail, learned.detail):
                 await self._memories.see(known.id, learned.conversation)
                 return known.id
         await self._memories.save([learned])
         return None
 
-    async def said_here_first(
+    async def drop_repeated(
         self, learned: Sequence[Memory], chains: Mapping[int, bytes]
     ) -> list[Memory]:
         """Without what a turn taught that is kept of another conversation: one that was imported,
@@ -44,10 +44,10 @@ class Keeper:
             if elsewhere.get(turns[one.id], one.conversation) == one.conversation
         ]
 
-    async def _near(self, learned: Memory) -> list[Memory]:
+    async def _find_similar(self, learned: Memory) -> list[Memory]:
         if isinstance(learned.detail, Fix):
             return await self._memories.fixes(learned.detail.signature, learned.project)
-        if learned.detail and learned.detail.trigger == ASKED:
+        if learned.detail and learned.detail.trigger == CORRECTION_TRIGGER:
             return await self._memories.matching(
                 learned.text, kind=Kind.PATTERN, project=learned.project, limit=_ALIKE
             )

@@ -31,9 +31,11 @@ class Edit:
 
     def touches(self, line: str) -> bool:
         """Whether that very line of code was changed."""
-        return bool(line) and any(_is_in(line, one) or _is_in(one, line) for one in self.removed)
+        return bool(line) and any(
+            _contains_line(line, one) or _contains_line(one, line) for one in self.removed
+        )
 
-    def brings(self, name: str) -> bool:
+    def introduces(self, name: str) -> bool:
         """Whether the name was not there before."""
         return any(name in line for line in self.added) and not any(
             name in line for line in self.removed
@@ -50,47 +52,47 @@ class Edit:
     @property
     def gist(self) -> str:
         """The change on one line, short."""
-        old, new = _telling(self.removed), _telling(self.added)
+        old, new = _meaningful_lines(self.removed), _meaningful_lines(self.added)
         if self.whole or not (old or new):
             return f"`{self.file}` was written anew"
         if not old:
-            return f"in `{self.file}` added {_quoted(new)}"
+            return f"in `{self.file}` added {_quote(new)}"
         if not new:
-            return f"in `{self.file}` removed {_quoted(old)}"
-        return f"in `{self.file}` {_quoted(old)} became {_quoted(new)}"
+            return f"in `{self.file}` removed {_quote(old)}"
+        return f"in `{self.file}` {_quote(old)} became {_quote(new)}"
 
 
-def edits(call: Call, project: str = "") -> tuple[Edit, ...]:
+def find_edits(call: Call, project: str = "") -> tuple[Edit, ...]:
     """The changes of a call that took; none for other calls."""
     path = call.input.get("file_path") or call.input.get("notebook_path")
     if call.is_error or not isinstance(path, str):
         return ()
-    file = relative(path, project)
+    file = relative_path(path, project)
     if call.name == "Write":
         return (Edit(file, call.position, (), (), whole=True),)
     if call.name == "Edit":
-        return (_edit(file, call.position, call.input),)
+        return (_make_edit(file, call.position, call.input),)
     if call.name == "MultiEdit":
         several: Any = call.input.get("edits")
         found = cast("list[Any]", several) if isinstance(several, list) else []
         changes = (cast("dict[str, Any]", one) for one in found if isinstance(one, dict))
-        return tuple(_edit(file, call.position, change) for change in changes)
+        return tuple(_make_edit(file, call.position, change) for change in changes)
     return ()
 
 
-def relative(path: str, project: str) -> str:
+def relative_path(path: str, project: str) -> str:
     """A path without the project's folder."""
     root = project.rstrip("/") + "/"
     return path[len(root) :] if project and path.startswith(root) else path
 
 
-def _edit(file: str, position: int, arguments: dict[str, Any]) -> Edit:
+def _make_edit(file: str, position: int, arguments: dict[str, Any]) -> Edit:
     old, new = (str(arguments.get(name) or "")[:_LARGEST] for name in ("old_string", "new_string"))
-    removed, added = _difference(old.splitlines(), new.splitlines())
+    removed, added = _diff_lines(old.splitlines(), new.splitlines())
     return Edit(file, position, removed, added)
 
 
-def _difference(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _diff_lines(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     removed: list[str] = []
     added: list[str] = []
     matcher = SequenceMatcher(None, [x.strip() for x in old], [x.strip() for x in new], False)
@@ -101,15 +103,15 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...]
     return tuple(filter(None, removed)), tuple(filter(None, added))
 
 
-def _telling(lines: Sequence[str]) -> Sequence[str]:
+def _meaningful_lines(lines: Sequence[str]) -> Sequence[str]:
     """The first lines that say something: code, and comments that speak to a tool."""
     code = [line for line in lines if not _COMMENT.match(line) or _DIRECTIVE.search(line)]
     return ([line for line in code if len(line) > 2] or lines)[:_MOST_LINES]
 
 
-def _is_in(part: str, line: str) -> bool:
+def _contains_line(part: str, line: str) -> bool:
     return part == line or (len(part) >= _TELLING and part in line)
 
 
-def _quoted(lines: Sequence[str]) -> str:
+def _quote(lines: Sequence[str]) -> str:
     return " / ".join(f"`{line[:_LONGEST]}`" for line in lines)

@@ -17,7 +17,7 @@ _PAGE = 200
 _log = structlog.stdlib.get_logger()
 
 
-class Forgetting:
+class Expiry:
     """The loop; run by every process, harmless when several do."""
 
     def __init__(self, memories: MemoryStore) -> None:
@@ -28,16 +28,16 @@ class Forgetting:
         await asyncio.sleep(_FIRST_AFTER_SECONDS)
         while True:
             try:
-                await self.sweep(datetime.now(UTC))
+                await self.expire(datetime.now(UTC))
             except DatabaseUnavailable as error:
                 _log.warning("forgetting waits", reason=str(error))
             await asyncio.sleep(_EVERY_SECONDS)
 
-    async def sweep(self, now: datetime) -> int:
+    async def expire(self, now: datetime) -> int:
         """How many went. What is stale may be learned again."""
-        return sum([await self._sweep(kind, now) for kind in (Kind.PATTERN, Kind.FIX)])
+        return sum([await self._expire_kind(kind, now) for kind in (Kind.PATTERN, Kind.FIX)])
 
-    async def _sweep(self, kind: Kind, now: datetime) -> int:
+    async def _expire_kind(self, kind: Kind, now: datetime) -> int:
         gone = 0
         after: Mark | None = None
         while page := await self._memories.page(Which(kind=kind), limit=_PAGE, after=after):

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from palimpsest.context.tool_exchanges import exchanges
 from palimpsest.dialects.anthropic.blocks import Message
 from palimpsest.learning.candidate import Candidate
-from palimpsest.learning.co_changes import together
-from palimpsest.learning.corrections import corrections
-from palimpsest.learning.fixes import fixes
-from palimpsest.learning.recipes import recipes
+from palimpsest.learning.co_changes import find_co_changes
+from palimpsest.learning.corrections import find_corrections
+from palimpsest.learning.fixes import find_fixes
+from palimpsest.learning.recipes import find_recipes
 
 
-def candidates(messages: Sequence[Message], project: str = "") -> list[Candidate]:
+def extract_candidates(messages: Sequence[Message], project: str = "") -> list[Candidate]:
     """In the order of the positions that bear them out; ``project`` is the working directory, of
     which paths are told apart from others'."""
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     found = [
-        *fixes(calls, project),
-        *recipes(calls, project),
-        *corrections(messages),
-        *together(messages, calls, project),
+        *find_fixes(calls, project),
+        *find_recipes(calls, project),
+        *find_corrections(messages),
+        *find_co_changes(messages, calls, project),
     ]
     return sorted(found, key=lambda one: one.position)

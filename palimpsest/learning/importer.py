@@ -13,9 +13,9 @@ from pathlib import Path
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.session import SESSION_HEADER, named_session
 from palimpsest.dialects.anthropic.blocks import take_apart
-from palimpsest.learning.find import candidates
-from palimpsest.learning.redaction import cleaned
-from palimpsest.learning.transcripts import Transcript, transcript
+from palimpsest.learning.find import extract_candidates
+from palimpsest.learning.redaction import redact_message
+from palimpsest.learning.transcripts import Transcript, parse_transcript
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
@@ -26,7 +26,7 @@ from palimpsest.store.postgres.opt_outs import imported
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportReport:
     """What became of one file. ``outcome``: `taken`, `carried` (it came through the proxy),
     `opted_out`, `nothing` (no message of a main conversation), `unreadable`; ``turns`` and
     ``learned`` are those that were not known yet."""
@@ -39,7 +39,7 @@ class Imported:
     malformed: int = 0
 
 
-class Importer:
+class TranscriptImporter:
     """Imports for one tenant."""
 
     def __init__(
@@ -54,43 +54,45 @@ class Importer:
         self._conversations = conversations
         self._tenant = tenant
 
-    async def folder(self, folder: Path) -> AsyncIterator[Imported]:
+    async def import_folder(self, folder: Path) -> AsyncIterator[ImportReport]:
         """Each transcript below the folder, the oldest first, so that what was learned last is
         seen last."""
-        for path in await asyncio.to_thread(_files, folder):
-            yield await self.file(path)
+        for path in await asyncio.to_thread(_list_transcripts, folder):
+            yield await self.import_file(path)
 
-    async def file(self, path: Path) -> Imported:
+    async def import_file(self, path: Path) -> ImportReport:
         try:
             found = await asyncio.to_thread(_read, path)
         except OSError:
-            return Imported(path, "unreadable")
-        if not found.spoken:
-            return Imported(path, "nothing", malformed=found.malformed)
-        if await self._is_carried(found.session):
-            return Imported(path, "carried", len(found.spoken), malformed=found.malformed)
+            return ImportReport(path, "unreadable")
+        if not found.messages:
+            return ImportReport(path, "nothing", malformed=found.malformed)
+        if await self._is_proxied(found.session):
+            return ImportReport(path, "carried", len(found.messages), malformed=found.malformed)
         conversation = imported(found.session or path.stem)
         if not await self._permission.allows(found.project, conversation):
-            return Imported(path, "opted_out", len(found.spoken), malformed=found.malformed)
+            return ImportReport(path, "opted_out", len(found.messages), malformed=found.malformed)
         origin = Origin(self._tenant, found.project, conversation)
-        turns, learned = await asyncio.to_thread(_memories, origin, found)
-        learned = await self._new_here(learned, turns)
-        return Imported(
+        turns, learned = await asyncio.to_thread(_make_memories, origin, found)
+        learned = await self._drop_repeated(learned, turns)
+        return ImportReport(
             path,
             "taken",
-            len(found.spoken),
+            len(found.messages),
             await self._memories.save(turns),
             await self._memories.save(learned),
             found.malformed,
         )
 
-    async def _is_carried(self, session: str) -> bool:
+    async def _is_proxied(self, session: str) -> bool:
         name = named_session(self._tenant, ((SESSION_HEADER, session.encode()),))
         return name is not None and (
             (await self._conversations.of_session(name)).conversation_id is not None
         )
 
-    async def _new_here(self, learned: Sequence[Memory], turns: Sequence[Memory]) -> list[Memory]:
+    async def _drop_repeated(
+        self, learned: Sequence[Memory], turns: Sequence[Memory]
+    ) -> list[Memory]:
         """Without what another conversation said word for word: a resumed session repeats the
         one that it goes on from, and bears nothing out."""
         first = {turn.position: turn for turn in turns if turn.part == 0}
@@ -104,7 +106,7 @@ class Importer:
         return [one for one in learned if one.position not in repeated]
 
 
-def _files(folder: Path) -> list[Path]:
+def _list_transcripts(folder: Path) -> list[Path]:
     """Sub-agents' transcripts tell nothing of a person."""
     paths = (path for path in folder.rglob("*.jsonl") if not path.name.startswith("agent-"))
     return sorted(paths, key=lambda path: (path.stat().st_mtime, path))
@@ -112,21 +114,21 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> Transcript:
     with path.open("rb") as file:
-        return transcript(file)
+        return parse_transcript(file)
 
 
-def _memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Memory]]:
+def _make_memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Memory]]:
     """Turns, and what they teach; both of texts that secrets were taken out of."""
-    hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.spoken])
+    hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.messages])
     said = [
-        ConversationMessage(cleaned(spoken.raw, redact), name, spoken.at)
-        for spoken, name in zip(found.spoken, hashes, strict=True)
+        ConversationMessage(redact_message(spoken.raw, redact), name, spoken.said_at)
+        for spoken, name in zip(found.messages, hashes, strict=True)
     ]
     messages = [take_apart(one.raw) for one in said]
     learned = [
-        candidate.memory(
+        candidate.to_memory(
             origin.tenant, origin.project, origin.conversation, said[candidate.position].said_at
         )
-        for candidate in candidates(messages, origin.project)
+        for candidate in extract_candidates(messages, origin.project)
     ]
     return list(archive_messages(origin, said)), learned

@@ -12,9 +12,9 @@ import msgspec
 from palimpsest.context.tool_exchanges import exchanges
 from palimpsest.dialects.anthropic.blocks import Message, take_apart
 from palimpsest.learning.candidate import Candidate
-from palimpsest.learning.find import candidates
-from palimpsest.learning.outcomes import outcomes
-from palimpsest.learning.redaction import cleaned
+from palimpsest.learning.find import extract_candidates
+from palimpsest.learning.outcomes import judge_offered
+from palimpsest.learning.redaction import redact_message
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.secrets import redact
@@ -22,7 +22,7 @@ from palimpsest.memory.secrets import redact
 _OF_AGENTS = ("fix", "command")
 
 
-class Job(msgspec.Struct, frozen=True):
+class SegmentJob(msgspec.Struct, frozen=True):
     """Messages from position ``first`` on, as they came; what is new begins at ``since``.
     ``offered``: what was put before the model, and at which position."""
 
@@ -36,7 +36,7 @@ class Job(msgspec.Struct, frozen=True):
     offered: tuple[tuple[int, Memory], ...] = ()
 
 
-class Done(msgspec.Struct, frozen=True):
+class SegmentLessons(msgspec.Struct, frozen=True):
     """The turns to keep, or what was found; and of each thing that was offered and that was put to
     the test, whether it helped."""
 
@@ -44,32 +44,34 @@ class Done(msgspec.Struct, frozen=True):
     verdicts: tuple[tuple[str, bool], ...] = ()
 
 
-def carried_out(job: Job) -> Done:
+def run_segment_job(job: SegmentJob) -> SegmentLessons:
     said = [
-        ConversationMessage(cleaned(message, redact), chain, at)
+        ConversationMessage(redact_message(message, redact), chain, at)
         for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
     ]
     if job.archive:
-        return Done(tuple(archive_messages(job.origin, said, first=job.first, since=job.since)))
+        return SegmentLessons(
+            tuple(archive_messages(job.origin, said, first=job.first, since=job.since))
+        )
     messages = [take_apart(one.raw) for one in said]
-    found = _found(job, messages)
+    found = _new_candidates(job, messages)
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     offered = [(position - job.first, memory) for position, memory in job.offered]
-    verdicts = outcomes(offered, calls, found, job.origin.project)
-    return Done(tuple(_memory(one, job) for one in found), tuple(verdicts))
+    verdicts = judge_offered(offered, calls, found, job.origin.project)
+    return SegmentLessons(tuple(_to_memory(one, job) for one in found), tuple(verdicts))
 
 
-def _found(job: Job, messages: list[Message]) -> list[Candidate]:
+def _new_candidates(job: SegmentJob, messages: list[Message]) -> list[Candidate]:
     """What the new messages bear out; of a sub-agent no person said anything."""
     return [
         candidate
-        for candidate in candidates(messages, job.origin.project)
+        for candidate in extract_candidates(messages, job.origin.project)
         if candidate.position + job.first >= job.since
-        and (not job.origin.agent or candidate.what in _OF_AGENTS)
+        and (not job.origin.agent or candidate.kind in _OF_AGENTS)
     ]
 
 
-def _memory(candidate: Candidate, job: Job) -> Memory:
+def _to_memory(candidate: Candidate, job: SegmentJob) -> Memory:
     placed = replace(candidate, position=candidate.position + job.first)
     origin, said_at = job.origin, job.times[candidate.position]
-    return placed.memory(origin.tenant, origin.project, origin.conversation, said_at)
+    return placed.to_memory(origin.tenant, origin.project, origin.conversation, said_at)

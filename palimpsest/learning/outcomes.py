@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from palimpsest.context.tool_exchanges import Call
-from palimpsest.learning.candidate import Candidate, alike
-from palimpsest.learning.commands import commands
-from palimpsest.learning.problems import succeeded
-from palimpsest.learning.recipes import generalised
+from palimpsest.learning.candidate import Candidate, say_the_same
+from palimpsest.learning.commands import parse_commands
+from palimpsest.learning.problems import has_succeeded
+from palimpsest.learning.recipes import generalise
 from palimpsest.memory.model import Fix, Memory, Pattern
 
 _NOT_THERE = re.compile(
@@ -18,7 +18,7 @@ _NOT_THERE = re.compile(
 _HEAD = 2_000
 
 
-def outcomes(
+def judge_offered(
     offered: Sequence[tuple[int, Memory]],
     calls: Sequence[Call],
     found: Sequence[Candidate],
@@ -29,32 +29,32 @@ def outcomes(
     for position, memory in offered:
         later = [call for call in calls if call.position >= position]
         if isinstance(memory.detail, Fix):
-            helped = _mended(memory.detail, [c for c in found if c.position > position])
+            helped = _fix_helped(memory.detail, [c for c in found if c.position > position])
         elif isinstance(memory.detail, Pattern):
-            helped = _ran(memory.detail, later, project)
+            helped = _pattern_helped(memory.detail, later, project)
         else:
             continue
         if helped is not None:
             yield memory.id, helped
 
 
-def _mended(fix: Fix, later: Sequence[Candidate]) -> bool | None:
+def _fix_helped(fix: Fix, later: Sequence[Candidate]) -> bool | None:
     """None where the error did not occur, or did not end."""
     ends = [
         candidate.detail
         for candidate in later
         if isinstance(candidate.detail, Fix) and candidate.detail.signature == fix.signature
     ]
-    return any(alike(fix, end) for end in ends) if ends else None
+    return any(say_the_same(fix, end) for end in ends) if ends else None
 
 
-def _ran(pattern: Pattern, later: Sequence[Call], project: str) -> bool | None:
+def _pattern_helped(pattern: Pattern, later: Sequence[Call], project: str) -> bool | None:
     """None for what is no command, and while it was not run. A check that found fault ran."""
     told = {step.strip("`") for step in pattern.steps}
     for call in later:
         if call.name != "Bash":
             continue
-        given = commands(str(call.input.get("command", "")), project)
-        if any(generalised(command.text) in told for command in given):
-            return succeeded(call) or not _NOT_THERE.search(call.output[:_HEAD])
+        given = parse_commands(str(call.input.get("command", "")), project)
+        if any(generalise(command.text) in told for command in given):
+            return has_succeeded(call) or not _NOT_THERE.search(call.output[:_HEAD])
     return None

@@ -52,37 +52,37 @@ class Problem:
     ``file`` and ``line`` are where it is, as far as it said so."""
 
     signature: str
-    said: str
+    message: str
     source: str = ""
     file: str = ""
     line: int = 0
 
 
-def failed(call: Call) -> bool:
+def has_failed(call: Call) -> bool:
     """Whether a command failed, and was not refused or cut off."""
     if _REFUSED.match(call.output):
         return False
     return call.is_error or bool(_EXIT.match(call.output)) or bool(_FAILED.search(call.output))
 
 
-def succeeded(call: Call) -> bool:
+def has_succeeded(call: Call) -> bool:
     """Whether a command ended well; one that was refused or cut off did neither."""
-    return not call.is_error and not failed(call) and not _REFUSED.match(call.output)
+    return not call.is_error and not has_failed(call) and not _REFUSED.match(call.output)
 
 
-def problems(output: str, *, of_tests: bool = False) -> tuple[Problem, ...]:
+def find_problems(output: str, *, of_tests: bool = False) -> tuple[Problem, ...]:
     """The distinct errors in the output of a command that failed, in order, a dozen at most.
     ``of_tests``: what programs under test say is not an error of theirs."""
     found: dict[str, Problem] = {}
-    for problem in _problems(output.splitlines()[:_LINES], of_tests):
-        if _tells(problem.signature):
+    for problem in _read_problems(output.splitlines()[:_LINES], of_tests):
+        if _is_specific(problem.signature):
             found.setdefault(problem.signature, problem)
         if len(found) == _MOST:
             break
     return tuple(found.values())
 
 
-def _problems(lines: list[str], of_tests: bool) -> Iterator[Problem]:
+def _read_problems(lines: list[str], of_tests: bool) -> Iterator[Problem]:
     file = ""
     for number, full in enumerate(lines):
         line = full[:_LONGEST_LINE].rstrip()
@@ -98,10 +98,10 @@ def _problems(lines: list[str], of_tests: bool) -> Iterator[Problem]:
                 source = _source(lines[number + 1 : number + 2])
                 yield Problem(signature(what), what, source, placed["file"], int(placed["line"]))
         else:
-            yield from _by_itself(line, lines[number + 1 : number + 5], of_tests)
+            yield from _read_unplaced(line, lines[number + 1 : number + 5], of_tests)
 
 
-def _by_itself(line: str, after: list[str], of_tests: bool) -> Iterator[Problem]:
+def _read_unplaced(line: str, after: list[str], of_tests: bool) -> Iterator[Problem]:
     """An error whose line names no place; the next one may."""
     headed, place = HEADED.match(line), PLACE.match(after[0]) if after else None
     if headed and place:
@@ -121,7 +121,7 @@ def _source(after: list[str]) -> str:
     return shown["source"] if shown else line.strip() if line[:1].isspace() else ""
 
 
-def _tells(sign: str) -> bool:
+def _is_specific(sign: str) -> bool:
     return (
         len(_LETTERS.findall(sign)) >= 2
         and len(sign) >= 12

@@ -5,14 +5,14 @@ import sys
 
 import msgspec
 
-from palimpsest.learning.job import Done, Job
+from palimpsest.learning.job import SegmentJob, SegmentLessons
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.runtime.settings import child_environment
 
 _SECONDS = 120.0
 
 
-async def carried_out(job: Job, seconds: float = _SECONDS) -> Done:
+async def run_in_process(job: SegmentJob, seconds: float = _SECONDS) -> SegmentLessons:
     """What came of it; raises Unavailable when the process died or took too long. It ends when
     nobody waits for it."""
     process = await asyncio.create_subprocess_exec(
@@ -34,4 +34,4 @@ async def carried_out(job: Job, seconds: float = _SECONDS) -> Done:
             await process.wait()
     if process.returncode:
         raise Unavailable(f"learning from a segment ended with status {process.returncode}")
-    return await asyncio.to_thread(msgspec.msgpack.decode, said, type=Done)
+    return await asyncio.to_thread(msgspec.msgpack.decode, said, type=SegmentLessons)

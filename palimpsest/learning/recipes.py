@@ -11,11 +11,11 @@ from palimpsest.context.tool_exchanges import Call
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.commands import (
     Command,
-    commands,
     is_repeatable,
     is_runner,
+    parse_commands,
 )
-from palimpsest.learning.problems import failed, succeeded
+from palimpsest.learning.problems import has_failed, has_succeeded
 from palimpsest.memory.model import Pattern
 
 TRIGGERS = {
@@ -28,7 +28,7 @@ TRIGGERS = {
 }
 
 _PATH = re.compile(r"(?:\.{1,2}/)?[\w@][\w.@-]*(?:/[\w.@-]+)+/?\Z")
-_EVERYBODYS = re.compile(
+_COMMON_COMMAND = re.compile(
     r"(?:go (?:test|build|vet|fmt|generate)|cargo (?:test|build|check|fmt|clippy)|npm (?:test|t)"
     r"|dotnet (?:test|build)|mvn (?:test|compile)|swift (?:test|build)|zig build|tsc)"
     r"(?: (?:<path>|<name>|-run|-race|--|\./\.\.\.|\.))*\Z"
@@ -45,31 +45,31 @@ class _Tally:
     position: int = 0
 
 
-def recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
+def find_recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
     """The checks that worked, in the order they first ran, the surer the more often. A check that
     fails since the code is wrong works all the same, but once it has to pass."""
     tallies: dict[str, _Tally] = {}
     for call in calls:
         if call.name != "Bash":
             continue
-        given = commands(str(call.input.get("command", "")), project)
-        worked = succeeded(call)
-        if not worked and not failed(call):
+        given = parse_commands(str(call.input.get("command", "")), project)
+        worked = has_succeeded(call)
+        if not worked and not has_failed(call):
             continue
         for command in given:
             if command.check and is_runner(command) and is_repeatable(command):
-                tally = tallies.setdefault(generalised(command.text), _Tally(command))
+                tally = tallies.setdefault(generalise(command.text), _Tally(command))
                 tally.ran += 1
                 tally.worked += worked
                 tally.position = call.result_position
     return [
         _candidate(text, tally)
         for text, tally in tallies.items()
-        if tally.worked and not _EVERYBODYS.match(text)
+        if tally.worked and not _COMMON_COMMAND.match(text)
     ]
 
 
-def generalised(text: str) -> str:
+def generalise(text: str) -> str:
     """With `<path>` for what it was limited to, behind the program and its task."""
     words = text.split(" ")
     return " ".join(words[:2] + ["<path>" if _PATH.match(word) else word for word in words[2:]])

@@ -11,30 +11,30 @@ _LONGEST_NAMED = 500
 EMPTY = b'{"role":"","content":[]}'
 
 
-def cleaned(raw: bytes, redact: Callable[[str], str]) -> bytes:
+def redact_message(raw: bytes, redact: Callable[[str], str]) -> bytes:
     """The message with every text in it redacted; an empty one for what is no message."""
     try:
-        return msgspec.json.encode(_clean(msgspec.json.decode(raw), redact))
+        return msgspec.json.encode(_redact_value(msgspec.json.decode(raw), redact))
     except _SHAPES:
         return EMPTY
 
 
-def _clean(value: Any, redact: Callable[[str], str]) -> Any:
+def _redact_value(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
-        return [_clean(item, redact) for item in cast("list[Any]", value)]
+        return [_redact_value(item, redact) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
         return {
-            name: inner if name in _OPAQUE else _field(name, inner, redact)
+            name: inner if name in _OPAQUE else _redact_field(name, inner, redact)
             for name, inner in cast("dict[str, Any]", value).items()
         }
     return value
 
 
-def _field(name: str, value: Any, redact: Callable[[str], str]) -> Any:
+def _redact_field(name: str, value: Any, redact: Callable[[str], str]) -> Any:
     """A value that is no secret by itself may be one by its name."""
-    clean = _clean(value, redact)
+    clean = _redact_value(value, redact)
     if clean != value or not isinstance(value, str) or len(value) > _LONGEST_NAMED:
         return clean
     told = f'{name}="'

@@ -37,7 +37,7 @@ class _Rests:
     next: datetime
 
 
-class Scheduler:
+class LearningScheduler:
     """Starts a workflow for each segment that is due; run by every process, harmless when several
     do. ``idle`` in seconds; ``word``: there is a distiller."""
 
@@ -62,12 +62,12 @@ class Scheduler:
         """Look for ever."""
         while True:
             try:
-                await self.gather()
+                await self.start_due()
             except (DatabaseUnavailable, EngineUnavailable) as error:
                 _log.warning("learning waits", reason=str(error))
             await asyncio.sleep(EVERY_SECONDS)
 
-    async def gather(self) -> int:
+    async def start_due(self) -> int:
         """One look; how many workflows were started. What an epoch cut comes first."""
         due = await self._segments.cut()
         now = datetime.now(UTC)

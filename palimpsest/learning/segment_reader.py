@@ -17,7 +17,7 @@ from palimpsest.dialects.anthropic.answer_message import answered
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
-from palimpsest.learning.job import Job
+from palimpsest.learning.job import SegmentJob
 from palimpsest.memory.archive import Origin
 from palimpsest.memory.permission import Permission
 from palimpsest.providers.encodings import Decoder
@@ -27,15 +27,15 @@ from palimpsest.store.postgres.database import Row
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import SegmentStore
 
-_BEFORE = 100
+_MESSAGES_BEFORE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SegmentReading:
     """``job`` is about the messages; ``chain`` is the lineage of the whole history, ``epoch``
     names what it was sent by."""
 
-    job: Job
+    job: SegmentJob
     chain: tuple[bytes, ...]
     epoch: bytes | None
 
@@ -51,7 +51,7 @@ class SegmentReader:
         self._permission = permission
         self._tenant = tenant
 
-    async def read(self, request_id: str, conversation: str, depth: int) -> Reading | str:
+    async def read(self, request_id: str, conversation: str, depth: int) -> SegmentReading | str:
         """The first ``depth`` messages of a request, or why there is nothing to learn from them:
         `known`, `side_call`, `opted_out`, `expired`."""
         try:
@@ -69,17 +69,17 @@ class SegmentReader:
         origin = Origin(self._tenant, project, conversation, agent)
         messages = view.messages[:depth]
         if depth >= len(view.messages):
-            messages += await self._answer(row)
+            messages += await self._read_answer(row)
         hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages)
         since = await self._segments.learned(hashes)
         if since >= depth:
             return "known"
-        first = max(0, since - _BEFORE)
-        times = await self._times(hashes)
-        job = Job(origin, messages[first:], hashes[first:], times[first:], first, since)
-        return Reading(job, hashes, row["applied_epoch"])
+        first = max(0, since - _MESSAGES_BEFORE)
+        times = await self._message_times(hashes)
+        job = SegmentJob(origin, messages[first:], hashes[first:], times[first:], first, since)
+        return SegmentReading(job, hashes, row["applied_epoch"])
 
-    async def _answer(self, row: Row) -> tuple[bytes, ...]:
+    async def _read_answer(self, row: Row) -> tuple[bytes, ...]:
         """What the model said to the request last, which no request after it brings back."""
         if row["outcome"] != Outcome.ANSWERED:
             return ()
@@ -93,7 +93,7 @@ class SegmentReader:
         message = await asyncio.to_thread(answered, decoder.feed(recorded), kind)
         return (message,) if message else ()
 
-    async def _times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
+    async def _message_times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
         """When each message was said: before the first head that holds it was left; now, if none
         was yet."""
         spoken = await self._segments.spoken(hashes)

@@ -47,8 +47,8 @@ def signature(error: str) -> str:
     for pattern, sign in ((_URL, "<url>"), (_TIME, "<time>"), (_UUID, "<id>")):
         line = pattern.sub(sign, line)
     if _RULE.search(line):
-        line = _of_the_rule(line)
-    line = _QUOTED.sub(_quoted, line)
+        line = _replace_names(line)
+    line = _QUOTED.sub(_replace_value, line)
     line = _PATH.sub("<path>", line)
     line = _HEX.sub("<hex>", line)
     line = _STATUS.sub(lambda found: f"{found[1]} {_KEPT}{found[2]}{_KEPT}", line)
@@ -57,12 +57,12 @@ def signature(error: str) -> str:
     return " ".join("".join(parts).split())[:_LONGEST].removesuffix(" (typecheck)").rstrip(" .:")
 
 
-def _of_the_rule(line: str) -> str:
+def _replace_names(line: str) -> str:
     line = _RULE_NAMES.sub("<name>", _QUOTED.sub("<name>", _PATH.sub("<name>", line)))
     return _MORE_NAMES.sub("<name>", _DECLARED.sub("", line))
 
 
-def _quoted(found: re.Match[str]) -> str:
+def _replace_value(found: re.Match[str]) -> str:
     """A name of code stays; any other value is told only to have been there."""
     value = next((group for group in found.groups() if group is not None), "")
     return value if _NAME.match(value) and not _COUNTED.search(value) else "<value>"

@@ -17,11 +17,11 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TranscriptMessage:
     """A message as the API has it, and when its last part was written."""
 
     raw: bytes
-    at: datetime
+    said_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +31,25 @@ class Transcript:
 
     session: str
     project: str
-    spoken: tuple[Spoken, ...]
+    messages: tuple[TranscriptMessage, ...]
     malformed: int = 0
 
 
-def transcript(lines: Iterable[bytes]) -> Transcript:
+def parse_transcript(lines: Iterable[bytes]) -> Transcript:
     """The conversation of one file; one without messages for what is none."""
-    records, malformed = _records(lines)
+    records, malformed = _decode_records(lines)
     main = [record for record in records if not record.get("isSidechain")]
-    kept = _kept(main)
+    kept = _main_line(main)
     named = [record for record in kept if _text(record, "sessionId")]
     return Transcript(
         session=_text(named[0], "sessionId") if named else "",
         project=next((cwd for record in main if (cwd := _text(record, "cwd"))), ""),
-        spoken=tuple(_spoken(kept)),
+        messages=tuple(_join_messages(kept)),
         malformed=malformed,
     )
 
 
-def _records(lines: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
+def _decode_records(lines: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
     found: dict[str, dict[str, Any]] = {}
     malformed = 0
     for line in lines:
@@ -65,7 +65,7 @@ def _records(lines: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
     return list(found.values()), malformed
 
 
-def _kept(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _main_line(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The records with messages on the way from the newest back to the first, with what hangs on
     it beside."""
     by_uuid = {_text(record, "uuid"): record for record in records}
@@ -75,35 +75,35 @@ def _kept(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         path.add(uuid)
         before = _text(at, "parentUuid") or _text(at, "logicalParentUuid")
         at = by_uuid.get(before)
-    answers = {_answer(by_uuid[uuid]) for uuid in path} - {""}
+    answers = {_answer_id(by_uuid[uuid]) for uuid in path} - {""}
     kept: list[dict[str, Any]] = []
     for record in records:
         if _message(record) is None:
             continue
         uuid = _text(record, "uuid")
         beside = _is_result(record) and _text(record, "parentUuid") in path
-        if uuid in path or _answer(record) in answers or beside:
+        if uuid in path or _answer_id(record) in answers or beside:
             path.add(uuid)
             kept.append(record)
     return kept
 
 
-def _spoken(records: Sequence[dict[str, Any]]) -> Iterable[Spoken]:
+def _join_messages(records: Sequence[dict[str, Any]]) -> Iterable[TranscriptMessage]:
     """Messages in the order of the file, the blocks of one role after another in one."""
     role, blocks, at = "", list[Any](), datetime.min.replace(tzinfo=UTC)
     for record in records:
         message = _message(record) or {}
         if message["role"] != role and blocks:
-            yield Spoken(_raw(role, blocks), at)
+            yield TranscriptMessage(_encode_message(role, blocks), at)
             blocks = []
         role = message["role"]
         blocks += _blocks(message["content"])
         at = _time(record) or at
     if blocks:
-        yield Spoken(_raw(role, blocks), at)
+        yield TranscriptMessage(_encode_message(role, blocks), at)
 
 
-def _raw(role: str, blocks: list[Any]) -> bytes:
+def _encode_message(role: str, blocks: list[Any]) -> bytes:
     return msgspec.json.encode({"role": role, "content": blocks})
 
 
@@ -133,7 +133,7 @@ def _blocks(content: str | list[Any]) -> list[Any]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
-def _answer(record: dict[str, Any]) -> str:
+def _answer_id(record: dict[str, Any]) -> str:
     """The id of the answer that a record is a part of."""
     message = record.get("message") if record.get("type") == "assistant" else None
     return _text(cast("dict[str, Any]", message), "id") if isinstance(message, dict) else ""

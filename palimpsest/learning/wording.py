@@ -22,13 +22,13 @@ _ORDER = (
 )
 
 
-def may_be_worded(memory: Memory) -> bool:
+def needs_wording(memory: Memory) -> bool:
     """Whether it is offered, and was not worded yet."""
     fix = memory.detail
     return isinstance(fix, Fix) and MARK not in fix.remedy and injectable(memory)
 
 
-def question(fix: Fix, model: str) -> bytes:
+def wording_request(fix: Fix, model: str) -> bytes:
     """The body of the request that asks ``model``."""
     told = f"Error:\n{fix.error}\nCommand: {fix.command}\nWhat ended it:\n{fix.remedy}"[:_LONGEST]
     data = told.replace("</note", "&lt;/note")
@@ -42,12 +42,12 @@ def question(fix: Fix, model: str) -> bytes:
     )
 
 
-def most_tokens(content: bytes) -> int:
+def estimate_tokens(content: bytes) -> int:
     """What the call may cost at most, estimated: no less than a token for three bytes."""
     return len(content) // 3 + _ANSWER_TOKENS
 
 
-def worded(fix: Fix, said: str) -> Fix:
+def add_wording(fix: Fix, said: str) -> Fix:
     """With what was said, on one line, unless that is nothing."""
     sentence = clipped(one_line(said), _WORDS_TOKENS)
     if not sentence or _NONE.match(sentence):

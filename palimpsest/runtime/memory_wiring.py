@@ -13,8 +13,8 @@ from activities.word_learned import WordLearned, credentials
 from palimpsest.context.options import Treatment, capped
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.gateway.model import TENANT
-from palimpsest.learning.expiry import Forgetting
-from palimpsest.learning.scheduler import Scheduler
+from palimpsest.learning.expiry import Expiry
+from palimpsest.learning.scheduler import LearningScheduler
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.memory.embedders import build_embedder
 from palimpsest.memory.embedding import Embedder
@@ -107,11 +107,11 @@ async def run_learning(
         rate=settings.learning_rate,
         graceful=_LEARNING_GRACE,
     )
-    scheduler = Scheduler(
+    scheduler = LearningScheduler(
         client, settings.task_queue, segments, settings.learning_idle, word=wording is not None
     )
     async with worker, AsyncExitStack() as stack:
-        for loop in (scheduler.run(), Forgetting(memory.store).run()):
+        for loop in (scheduler.run(), Expiry(memory.store).run()):
             stack.callback(asyncio.create_task(loop).cancel)
         yield
 

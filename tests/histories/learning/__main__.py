@@ -37,7 +37,7 @@ async def record() -> None:
                     calls_to(simulator.url) as calls,
                     learning(client, database, calls=calls) as scheduler,
                 ):
-                    await scheduler.gather()
+                    await scheduler.start_due()
                     await result_of(client, segment)
                 handle = client.get_workflow_handle(f"learn-{segment.chain.hex()}")
                 history = await handle.fetch_history()

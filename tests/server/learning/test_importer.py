@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from palimpsest.learning.importer import Imported, Importer
+from palimpsest.learning.importer import ImportReport, TranscriptImporter
 from palimpsest.memory.model import Kind
 from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.conversations import ConversationStore
@@ -38,8 +38,8 @@ def permission(database: Database) -> Permission:
 
 
 @pytest.fixture
-def importer(store: MemoryStore, permission: Permission, database: Database) -> Importer:
-    return Importer(store, permission, ConversationStore(database, TENANT), TENANT)
+def importer(store: MemoryStore, permission: Permission, database: Database) -> TranscriptImporter:
+    return TranscriptImporter(store, permission, ConversationStore(database, TENANT), TENANT)
 
 
 def write(folder: Path, name: str, session: Session, *, age: int = 0) -> Path:
@@ -64,11 +64,13 @@ def mended(session: Session, ask: str = "make the linter happy") -> Session:
     return session
 
 
-async def everything(importer: Importer, folder: Path) -> list[Imported]:
-    return [found async for found in importer.folder(folder)]
+async def everything(importer: TranscriptImporter, folder: Path) -> list[ImportReport]:
+    return [found async for found in importer.import_folder(folder)]
 
 
-async def test_turns_are_filed_once(importer: Importer, store: MemoryStore, tmp_path: Path) -> None:
+async def test_turns_are_filed_once(
+    importer: TranscriptImporter, store: MemoryStore, tmp_path: Path
+) -> None:
     write(tmp_path, "one", mended(Session()))
     [first] = await everything(importer, tmp_path)
     assert (first.outcome, first.messages) == ("taken", 8)
@@ -89,7 +91,7 @@ async def test_turns_are_filed_once(importer: Importer, store: MemoryStore, tmp_
 
 
 async def test_two_sessions_bear_a_fix_out(
-    importer: Importer, store: MemoryStore, tmp_path: Path
+    importer: TranscriptImporter, store: MemoryStore, tmp_path: Path
 ) -> None:
     write(tmp_path, "one", mended(Session("a" * 8)))
     [first] = await everything(importer, tmp_path)
@@ -103,7 +105,7 @@ async def test_two_sessions_bear_a_fix_out(
 
 
 async def test_a_resumed_session_bears_nothing_out(
-    importer: Importer, store: MemoryStore, tmp_path: Path
+    importer: TranscriptImporter, store: MemoryStore, tmp_path: Path
 ) -> None:
     write(tmp_path, "one", mended(Session("a" * 8)))
     await everything(importer, tmp_path)
@@ -116,7 +118,7 @@ async def test_a_resumed_session_bears_nothing_out(
 
 
 async def test_the_rest_is_told_of(
-    importer: Importer, store: MemoryStore, permission: Permission, tmp_path: Path
+    importer: TranscriptImporter, store: MemoryStore, permission: Permission, tmp_path: Path
 ) -> None:
     hidden = Session("c" * 8)
     hidden.user("not to be kept", cwd="/private/x")
@@ -134,7 +136,7 @@ async def test_the_rest_is_told_of(
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_no_secret_is_filed(
-    importer: Importer, store: MemoryStore, tmp_path: Path, form: str
+    importer: TranscriptImporter, store: MemoryStore, tmp_path: Path, form: str
 ) -> None:
     secret = FORMS[form](Random(form))
     session = Session()

@@ -22,8 +22,8 @@ from activities.word_learned import WordLearned, credentials
 from harness.simulator import Fault, Simulator
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.learning.decay import HALF_LIFE
-from palimpsest.learning.expiry import Forgetting
-from palimpsest.learning.scheduler import Scheduler
+from palimpsest.learning.expiry import Expiry
+from palimpsest.learning.scheduler import LearningScheduler
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.learning.wording import MARK
 from palimpsest.memory.model import Fix, Kind
@@ -72,7 +72,7 @@ async def client(parts: Parts) -> Client:
 @asynccontextmanager
 async def learning(
     client: Client, database: Database, rate: float = 100, calls: SideCalls | None = None
-) -> AsyncGenerator[Scheduler]:
+) -> AsyncGenerator[LearningScheduler]:
     """A worker of a queue of its own, and who finds what is due on it; with a distiller where
     there are ``calls``."""
     queue = uuid.uuid4().hex
@@ -87,13 +87,15 @@ async def learning(
     if calls:
         activities.append(distiller(memories, database, calls).run)
     async with build_learning_worker(client, queue, activities, rate=rate, graceful=1):
-        yield Scheduler(client, queue, segments, idle=0, word=calls is not None)
+        yield LearningScheduler(client, queue, segments, idle=0, word=calls is not None)
 
 
-async def told(client: Client, database: Database, due: Scheduler, conversation: str) -> Segment:
+async def told(
+    client: Client, database: Database, due: LearningScheduler, conversation: str
+) -> Segment:
     """A conversation in which an error was mended, learned from."""
     segment = await answered(database, talk(mended(uuid.uuid4().hex).built), conversation)
-    await due.gather()
+    await due.start_due()
     assert (await result_of(client, segment)).outcome == "kept"
     return segment
 
@@ -124,9 +126,9 @@ async def test_a_conversation_at_rest_is_learned_from_once(
 ) -> None:
     segment = await answered(database, talk(mended(uuid.uuid4().hex).built), "one")
     async with learning(client, database) as scheduler:
-        assert await scheduler.gather() == 1
+        assert await scheduler.start_due() == 1
         result = await result_of(client, segment)
-        assert await scheduler.gather() == 0
+        assert await scheduler.start_due() == 0
     assert (result.outcome, result.found, result.new) == ("kept", 2, 2)
     assert await MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)) == result.parts > 0
 
@@ -154,7 +156,7 @@ async def test_an_outage_of_the_database_is_waited_for(
     impatient = Database(url, timeout=0.2)
     async with learning(client, impatient) as scheduler:
         async with locked(Parts("", url), "blobs"):
-            assert await scheduler.gather() == 1
+            assert await scheduler.start_due() == 1
             handle = client.get_workflow_handle(f"learn-{segment.chain.hex()}")
             found = await eventually(
                 handle.describe,
@@ -174,7 +176,7 @@ async def test_segments_are_learned_from_no_faster_than_the_rate(
     ]
     began = asyncio.get_running_loop().time()
     async with learning(client, database, rate=2) as scheduler:
-        assert await scheduler.gather() == 4
+        assert await scheduler.start_due() == 4
         for segment in made:
             await result_of(client, segment)
     assert asyncio.get_running_loop().time() - began > 1
@@ -226,9 +228,9 @@ async def test_what_went_stale_is_forgotten(database: Database) -> None:
     memories = MemoryStore(database, TENANT)
     old, sure, said = pattern("to test"), fix("error: it broke"), turn("what was said")
     await memories.save([old, msgspec.structs.replace(sure, confirmed=True), said])
-    forgetting = Forgetting(memories)
-    assert await forgetting.sweep(SAID_AT + timedelta(days=1)) == 0
-    assert await forgetting.sweep(SAID_AT + 6 * HALF_LIFE) == 1
+    forgetting = Expiry(memories)
+    assert await forgetting.expire(SAID_AT + timedelta(days=1)) == 0
+    assert await forgetting.expire(SAID_AT + 6 * HALF_LIFE) == 1
     assert {memory.id for memory in await memories.page()} == {sure.id, said.id}
     assert await memories.save([old]) == 1, "it may be learned again"
 

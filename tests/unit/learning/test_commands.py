@@ -4,9 +4,9 @@ import pytest
 
 from palimpsest.learning.commands import (
     Command,
-    commands,
     is_repeatable,
     is_runner,
+    parse_commands,
 )
 
 
@@ -23,7 +23,7 @@ from palimpsest.learning.commands import (
     ],
 )
 def test_moves_filters_and_selectors_go(line: str, texts: list[str]) -> None:
-    assert [command.text for command in commands(line, "/home/me/project")] == texts
+    assert [command.text for command in parse_commands(line, "/home/me/project")] == texts
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_moves_filters_and_selectors_go(line: str, texts: list[str]) -> None:
     ],
 )
 def test_a_check_is_known_by_its_program(line: str, check: str) -> None:
-    assert [command.check for command in commands(line)] == [check]
+    assert [command.check for command in parse_commands(line)] == [check]
 
 
 def only(line: str) -> Command:
-    [command] = commands(line)
+    [command] = parse_commands(line)
     return command
 
 

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from palimpsest.context.tool_exchanges import exchanges
-from palimpsest.learning.decay import HALF_LIFE, is_stale, worth
-from palimpsest.learning.find import candidates
-from palimpsest.learning.outcomes import outcomes
+from palimpsest.learning.decay import HALF_LIFE, current_worth, is_stale
+from palimpsest.learning.find import extract_candidates
+from palimpsest.learning.outcomes import judge_offered
 from palimpsest.memory.model import Fix, Memory, injectable
 from tests.support.agent_work import (
     LINT,
@@ -20,8 +20,8 @@ from tests.support.stored_memories import SAID_AT, turn
 
 
 def memories(doing: Doing, conversation: str = "conv_1") -> list[Memory]:
-    found = candidates(doing.messages, ROOT)
-    return [one.memory("default", ROOT, conversation, SAID_AT) for one in found]
+    found = extract_candidates(doing.messages, ROOT)
+    return [one.to_memory("default", ROOT, conversation, SAID_AT) for one in found]
 
 
 def fix() -> Memory:
@@ -33,18 +33,22 @@ def changed(memory: Memory, **fields: object) -> Memory:
 
 
 def test_worth_halves_with_time() -> None:
-    then, later = worth(fix(), SAID_AT), worth(fix(), SAID_AT + HALF_LIFE)
+    then, later = current_worth(fix(), SAID_AT), current_worth(fix(), SAID_AT + HALF_LIFE)
     assert later == pytest.approx(then / 2)
 
 
 def test_what_more_conversations_bore_out_fades_slower() -> None:
     later = SAID_AT + HALF_LIFE
-    assert worth(changed(fix(), conversations=4), later) > worth(fix(), later)
+    assert current_worth(changed(fix(), conversations=4), later) > current_worth(fix(), later)
 
 
 def test_what_does_not_help_sinks() -> None:
     failing = changed(fix(), conversations=2, failures=9)
-    assert worth(failing, SAID_AT) < 0.1 < worth(changed(failing, successes=9), SAID_AT)
+    assert (
+        current_worth(failing, SAID_AT)
+        < 0.1
+        < current_worth(changed(failing, successes=9), SAID_AT)
+    )
     assert not injectable(failing)
 
 
@@ -57,9 +61,9 @@ def test_what_faded_is_stale_unless_confirmed() -> None:
 
 
 def judged(offered: Memory, doing: Doing) -> list[tuple[str, bool]]:
-    found = candidates(doing.messages, ROOT)
+    found = extract_candidates(doing.messages, ROOT)
     calls = [call for exchange in exchanges(doing.messages) for call in exchange.calls]
-    return list(outcomes([(0, offered)], calls, found, ROOT))
+    return list(judge_offered([(0, offered)], calls, found, ROOT))
 
 
 def test_a_fix_that_ended_the_error_again_helped() -> None:

@@ -1,7 +1,7 @@
 """Error, change, success: what ended the error is learned, and only then."""
 
-from palimpsest.learning.candidate import Candidate, alike
-from palimpsest.learning.find import candidates
+from palimpsest.learning.candidate import Candidate, say_the_same
+from palimpsest.learning.find import extract_candidates
 from palimpsest.memory.model import Fix
 from tests.support.agent_work import (
     LINT,
@@ -12,7 +12,7 @@ from tests.support.agent_work import (
 
 
 def fixes(doing: Doing) -> list[Fix]:
-    found = candidates(doing.messages, ROOT)
+    found = extract_candidates(doing.messages, ROOT)
     return [candidate.detail for candidate in found if isinstance(candidate.detail, Fix)]
 
 
@@ -78,7 +78,7 @@ def test_another_check_is_no_other_way_of_the_same() -> None:
 def test_two_remedies_are_alike_by_what_they_bring() -> None:
     [one], [other] = fixes(mended("path")), fixes(mended("other.file"))
     assert one != other
-    assert alike(one, other)
+    assert say_the_same(one, other)
     [handled] = fixes(
         Doing()
         .run("make lint", LINT, fails=True)
@@ -87,11 +87,11 @@ def test_two_remedies_are_alike_by_what_they_bring() -> None:
         )
         .run("make lint", "ok")
     )
-    assert not alike(one, handled)
+    assert not say_the_same(one, handled)
 
 
 def test_secrets_are_taken_out_of_every_part() -> None:
     fix = Fix("token abc", "said abc", "use abc", "run abc")
-    clean = Candidate("fix", fix, 3, 0.8).rewritten(lambda text: text.replace("abc", "[secret]"))
+    clean = Candidate("fix", fix, 3, 0.8).redact_with(lambda text: text.replace("abc", "[secret]"))
     assert "abc" not in clean.text
     assert "abc" not in str(clean.detail)

@@ -2,15 +2,15 @@
 
 import pytest
 
-from palimpsest.learning.candidate import What
-from palimpsest.learning.corrections import rules
-from palimpsest.learning.find import candidates
+from palimpsest.learning.candidate import CandidateKind
+from palimpsest.learning.corrections import find_rules
+from palimpsest.learning.find import extract_candidates
 from palimpsest.memory.model import Pattern
 from tests.support.agent_work import ROOT, Doing
 
 
-def steps(doing: Doing, what: What) -> list[tuple[str, ...]]:
-    found = [one for one in candidates(doing.messages, ROOT) if one.what == what]
+def steps(doing: Doing, what: CandidateKind) -> list[tuple[str, ...]]:
+    found = [one for one in extract_candidates(doing.messages, ROOT) if one.kind == what]
     return [one.detail.steps for one in found if isinstance(one.detail, Pattern)]
 
 
@@ -19,7 +19,7 @@ def test_a_check_that_worked_is_a_recipe_the_surer_the_more_often() -> None:
     for _ in range(3):
         doing.run("make test", "ok")
         assert steps(doing, "command") == [("`make test`",)]
-        found += [one.confidence for one in candidates(doing.messages, ROOT)]
+        found += [one.confidence for one in extract_candidates(doing.messages, ROOT)]
     assert found == [0.3, 0.8, 0.8]
 
 
@@ -31,7 +31,7 @@ def test_what_everybody_does_is_none() -> None:
 def test_what_it_was_limited_to_is_left_open() -> None:
     doing = Doing().run("go test -tags=e2e ./cmd/a/... -run TestX", "ok")
     doing.run("go test -tags=e2e ./cmd/b -run TestY", "ok")
-    [found] = [one for one in candidates(doing.messages, ROOT) if one.what == "command"]
+    [found] = [one for one in extract_candidates(doing.messages, ROOT) if one.kind == "command"]
     assert isinstance(found.detail, Pattern)
     assert found.detail.steps == ("`go test -tags=e2e <path> -run <name>`",)
     assert found.detail.example == "go test -tags=e2e ./cmd/a/... -run <name>"
@@ -60,7 +60,7 @@ def test_what_reads_is_none() -> None:
     ],
 )
 def test_a_rule_is_kept_in_the_users_words(text: str) -> None:
-    assert [rule for rule, _ in rules(text)] == [text]
+    assert [rule for rule, _ in find_rules(text)] == [text]
     assert steps(Doing().say(text), "correction") == [(text,)]
 
 
@@ -80,7 +80,7 @@ def test_a_rule_is_kept_in_the_users_words(text: str) -> None:
     ],
 )
 def test_what_is_about_the_task_is_no_rule(text: str) -> None:
-    assert list(rules(text)) == []
+    assert list(find_rules(text)) == []
 
 
 def test_what_is_said_to_a_refused_call_counts() -> None:

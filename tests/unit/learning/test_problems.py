@@ -2,7 +2,7 @@
 
 import pytest
 
-from palimpsest.learning.problems import failed, problems, succeeded
+from palimpsest.learning.problems import find_problems, has_failed, has_succeeded
 from tests.support.tool_calls import call
 
 TOLD = [
@@ -31,7 +31,7 @@ TOLD = [
 
 @pytest.mark.parametrize(("output", "word"), TOLD)
 def test_an_error_is_found(output: str, word: str) -> None:
-    [problem] = problems(output)
+    [problem] = find_problems(output)
     assert word in problem.signature
 
 
@@ -48,14 +48,14 @@ def test_an_error_is_found(output: str, word: str) -> None:
     ],
 )
 def test_what_nobody_meets_again_is_none(output: str) -> None:
-    assert problems(output) == ()
+    assert find_problems(output) == ()
 
 
 def test_the_place_and_the_line_of_code_are_kept() -> None:
     output = (
         "app/main.go:12:5: Error return value is not checked (errcheck)\n\tos.Remove(path)\n\t^"
     )
-    [problem] = problems(output)
+    [problem] = find_problems(output)
     assert (problem.file, problem.line, problem.source) == ("app/main.go", 12, "os.Remove(path)")
 
 
@@ -71,18 +71,20 @@ def test_the_place_and_the_line_of_code_are_kept() -> None:
     ],
 )
 def test_the_place_may_stand_beside_it(output: str, place: tuple[str, int, str]) -> None:
-    [problem] = problems(output)
+    [problem] = find_problems(output)
     assert (problem.file, problem.line, problem.source.strip()) == place
 
 
 def test_what_a_program_under_test_says_is_no_error() -> None:
     output = "Error: context deadline exceeded\n--- FAIL: TestX\npanic: nil map was written to"
-    assert [p.said for p in problems(output, of_tests=True)] == ["panic: nil map was written to"]
+    assert [p.message for p in find_problems(output, of_tests=True)] == [
+        "panic: nil map was written to"
+    ]
 
 
 def test_at_most_a_dozen_are_taken() -> None:
     output = "\n".join(f"a.py:1:1: rule {'x' * n} is broken (rule-{'y' * n})" for n in range(1, 30))
-    assert len(problems(output)) == 12
+    assert len(find_problems(output)) == 12
 
 
 @pytest.mark.parametrize(
@@ -100,4 +102,4 @@ def test_a_command_failed_or_succeeded_or_neither(
     output: str, is_error: bool, fell: bool, went: bool
 ) -> None:
     made = call("Bash", output, is_error=is_error, command="make test")
-    assert (failed(made), succeeded(made)) == (fell, went)
+    assert (has_failed(made), has_succeeded(made)) == (fell, went)

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from palimpsest.learning.redaction import EMPTY, cleaned
+from palimpsest.learning.redaction import EMPTY, redact_message
 from palimpsest.memory.secrets import redact
 
 
 def clean(content: object) -> object:
     raw = msgspec.json.encode({"role": "assistant", "content": content})
-    return msgspec.json.decode(cleaned(raw, redact))["content"]
+    return msgspec.json.decode(redact_message(raw, redact))["content"]
 
 
 def test_a_field_is_known_by_its_name() -> None:
@@ -47,4 +47,4 @@ def test_what_is_none_stays_as_it_is(text: str) -> None:
 def test_signatures_are_left_alone_and_no_message_is_empty() -> None:
     thinking = {"type": "thinking", "signature": "sk-ant-api03-abcdefghijklmnop1234"}
     assert clean([thinking]) == [thinking]
-    assert cleaned(b"{", redact) == EMPTY
+    assert redact_message(b"{", redact) == EMPTY

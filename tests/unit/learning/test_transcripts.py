@@ -7,7 +7,7 @@ import msgspec
 
 from palimpsest.context.tool_exchanges import exchanges
 from palimpsest.dialects.anthropic.blocks import take_apart
-from palimpsest.learning.transcripts import Transcript, transcript
+from palimpsest.learning.transcripts import Transcript, parse_transcript
 from tests.support.transcripts import (
     CWD,
     Session,
@@ -19,7 +19,7 @@ from tests.support.transcripts import (
 
 def told(found: Transcript) -> list[tuple[str, list[Any]]]:
     """Roles, with texts and the ids of calls and results."""
-    messages = [msgspec.json.decode(spoken.raw) for spoken in found.spoken]
+    messages = [msgspec.json.decode(spoken.raw) for spoken in found.messages]
     return [
         (m["role"], [b.get("text") or b.get("id") or b.get("tool_use_id") for b in m["content"]])
         for m in messages
@@ -36,7 +36,7 @@ def test_a_session_in_one_line() -> None:
     session.user([result(1, "third")])
     session.add("system", subtype="local_command")
     session.assistant("msg_2", said("fourth"))
-    found = transcript(session.lines())
+    found = parse_transcript(session.lines())
     assert told(found) == [
         ("user", ["first"]),
         ("assistant", ["hm", "second", "toolu_1"]),
@@ -45,7 +45,7 @@ def test_a_session_in_one_line() -> None:
     ]
     assert found.project == CWD
     assert found.session == "11111111-2222-3333-4444-555555555555"
-    assert found.spoken[0].at == datetime(2026, 11, 1, 10, 0, 1, tzinfo=UTC)
+    assert found.messages[0].said_at == datetime(2026, 11, 1, 10, 0, 1, tzinfo=UTC)
 
 
 def test_parallel_calls_keep_all_their_results() -> None:
@@ -58,12 +58,12 @@ def test_parallel_calls_keep_all_their_results() -> None:
     last = session.user([result(1, "a")], parent=one)
     session.user([result(3, "c")], parent=three)
     session.assistant("msg_2", said("done"), parent=last)
-    found = transcript(session.lines())
+    found = parse_transcript(session.lines())
     assert told(found)[1:3] == [
         ("assistant", ["toolu_1", "toolu_2", "toolu_3"]),
         ("user", ["toolu_2", "toolu_1", "toolu_3"]),
     ]
-    messages = [take_apart(spoken.raw) for spoken in found.spoken]
+    messages = [take_apart(spoken.raw) for spoken in found.messages]
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     assert len(calls) == 3
 
@@ -77,7 +77,7 @@ def test_what_was_taken_back_is_left_out() -> None:
     session.user("the right way", parent=fork)
     session.assistant("msg_3", said("going right"))
     assert start
-    assert [texts for _, texts in told(transcript(session.lines()))] == [
+    assert [texts for _, texts in told(parse_transcript(session.lines()))] == [
         ["start"],
         ["what now?"],
         ["the right way"],
@@ -92,7 +92,7 @@ def test_a_compaction_does_not_end_the_past() -> None:
     session.add("system", "", subtype="compact_boundary", logicalParentUuid=end)
     session.user("This session is being continued from …", isCompactSummary=True)
     session.user("after")
-    assert told(transcript(session.lines()))[:2] == [
+    assert told(parse_transcript(session.lines()))[:2] == [
         ("user", ["before"]),
         ("assistant", ["answer"]),
     ]
@@ -105,7 +105,7 @@ def test_words_that_waited_are_a_persons_words() -> None:
     session.user([result(1, "a")])
     session.add("attachment", attachment={"type": "queued_command", "prompt": "and be quick"})
     session.assistant("msg_2", said("yes"))
-    assert told(transcript(session.lines()))[2] == ("user", ["toolu_1", "and be quick"])
+    assert told(parse_transcript(session.lines()))[2] == ("user", ["toolu_1", "and be quick"])
 
 
 def test_sub_agents_and_notes_are_left_out() -> None:
@@ -115,7 +115,7 @@ def test_sub_agents_and_notes_are_left_out() -> None:
     session.assistant("msg_1", said("yes"))
     session.user("do a part", isSidechain=True)
     session.assistant("msg_2", said("did a part"), isSidechain=True)
-    assert [texts for _, texts in told(transcript(session.lines()))] == [["go"], ["yes"]]
+    assert [texts for _, texts in told(parse_transcript(session.lines()))] == [["go"], ["yes"]]
 
 
 def test_broken_lines_are_counted_and_the_rest_is_read() -> None:
@@ -127,14 +127,14 @@ def test_broken_lines_are_counted_and_the_rest_is_read() -> None:
         b'{"type":"user","uuid":"a","message":"x","timestamp":7}\n',
         b'{"type":"user","uuid":"b","message":{"content":[]},"cwd":5,"parentUuid":"b"}\n',
     ]
-    found = transcript([*broken, *odd, *session.lines()])
+    found = parse_transcript([*broken, *odd, *session.lines()])
     assert found.malformed == 4
     assert [texts for _, texts in told(found)] == [["go"], ["yes"]]
-    assert transcript([]) == Transcript("", "", ())
+    assert parse_transcript([]) == Transcript("", "", ())
 
 
 def test_a_circle_is_gone_through_once() -> None:
     session = Session()
     session.user("a", parent="11111111-2")
     session.assistant("msg_1", said("b"), parent="11111111-1")
-    assert len(transcript(session.lines()).spoken) == 2
+    assert len(parse_transcript(session.lines()).messages) == 2

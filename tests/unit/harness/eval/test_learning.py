@@ -31,7 +31,7 @@ def test_a_fix_of_two_sessions_is_offered(tmp_path: Path) -> None:
     [fix, lint] = [[one.session for one in group] for group in groups(found)]
     assert fix == lint == ["a", "b"]
     known = {
-        one.key: Label(one.session, one.candidate.position, one.candidate.what, one.key, right)
+        one.key: Label(one.session, one.candidate.position, one.candidate.kind, one.key, right)
         for one, right in zip(found, (True, False, True, True), strict=True)
     }
     rows = {(row.which, row.what): (row.found, row.right) for row in learned(files, known)}
