@@ -6,14 +6,15 @@ offered.
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
 from harness.eval.labels import Label, interval, labels
 from harness.eval.sessions import DATA, paths
 from harness.eval.taught import Taught, groups, taught
-from palimpsest.learning.candidate import CandidateKind, say_the_same
+from palimpsest.learning.candidate import say_the_same
+from palimpsest.learning.model import CandidateKind
 from palimpsest.memory.model import Fix
 
 Which = Literal["candidates", "offered"]
@@ -95,14 +96,9 @@ def _offers(group: Sequence[Taught], one: Taught) -> bool:
 def _rows(
     which: Which, made: Sequence[list[Taught]], known: Mapping[str, Label]
 ) -> list[Precision]:
-    kinds = [
-        [group for group in made if group[0].candidate.kind == what]
-        for what in get_args(CandidateKind)
-    ]
+    kinds = [[group for group in made if group[0].candidate.kind == what] for what in CandidateKind]
     rows = [
-        _row(which, what, of, known)
-        for what, of in zip(get_args(CandidateKind), kinds, strict=True)
-        if of
+        _row(which, what, of, known) for what, of in zip(CandidateKind, kinds, strict=True) if of
     ]
     return [*rows, _row(which, "all", made, known)]
 

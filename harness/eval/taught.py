@@ -15,7 +15,7 @@ from harness.eval.sessions import Half, Session, load
 from palimpsest.context.tool_exchanges import Call, exchanges
 from palimpsest.dialects.anthropic.blocks import Message, take_apart
 from palimpsest.learning.candidate import Candidate, say_the_same
-from palimpsest.learning.find import extract_candidates
+from palimpsest.learning.extraction import extract_candidates
 from palimpsest.memory.model import Fix
 
 _UNREADABLE = (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError)

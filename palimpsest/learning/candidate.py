@@ -1,23 +1,12 @@
-"""A candidate: something that one conversation taught, not yet borne out by another."""
+"""A candidate: something that one conversation taught, not yet confirmed by another."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-import msgspec
-
+from palimpsest.learning.model import CandidateKind
 from palimpsest.learning.wording import MARK
-from palimpsest.memory.model import (
-    Fix,
-    Kind,
-    Memory,
-    Pattern,
-    memory_id,
-)
-
-CandidateKind = Literal["fix", "command", "correction", "together"]
+from palimpsest.memory.model import Fix, Kind, Memory, Pattern, memory_id
 
 CORRECTION_TRIGGER = "What the user asked for"
 """The trigger of a correction."""
@@ -33,8 +22,12 @@ _ALIKE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """``position``: the message that bore it out last; ``confidence``, 0 to 1, is from this
-    conversation alone."""
+    """One lesson of one conversation.
+
+    ``position``: of the newest message that confirms it.
+    ``confidence``: 0 to 1, from this conversation alone.
+    ``files``: the files it is about, relative to the project.
+    """
 
     kind: CandidateKind
     detail: Pattern | Fix
@@ -48,24 +41,14 @@ class Candidate:
 
     @property
     def text(self) -> str:
-        """What is searched and shown."""
+        """The text that is searched and shown."""
         if isinstance(self.detail, Fix):
             during = f" (`{self.detail.command}`)" if self.detail.command else ""
             return f"{self.detail.error}{during}\nWhat ended it: {self.detail.remedy}"
         return "\n".join((f"{self.detail.trigger}:", *self.detail.steps))
 
-    def redact_with(self, rewrite: Callable[[str], str]) -> "Candidate":
-        """With each of its texts as ``rewrite`` gives it back: without secrets."""
-        if isinstance(self.detail, Fix):
-            texts = (rewrite(text) for text in msgspec.structs.astuple(self.detail))
-            return replace(self, detail=Fix(*texts))
-        steps = tuple(rewrite(step) for step in self.detail.steps)
-        return replace(
-            self, detail=Pattern(self.detail.trigger, steps, rewrite(self.detail.example))
-        )
-
     def to_memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
-        """As something known of a project, seen in this conversation."""
+        """Makes a memory of the project, seen in this conversation."""
         return Memory(
             id=memory_id(tenant, project, self.memory_kind, *_content(self.detail)),
             tenant=tenant,
@@ -82,8 +65,9 @@ class Candidate:
 
 
 def say_the_same(one: Pattern | Fix | None, other: Pattern | Fix | None) -> bool:
-    """Whether two say the same: of fixes the same error and half of what the shorter remedy
-    brought in, of patterns the same, of what was asked for half of the words."""
+    """Whether two details teach the same: fixes of the same error whose remedies share half of the
+    code that the shorter one adds; corrections that share half of their words; other patterns that
+    are equal."""
     if isinstance(one, Fix) and isinstance(other, Fix):
         return one.signature == other.signature and _same_remedy(one.remedy, other.remedy)
     if isinstance(one, Pattern) and isinstance(other, Pattern):
@@ -100,7 +84,7 @@ def _content(detail: Pattern | Fix) -> tuple[str, ...]:
 
 
 def _same_remedy(one: str, other: str) -> bool:
-    """Both tell a tool to say nothing, or neither does and they brought in much the same."""
+    """Whether both silence a tool, or neither does and they add much the same code."""
     silent = bool(_SILENCED.search(one)), bool(_SILENCED.search(other))
     if any(silent):
         return all(silent)
@@ -109,7 +93,7 @@ def _same_remedy(one: str, other: str) -> bool:
 
 
 def _words_added(remedy: str) -> set[str]:
-    """The words of code that a remedy brought in, or, if it only took some away, all of them."""
+    """The words of code that a remedy adds; if it only removes some, all its words."""
     words: set[str] = set()
     for change in _CHANGES.split(_STRING.sub("", remedy.partition(MARK)[0])):
         before, became, after = change.partition("` became `")
@@ -119,6 +103,6 @@ def _words_added(remedy: str) -> set[str]:
 
 
 def _word_overlap(one: str, other: str) -> float:
-    """Words in both over words in either."""
+    """The number of words in both over the number of words in either."""
     a, b = (set(_WORD.findall(text.lower())) for text in (one, other))
     return len(a & b) / max(1, len(a | b))

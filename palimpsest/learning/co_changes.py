@@ -1,6 +1,6 @@
-"""Files that change together: who changed one of them for one request changed the other too.
+"""Finds files that change together: for most requests that changed one, the other changed too.
 
-A source and its own test are left out: everybody knows.
+A source file and its own test are left out, since that is no news.
 """
 
 import re
@@ -14,6 +14,7 @@ from palimpsest.context.tool_exchanges import Call
 from palimpsest.dialects.anthropic.blocks import Message
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.edits import find_edits
+from palimpsest.learning.model import CandidateKind
 from palimpsest.memory.model import Pattern
 
 _TEST = re.compile(r"^test[_-]|[_-](?:test|spec)s?$|Tests?$|Spec$")
@@ -27,8 +28,8 @@ _CONFIDENT, _HARDLY = 0.5, 0.3
 def find_co_changes(
     messages: Sequence[Message], calls: Iterable[Call], project: str = ""
 ) -> list[Candidate]:
-    """The pairs that changed together for requests that changed few files, and seldom apart: for
-    two requests, or for one where their names are alike."""
+    """The pairs of files that changed together for at least two requests, or for one where their
+    names are alike, and seldom apart. Requests that changed many files are left out."""
     starts = [at for at, message in enumerate(messages) if _is_request(message)]
     changed: defaultdict[int, set[str]] = defaultdict(set)
     last: dict[str, int] = {}
@@ -57,7 +58,7 @@ def find_co_changes(
 def _candidate(one: str, other: str, position: int, times: int) -> Candidate:
     pattern = Pattern(f"When `{one}` changes", (f"see whether `{other}` has to change too",))
     confidence = _CONFIDENT if times >= _OFTEN else _HARDLY
-    return Candidate("together", pattern, position, confidence, (one, other))
+    return Candidate(CandidateKind.CO_CHANGE, pattern, position, confidence, (one, other))
 
 
 def _is_request(message: Message) -> bool:
@@ -68,14 +69,14 @@ def _is_request(message: Message) -> bool:
 
 
 def _have_similar_names(one: str, other: str) -> bool:
-    """Whether half of the words in their names are the same."""
+    """Whether their names share half of the words."""
     names = (_TEST.sub("", PurePosixPath(path).name.partition(".")[0]) for path in (one, other))
     a, b = (set(_WORD.findall(name)) for name in names)
     return len(a & b) * 2 >= max(len(a), len(b))
 
 
 def _is_its_test(one: str, other: str) -> bool:
-    """Whether one is named after the other, and is a test."""
+    """Whether one is the test of the other, by their names."""
     a, b = (PurePosixPath(path).name.partition(".")[0] for path in (one, other))
     if not (_TEST.search(a) or _TEST.search(b)):
         return False

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from palimpsest.context.speech import Speech, speech
 from palimpsest.dialects.anthropic.blocks import Message, result_text
 from palimpsest.learning.candidate import CORRECTION_TRIGGER, Candidate
+from palimpsest.learning.model import CandidateKind
 from palimpsest.memory.model import Pattern
 
 _LONGEST_TEXT = 1_500
@@ -54,9 +55,8 @@ def find_corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
             continue
         for text in _human_texts(message):
             for sentence, confidence in find_rules(text):
-                yield Candidate(
-                    "correction", Pattern(CORRECTION_TRIGGER, (sentence,)), position, confidence
-                )
+                pattern = Pattern(CORRECTION_TRIGGER, (sentence,))
+                yield Candidate(CandidateKind.CORRECTION, pattern, position, confidence)
 
 
 def find_rules(text: str) -> Iterator[tuple[str, float]]:

@@ -13,6 +13,7 @@ from palimpsest.context.tool_exchanges import Call
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.commands import Command, parse_commands
 from palimpsest.learning.edits import Edit, find_edits
+from palimpsest.learning.model import CandidateKind
 from palimpsest.learning.problems import (
     Problem,
     find_problems,
@@ -170,4 +171,4 @@ def _candidate(
 ) -> Candidate:
     error = "\n".join(filter(None, (one.problem.message, one.problem.source)))[:_EXCERPT]
     fix = Fix(one.problem.signature, error, remedy, one.command.text)
-    return Candidate("fix", fix, call.result_position, confidence, files)
+    return Candidate(CandidateKind.FIX, fix, call.result_position, confidence, files)

@@ -13,7 +13,7 @@ from pathlib import Path
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.session import SESSION_HEADER, named_session
 from palimpsest.dialects.anthropic.blocks import take_apart
-from palimpsest.learning.find import extract_candidates
+from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.redaction import redact_message
 from palimpsest.learning.transcripts import Transcript, parse_transcript
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages

@@ -12,9 +12,9 @@ import msgspec
 from palimpsest.context.tool_exchanges import exchanges
 from palimpsest.dialects.anthropic.blocks import Message, take_apart
 from palimpsest.learning.candidate import Candidate
-from palimpsest.learning.find import extract_candidates
-from palimpsest.learning.outcomes import judge_offered
+from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.redaction import redact_message
+from palimpsest.learning.verdicts import judge_offered
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.secrets import redact

@@ -15,6 +15,7 @@ from palimpsest.learning.commands import (
     is_runner,
     parse_commands,
 )
+from palimpsest.learning.model import CandidateKind
 from palimpsest.learning.problems import has_failed, has_succeeded
 from palimpsest.memory.model import Pattern
 
@@ -80,4 +81,4 @@ def _candidate(text: str, tally: _Tally) -> Candidate:
     pattern = Pattern(TRIGGERS[tally.command.check], (f"`{text}`",), example)
     sure = _CONFIDENT if tally.worked >= _OFTEN else _LIKELY
     confidence = sure if tally.ran >= _OFTEN else _HARDLY
-    return Candidate("command", pattern, tally.position, confidence)
+    return Candidate(CandidateKind.COMMAND, pattern, tally.position, confidence)

@@ -7,8 +7,8 @@ import pytest
 
 from palimpsest.context.tool_exchanges import exchanges
 from palimpsest.learning.decay import HALF_LIFE, current_worth, is_stale
-from palimpsest.learning.find import extract_candidates
-from palimpsest.learning.outcomes import judge_offered
+from palimpsest.learning.extraction import extract_candidates
+from palimpsest.learning.verdicts import judge_offered
 from palimpsest.memory.model import Fix, Memory, injectable
 from tests.support.agent_work import (
     LINT,

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from palimpsest.memory.jsonl import decode_lines, encode_line
-from palimpsest.memory.model import Memory
+from palimpsest.memory.jsonl import decode_lines, encode_line, redact_detail
+from palimpsest.memory.model import Fix, Memory, Pattern
 from palimpsest.runtime.errors import BadRequest
 from tests.support.stored_memories import (
     SAID_AT,
@@ -71,3 +71,9 @@ def test_an_id_of_a_persons_own_making_is_replaced() -> None:
     assert memory == turn("a", 1)
     assert isinstance(memory, Memory)
     assert memory.said_at > SAID_AT
+
+
+def test_secrets_are_taken_out_of_every_part() -> None:
+    said = 'password = "hunter2x"'
+    for detail in (Fix(said, said, said, said), Pattern(said, (said, said), said)):
+        assert "hunter2x" not in str(redact_detail(detail))
