@@ -13,7 +13,7 @@ import uvloop
 from palimpsest.runtime import logging as logs
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring import proxy_process
+from palimpsest.runtime.wiring.root import proxy_process
 
 _log = structlog.stdlib.get_logger()
 

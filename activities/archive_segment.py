@@ -5,9 +5,7 @@ from temporalio import activity
 
 from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader
-from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import ARCHIVE_SEGMENT, ArchiveSegmentResult, LearnSegmentInput
 
 
@@ -20,13 +18,10 @@ class ArchiveSegment:
 
     @activity.defn(name=ARCHIVE_SEGMENT)
     async def run(self, segment: LearnSegmentInput) -> ArchiveSegmentResult:
-        try:
-            reading = await self._reader.read(
-                segment.request_id, segment.conversation_id, segment.depth
-            )
-            if isinstance(reading, str):
-                return ArchiveSegmentResult(reading)
-            done = await run_in_process(replace(reading.job, archive=True))
-            return ArchiveSegmentResult("kept", await self._memories.save(done.memories))
-        except PalimpsestError as error:
-            raise failure(error) from error
+        reading = await self._reader.read(
+            segment.request_id, segment.conversation_id, segment.depth
+        )
+        if isinstance(reading, str):
+            return ArchiveSegmentResult(reading)
+        done = await run_in_process(replace(reading.job, archive=True))
+        return ArchiveSegmentResult("kept", await self._memories.save(done.memories))

@@ -2,13 +2,12 @@
 
 from temporalio import activity
 
-from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.exchanges.model import Outcome
-from palimpsest.relay.publisher import Relay
-from palimpsest.runtime.errors import PalimpsestError, from_status
+from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.relay.publisher import Publisher
+from palimpsest.runtime.errors import from_status
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import CLOSE_REQUEST, CloseRequestInput
 
 
@@ -17,15 +16,15 @@ class CloseRequest:
 
     def __init__(
         self,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         requests: RequestStore,
         metrics: Metrics,
-        relay: Relay | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._metrics = metrics
-        self._relay = relay
+        self._publisher = publisher
 
     @activity.defn(name=CLOSE_REQUEST)
     async def run(self, close: CloseRequestInput) -> None:
@@ -33,11 +32,8 @@ class CloseRequest:
         self._exchanges.forget_if_over(close.request_id)
         cancelled = close.kind == Outcome.CANCELLED
         outcome = Outcome.CANCELLED if cancelled else Outcome.FAILED
-        try:
-            ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
-        except PalimpsestError as error:
-            raise failure(error) from error
-        if self._relay:
-            await self._relay.recorded(close.request_id)
+        ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
+        if self._publisher:
+            await self._publisher.announce_end(close.request_id)
         if ended:
             self._metrics.outcomes.labels(outcome).inc()

@@ -7,11 +7,9 @@ from palimpsest.learning.dedup import Deduplicator
 from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader, SegmentReading
 from palimpsest.memory.model import Memory
-from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
 
 
@@ -33,24 +31,19 @@ class LearnFromSegment:
 
     @activity.defn(name=LEARN_FROM_SEGMENT)
     async def run(self, segment: LearnSegmentInput) -> LearnSegmentResult:
-        try:
-            reading = await self._reader.read(
-                segment.request_id, segment.conversation_id, segment.depth
-            )
-            result = (
-                LearnSegmentResult(reading)
-                if isinstance(reading, str)
-                else await self._learn(reading)
-            )
-            end = Segment(
-                bytes.fromhex(segment.chain),
-                segment.conversation_id,
-                segment.request_id,
-                segment.depth,
-            )
-            await self._segments.mark(end, () if isinstance(reading, str) else reading.chain)
-        except PalimpsestError as error:
-            raise failure(error) from error
+        reading = await self._reader.read(
+            segment.request_id, segment.conversation_id, segment.depth
+        )
+        result = (
+            LearnSegmentResult(reading) if isinstance(reading, str) else await self._learn(reading)
+        )
+        end = Segment(
+            bytes.fromhex(segment.chain),
+            segment.conversation_id,
+            segment.request_id,
+            segment.depth,
+        )
+        await self._segments.mark(end, () if isinstance(reading, str) else reading.chain)
         return result
 
     async def _learn(self, reading: SegmentReading) -> LearnSegmentResult:

@@ -8,19 +8,17 @@ from temporalio import activity
 
 from palimpsest.conversations.compaction import is_compacted
 from palimpsest.conversations.lineage import Hash
-from palimpsest.conversations.lookup import Placing
+from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
-from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
-from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import QUERY_INTELLIGENCE, QueryIntelligenceInput, QueryIntelligenceResult
 
 
@@ -29,33 +27,30 @@ class QueryIntelligence:
 
     def __init__(
         self,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         requests: RequestStore,
-        placing: Placing,
+        lookup: ConversationLookup,
         conversations: ConversationStore,
         ledger: EpochStore,
-        recaller: Injector,
+        injector: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
-        self._placing = placing
+        self._lookup = lookup
         self._conversations = conversations
         self._ledger = ledger
-        self._recaller = recaller
+        self._injector = injector
 
     @activity.defn(name=QUERY_INTELLIGENCE)
     async def run(self, query: QueryIntelligenceInput) -> QueryIntelligenceResult:
         started = time.perf_counter()
-        try:
-            view = await request_view(query.request_id, self._exchanges, self._requests)
-            placed = await self._placing.of(query.request_id, view)
-            project, hashes, place = placed.project, placed.chain, placed.place
-            if place.conversation_id is None:
-                place = await self._compacted(query.request_id, view, place)
-            conversation = place.conversation_id or _new_id(query.request_id)
-            looked = await self._look(query.request_id, view, conversation, project, hashes, place)
-        except PalimpsestError as error:
-            raise failure(error) from error
+        view = await request_view(query.request_id, self._exchanges, self._requests)
+        placement = await self._lookup.find(query.request_id, view)
+        project, hashes, place = placement.project, placement.chain, placement.place
+        if place.conversation_id is None:
+            place = await self._compacted(query.request_id, view, place)
+        conversation = place.conversation_id or _new_id(query.request_id)
+        looked = await self._look(query.request_id, view, conversation, project, hashes, place)
         return QueryIntelligenceResult(
             conversation_id=conversation,
             turn=place.turn + 1,
@@ -83,7 +78,7 @@ class QueryIntelligence:
         headers = await request_headers(request_id, self._exchanges, self._requests)
         epoch = await self._ledger.get(place.applied, "on") if place.applied else None
         standing = ConversationState(conversation, project, hashes, epoch)
-        return await self._recaller.find(view, headers, standing)
+        return await self._injector.find(view, headers, standing)
 
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:

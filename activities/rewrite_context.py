@@ -12,13 +12,13 @@ from palimpsest.conversations.rewriter import Decided, Decider
 from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
-from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.memory.injector import Injector
-from palimpsest.runtime.errors import DatabaseUnavailable, PalimpsestError
+from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import REWRITE_CONTEXT, RewriteContextInput, RewriteContextResult
 
 _log = structlog.stdlib.get_logger()
@@ -30,13 +30,13 @@ class RewriteContext:
 
     def __init__(
         self,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         requests: RequestStore,
         past: PastReader,
         decider: Decider,
         metrics: Metrics,
         unrewritten: Unrewritten,
-        recaller: Injector,
+        injector: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
@@ -44,19 +44,16 @@ class RewriteContext:
         self._decider = decider
         self._metrics = metrics
         self._unrewritten = unrewritten
-        self._recaller = recaller
+        self._injector = injector
 
     @activity.defn(name=REWRITE_CONTEXT)
     async def run(self, rewrite: RewriteContextInput) -> RewriteContextResult:
         started = time.perf_counter()
-        try:
-            view = await request_view(rewrite.request_id, self._exchanges, self._requests)
-            headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
-            past = await self._past.of(view, rewrite.known)
-            recall = await self._recall(view, rewrite, past)
-            decided = await self._decider.decide(view, headers, rewrite, past, recall)
-        except PalimpsestError as error:
-            raise failure(error) from error
+        view = await request_view(rewrite.request_id, self._exchanges, self._requests)
+        headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
+        past = await self._past.of(view, rewrite.known)
+        recall = await self._recall(view, rewrite, past)
+        decided = await self._decider.decide(view, headers, rewrite, past, recall)
         if decided.summarise:
             return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
         exchange = self._exchanges.get(rewrite.request_id)
@@ -66,7 +63,7 @@ class RewriteContext:
             self._unrewritten.passed(past.chain)
         self._count(decided)
         if recall and decided.epoch and recall in decided.epoch.recalled:
-            await self._recaller.count_use(recall)
+            await self._injector.count_use(recall)
         return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
 
     async def _recall(
@@ -79,7 +76,7 @@ class RewriteContext:
         if past.applied and past.applied.depth == len(past.chain):
             return None
         try:
-            return await self._recaller.inject(
+            return await self._injector.inject(
                 view,
                 known.memories,
                 known.conversation_id or "",
@@ -102,11 +99,11 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
     """To the call, if this process makes it; any other renders it again from the ledger."""
     epoch, sent = decided.epoch, decided.sent
     if epoch is None:
-        exchange.rendered = None
+        exchange.rewrite(None)
         return
     messages = sent.messages if sent else None
     view = exchange.view
-    exchange.rendered = await off_the_loop(len(view.body), render, view, epoch, messages)
+    exchange.rewrite(await off_the_loop(len(view.body), render, view, epoch, messages))
 
 
 def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> RewriteContextResult:

@@ -21,7 +21,6 @@ from palimpsest.forwarding.side_call import Said, SideCalls, failed
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.summaries import Summary, SummaryStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
 
 _HEARTBEAT_SECONDS = 1.0
@@ -64,7 +63,7 @@ class SummariseCut:
         except PalimpsestError as error:
             self._metrics.summaries.labels("failed").inc()
             _log.warning("no summary", request_id=rewrite.request_id, reason=str(error))
-            raise failure(error) from error
+            raise
         finally:
             work.cancel()
             await asyncio.wait({work})
@@ -72,12 +71,12 @@ class SummariseCut:
         return SummariseCutResult(outcome, (time.perf_counter() - started) * 1000)
 
     async def _summarise(self, rewrite: RewriteContextInput) -> str:
-        exchange = await self._recovery.glance(rewrite.request_id)
+        exchange = await self._recovery.peek(rewrite.request_id)
         past = await self._past.of(exchange.view, rewrite.known)
         if await self._summaries.get(past.chain[-1]) is not None:
             return "known"
         epoch = await self._decider.planned(exchange.view, exchange.headers, rewrite, past)
-        if epoch is None or exchange.gave_up:
+        if epoch is None or exchange.lifecycle.client_left:
             return "not_due"
         content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)
         number = await self._summaries.begin(rewrite.request_id, self._owner)

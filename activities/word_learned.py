@@ -21,7 +21,6 @@ from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.wordings import WordingStore
-from palimpsest.temporal.failures import failure
 from workflows.contracts import WORD_LEARNED, WordLearnedInput, WordLearnedResult
 
 _TARGET = b"/v1/messages"
@@ -69,7 +68,7 @@ class WordLearned:
                     done += await self._word(given.request_id, memory, memory.detail)
         except PalimpsestError as error:
             _log.warning("what was learned is not worded", reason=str(error))
-            raise failure(error) from error
+            raise
         return WordLearnedResult(done)
 
     async def _word(self, request_id: str, memory: Memory, fix: Fix) -> bool:

@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+from typing import cast
 
 from starlette.requests import Request
 from starlette.types import Scope
@@ -13,6 +14,8 @@ from palimpsest.runtime.errors import (
     Draining,
     Forbidden,
 )
+from palimpsest.runtime.local_token import local_token
+from palimpsest.runtime.settings import Settings
 
 _LOOPBACK = frozenset(("localhost",))
 
@@ -51,7 +54,7 @@ class Admission:
                 "that `make up` printed"
             )
 
-    async def body(self, request: Request) -> bytes:
+    async def read_body(self, request: Request) -> bytes:
         """The whole body; BodyTooLarge as early as it can be known."""
         declared = request.headers.get("content-length")
         if declared is not None and declared.isdigit():
@@ -78,10 +81,32 @@ class Admission:
         return True
 
 
+def target_of(scope: Scope) -> bytes:
+    """The request's target as it came: path and query string, not decoded."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
 def _without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
+
+
+def build_admission(settings: Settings) -> Admission:
+    """The door as the settings want it; makes the local token where there is none yet."""
+    return Admission(
+        settings.allowed_hosts,
+        settings.host,
+        local_token(settings.data_dir),
+        settings.max_body_bytes,
+    )
+
+
+def admission_of(request: Request) -> Admission:
+    """The door of the application that serves the request."""
+    return cast("Admission", request.app.state.admission)
 
 
 def check_encoding(request: Request) -> None:

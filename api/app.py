@@ -5,11 +5,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 from starlette.routing import request_response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from api.admission import Admission
 from api.errors import error_response
-from api.middleware import RequestIds, request_id_of
-from api.proxy import Proxy
+from api.middleware import HostCheck, RequestIds, request_id_of
 from api.routes import (
     conversations,
     count_tokens,
@@ -21,7 +21,8 @@ from api.routes import (
     stats,
     stream,
 )
-from palimpsest.runtime.errors import BadRequest, Forbidden, PalimpsestError
+from palimpsest.runtime.errors import BadRequest, PalimpsestError
+from palimpsest.runtime.wiring.parts import Process
 
 _ROUTES = (
     messages,
@@ -38,17 +39,18 @@ _ROUTES = (
 _log = structlog.stdlib.get_logger()
 
 
-def build_app(proxy: Proxy) -> ASGIApp:
-    """The application of one proxy process."""
+def build_app(process: Process, admission: Admission) -> ASGIApp:
+    """The application of one proxy process; ``admission`` is its door."""
     app = FastAPI(title="Palimpsest", openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.proxy = proxy
+    app.state.process = process
+    app.state.admission = admission
     for module in _ROUTES:
         app.include_router(module.router)
     app.mount("/", request_response(passthrough.pass_through))
 
     async def translate(request: Request, error: Exception) -> Response:
         known = _known(error)
-        proxy.metrics.refused.labels(str(known.status)).inc()
+        process.metrics.refused.labels(str(known.status)).inc()
         if known.status >= 500:
             _log.warning("refused", status=known.status, reason=str(known))
         return error_response(known, request_id_of(request.scope))
@@ -56,7 +58,7 @@ def build_app(proxy: Proxy) -> ASGIApp:
     app.add_exception_handler(PalimpsestError, translate)
     app.add_exception_handler(RequestValidationError, translate)
     app.add_exception_handler(Exception, translate)
-    return RequestIds(_HostCheck(app, proxy))
+    return RequestIds(HostCheck(app, admission))
 
 
 def _known(error: Exception) -> PalimpsestError:
@@ -68,21 +70,3 @@ def _known(error: Exception) -> PalimpsestError:
 def _unforeseen(error: Exception) -> PalimpsestError:
     _log.error("a bug", exc_info=error)
     return PalimpsestError("the proxy failed in a way nobody foresaw; its log says how")
-
-
-class _HostCheck:
-    """ASGI middleware in front of every route."""
-
-    def __init__(self, app: ASGIApp, proxy: Proxy) -> None:
-        self._app = app
-        self._proxy = proxy
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            try:
-                self._proxy.admission.check_host(scope)
-            except Forbidden as error:
-                response = error_response(error, request_id_of(scope))
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)

@@ -1,36 +1,16 @@
 """What became of a client's connection: still open, closed, or reset before it had all."""
 
-import asyncio
-from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from palimpsest.exchanges.deliveries import Connection
+
 READ_AHEAD_BYTES = 1024 * 1024
 
 _KEY = "palimpsest_connection"
-
-
-@dataclass(slots=True)
-class Connection:
-    """``reset``: the peer cut it, so that bytes handed to it last may not have arrived."""
-
-    open: bool = True
-    reset: bool = False
-    transport: asyncio.Transport | None = None
-
-    @property
-    def closed(self) -> bool:
-        """It was ended in good order, which does not say that the peer has read it all."""
-        return not self.open and not self.reset
-
-    def drained(self) -> bool:
-        """Whether nothing waits in our own buffer for a peer that reads slowly, or not at all."""
-        if not self.open or self.transport is None:
-            return True
-        return not self.transport.get_write_buffer_size()
 
 
 class EdgeProtocol(HttpToolsProtocol):

@@ -1,10 +1,17 @@
-"""Every answer carries `x-palimpsest-request-id`; for a proxied request it is the workflow's id."""
+"""ASGI middleware around every route: request ids, and the check of the `Host` header.
+
+Every answer carries `x-palimpsest-request-id`; for a proxied request it is the workflow's id.
+"""
 
 import secrets
 import time
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.admission import Admission
+from api.errors import error_response
+from palimpsest.runtime.errors import Forbidden
 
 HEADER = b"x-palimpsest-request-id"
 _KEY = "palimpsest_request_id"
@@ -47,3 +54,21 @@ class RequestIds:
         # Each request is a task of its own: what is bound here ends with it.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         await self._app(scope, receive, send_with_id)
+
+
+class HostCheck:
+    """ASGI middleware: refuses a `Host` that is not ours, against DNS rebinding."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._admission.check_host(scope)
+            except Forbidden as error:
+                response = error_response(error, request_id_of(scope))
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

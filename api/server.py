@@ -1,4 +1,4 @@
-"""A proxy process: binds its port, serves until it is told to stop, drains."""
+"""The HTTP server of an edge: binds its port, serves until it is told to stop, drains."""
 
 import asyncio
 import gc
@@ -11,12 +11,12 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.admission import build_admission
 from api.app import build_app
 from api.connection import EdgeProtocol
-from api.proxy import Proxy
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.runtime.errors import StartupFailed
-from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring import proxy_process
+from palimpsest.runtime.wiring.parts import Process
 
 _KEEP_ALIVE_SECONDS = 75
 _COLLECT_AFTER = 10_000
@@ -49,23 +49,24 @@ def edge_config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; returns when every stream has ended or its time is up."""
-    listener = _bind(settings.host, settings.port)
-    async with proxy_process(settings) as proxy:
-        server = EdgeServer(edge_config(build_app(proxy)))
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, stop.set)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        stopping = asyncio.create_task(stop.wait())
-        _spare_the_collector()
-        _log.info("serving", host=settings.host, port=settings.port)
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await _drain(proxy, settings.drain_timeout)
-        server.should_exit = True
-        await serving
+async def serve(process: Process, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; returns when every stream has ended or its time is up."""
+    settings = process.settings
+    admission = build_admission(settings)
+    server = EdgeServer(edge_config(build_app(process, admission)))
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    _spare_the_collector()
+    _log.info("serving", host=settings.host, port=settings.port)
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    admission.draining = True
+    await _drain(process.exchanges, settings.drain_timeout)
+    server.should_exit = True
+    await serving
 
 
 def _spare_the_collector() -> None:
@@ -75,18 +76,18 @@ def _spare_the_collector() -> None:
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
 
 
-async def _drain(proxy: Proxy, timeout: float) -> None:
+async def _drain(exchanges: ExchangeRegistry, timeout: float) -> None:
     """Nobody new is let in; who is in may finish."""
-    proxy.admission.draining = True
-    _log.info("draining", requests=len(proxy.exchanges))
+    _log.info("draining", requests=len(exchanges))
     try:
         async with asyncio.timeout(timeout):
-            await proxy.exchanges.none_left()
+            await exchanges.wait_until_empty()
     except TimeoutError:
-        _log.warning("requests were still running", requests=len(proxy.exchanges))
+        _log.warning("requests were still running", requests=len(exchanges))
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; raises StartupFailed where the port cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,8 +1,8 @@
-"""Sending an exchange's answer to its client: the provider's bytes, and pings in its silences."""
+"""Streams an exchange's answer to its client: the provider's bytes, and pings in its silences."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import structlog
 from starlette.responses import Response
@@ -11,7 +11,10 @@ from starlette.types import Receive, Scope, Send
 from api.errors import error_body, error_event, error_response
 from palimpsest.dialects.anthropic.sse import SseParser
 from palimpsest.exchanges.answer import AnswerHead
-from palimpsest.exchanges.exchange import Exchange, told
+from palimpsest.exchanges.deliveries import Connection
+from palimpsest.exchanges.disconnects import Disconnects
+from palimpsest.exchanges.end_poller import EndPoller
+from palimpsest.exchanges.exchange import Exchange
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import value_of
 from palimpsest.runtime.errors import PalimpsestError, StreamBroken
@@ -21,54 +24,66 @@ _SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
 ]
-_LOOK_EVERY = 3.0
+_POLL_SECONDS = 3.0
 
 _log = structlog.stdlib.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds: a stream waits ``commit_after`` for the provider's status before it answers 200, and
+    gets a ping after each silence of ``ping_after``."""
+
+    commit_after: float
+    ping_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The client of one answer: its connection, and who is told how its reading ended."""
+
+    exchange: Exchange
+    connection: Connection
+    disconnects: Disconnects
+
+    def note_answered(self) -> None:
+        """It was handed all there is."""
+        self.disconnects.client_answered(self.exchange, self.connection)
+
+    def note_left(self) -> None:
+        """It went away before the end."""
+        self.disconnects.client_left(self.exchange)
+
+
 class AnswerResponse(Response):
-    """The response of one exchange. Times in seconds.
+    """The response of one exchange to one reader. While no call is under way here, the poller is
+    asked from time to time, so that an end that was recorded elsewhere, or a workflow that was
+    terminated, does not leave the client waiting."""
 
-    ``look`` is called from time to time while no call is under way here, so that an end that was
-    recorded elsewhere, or a workflow that was terminated, does not leave the client waiting;
-    ``on_left`` is called when the client went away before the end, else ``on_answered``.
-    """
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        *,
-        commit_after: float,
-        ping_after: float,
-        look: Callable[[], Coroutine[Any, Any, None]],
-        on_left: Callable[[], None],
-        on_answered: Callable[[], None],
-    ) -> None:
+    def __init__(self, reader: Reader, poller: EndPoller, pace: Pace) -> None:
         super().__init__()
-        self._exchange = exchange
-        self._answer = exchange.answer
-        self._commit_after = commit_after
-        self._ping_after = ping_after
-        self._look = look
-        self._on_left = on_left
-        self._on_answered = on_answered
-        self._guarding: asyncio.Task[None] | None = None
+        self._reader = reader
+        self._exchange = reader.exchange
+        self._answer = reader.exchange.answer
+        self._poller = poller
+        self._pace = pace
+        self._polling: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         serving = asyncio.create_task(self._serve(scope, receive, send))
         leaving = asyncio.create_task(_left(receive))
-        self._guard_later()
+        self._poll_later()
         try:
             await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done():
-                self._on_answered()
+                self._reader.note_answered()
             else:
-                self._on_left()
+                self._reader.note_left()
                 serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
         finally:
-            for task in (serving, leaving, self._guarding):
+            for task in (serving, leaving, self._polling):
                 if task:
                     task.cancel()
             self._timer.cancel()
@@ -77,8 +92,8 @@ class AnswerResponse(Response):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._answer
-        patience = self._commit_after if self._exchange.view.stream else None
-        if not await answer.begun(patience):
+        wait = self._pace.commit_after if self._exchange.view.stream else None
+        if not await answer.wait_for_head(wait):
             await self._serve_late(send)
         elif answer.head is None:
             error = answer.error or StreamBroken("the answer ended before it began")
@@ -87,11 +102,11 @@ class AnswerResponse(Response):
             await self._serve_as_it_comes(answer.head, send)
 
     async def _serve_as_it_comes(self, head: AnswerHead, send: Send) -> None:
-        """Status, headers and body are the provider's."""
-        headers = [*head.headers, *told(self._exchange)]
+        """Status and body are the provider's, the headers too but for ours."""
+        headers = list(head.headers)
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         pings = _is_plain_stream(head)
-        async for chunk in self._answer.read(self._ping_after if pings else None):
+        async for chunk in self._answer.read(self._pace.ping_after if pings else None):
             await _send_body(send, PING if chunk is None else chunk)
         if self._answer.error is None:
             await _send_body(send, b"", last=True)
@@ -105,7 +120,7 @@ class AnswerResponse(Response):
         """The status had to be given before the provider gave one."""
         await send({"type": "http.response.start", "status": 200, "headers": _SSE_HEADERS})
         await _send_body(send, PING)
-        while not await self._answer.begun(self._ping_after):
+        while not await self._answer.wait_for_head(self._pace.ping_after):
             await _send_body(send, PING)
         head = self._answer.head
         if head is not None and head.status < 400:
@@ -122,7 +137,7 @@ class AnswerResponse(Response):
         async for _ in self._answer.read(None):
             pass
         decoder = Decoder(value_of(head.headers, b"content-encoding"))
-        body = decoder.feed(self._answer.content())
+        body = decoder.feed(self._answer.received())
         if decoder.failed:
             body = error_body(_unreadable(head), self._exchange.request_id)
         return error_event(body)
@@ -132,7 +147,7 @@ class AnswerResponse(Response):
         each silence."""
         decoder = Decoder(value_of(head.headers, b"content-encoding"))
         parser, held, sent = SseParser(), bytearray(), 0
-        async for chunk in self._answer.read(self._ping_after):
+        async for chunk in self._answer.read(self._pace.ping_after):
             if chunk is None:
                 yield None
                 continue
@@ -151,20 +166,19 @@ class AnswerResponse(Response):
     def _error_event(self, error: PalimpsestError) -> bytes:
         return error_event(error_body(error, self._exchange.request_id))
 
-    def _guard_later(self) -> None:
-        """Most answers are over before the first look; a timer is cheaper than a task."""
+    def _poll_later(self) -> None:
+        """Most answers are over before the first poll; a timer is cheaper than a task."""
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_LOOK_EVERY, self._guard)
+        self._timer = loop.call_later(_POLL_SECONDS, self._poll)
 
-    def _guard(self) -> None:
-        call = self._exchange.call
+    def _poll(self) -> None:
         if self._answer.ended:
             return
-        if call is None or call.done():
-            self._guarding = asyncio.create_task(self._look())
-            self._guarding.add_done_callback(lambda _: self._guard_later())
+        if self._exchange.is_calling:
+            self._poll_later()
         else:
-            self._guard_later()
+            self._polling = asyncio.create_task(self._poller.poll(self._exchange))
+            self._polling.add_done_callback(lambda _: self._poll_later())
 
 
 def _unreadable(head: AnswerHead) -> PalimpsestError:

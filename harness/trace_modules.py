@@ -28,7 +28,7 @@ import httpx
 import msgspec
 from temporalio.client import Client
 
-from api.server import serve
+from palimpsest.runtime.wiring.edge_process import run_edge
 from harness.simulator import Simulator, View
 from palimpsest.devstack import ports
 from palimpsest.devstack.postgres import EmbeddedPostgres
@@ -143,7 +143,7 @@ class Conversation:
 async def running_proxy(settings: Settings) -> AsyncGenerator[str]:
     """A proxy that serves in this process, by its URL."""
     url = f"http://{settings.host}:{settings.port}"
-    serving = asyncio.create_task(serve(settings))
+    serving = asyncio.create_task(run_edge(settings))
     try:
         async with asyncio.timeout(_TIMEOUT), httpx.AsyncClient(trust_env=False) as client:
             while not await _is_ready(client, url):

@@ -7,7 +7,8 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from api.proxy import Proxy, proxy_of
+from api.admission import admission_of
+from api.process import process_of
 from api.serializers import (
     plain,
     reasons,
@@ -19,6 +20,7 @@ from palimpsest.context.render import applied
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.runtime.errors import NotFound
 from palimpsest.runtime.offload import off_the_loop
+from palimpsest.runtime.wiring.parts import Process
 from palimpsest.store.postgres.database import Row
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}")
@@ -30,10 +32,10 @@ Turn = Annotated[str | None, Query(pattern=r"^(\d{1,9}|req_\w+)$")]
 @router.get("")
 async def show(request: Request, conversation_id: str) -> Response:
     """Turns, epochs, decisions with their reasons, token counts; no content."""
-    proxy = proxy_of(request)
-    turns = await _turns(proxy, conversation_id)
-    row = await proxy.conversations.row(conversation_id)
-    epochs = await proxy.ledger.of_conversation(conversation_id)
+    process = process_of(request)
+    turns = await _turns(process, conversation_id)
+    row = await process.stores.conversations.row(conversation_id)
+    epochs = await process.stores.epochs.of_conversation(conversation_id)
     return JSONResponse(
         plain(
             {
@@ -50,14 +52,16 @@ async def show(request: Request, conversation_id: str) -> Response:
 async def diff(request: Request, conversation_id: str, turn: Turn = None) -> Response:
     """Each message as the client sent it, beside what the model saw of it, or would have seen
     where that was only observed. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    row = await _request(proxy, conversation_id, turn)
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    row = await _request(process, conversation_id, turn)
     name, kind = row["applied_epoch"], "on"
     if name is None:
         name, kind = row["observed_epoch"], "observe"
-    epoch = await proxy.ledger.get(name, "on" if kind == "on" else "observe") if name else None
-    body = await proxy.requests.body(row["id"])
+    epoch = (
+        await process.stores.epochs.get(name, "on" if kind == "on" else "observe") if name else None
+    )
+    body = await process.stores.requests.body(row["id"])
     content = await off_the_loop(len(body), _diff, body, epoch, _shown_turn(row))
     return Response(content, media_type="application/json")
 
@@ -70,22 +74,22 @@ async def message(
     turn: Turn = None,
 ) -> Response:
     """One message as the client sent it, also one that was cut. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    row = await _request(proxy, conversation_id, turn)
-    content = await proxy.requests.message(row["id"], position)
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    row = await _request(process, conversation_id, turn)
+    content = await process.stores.requests.message(row["id"], position)
     return Response(content, media_type="application/json")
 
 
-async def _turns(proxy: Proxy, conversation_id: str) -> list[Row]:
-    turns = list(await proxy.conversations.turns(conversation_id))
+async def _turns(process: Process, conversation_id: str) -> list[Row]:
+    turns = list(await process.stores.conversations.turns(conversation_id))
     if not turns:
         raise NotFound(f"there is no conversation {conversation_id}")
     return turns
 
 
-async def _request(proxy: Proxy, conversation_id: str, turn: str | None) -> Row:
-    turns = await _turns(proxy, conversation_id)
+async def _request(process: Process, conversation_id: str, turn: str | None) -> Row:
+    turns = await _turns(process, conversation_id)
     found = [row for row in turns if turn in (None, str(row["turn"]), row["id"])]
     if not found:
         raise NotFound(f"conversation {conversation_id} has no turn {turn}")

@@ -9,9 +9,9 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.proxy import Proxy, proxy_of
-from api.routes.passthrough import relay
-from api.target import target_of
+from api.admission import admission_of, target_of
+from api.process import process_of
+from api.routes.passthrough import forward_unmanaged
 from palimpsest.conversations.project import project_of
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.session import named_session
@@ -20,6 +20,7 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import BadRequest, DatabaseUnavailable
 from palimpsest.runtime.offload import off_the_loop
+from palimpsest.runtime.wiring.parts import Process
 
 router = APIRouter()
 
@@ -30,19 +31,19 @@ _log = structlog.stdlib.get_logger()
 
 async def count_tokens(request: Request) -> Response:
     """One request to the provider, without a workflow."""
-    proxy = proxy_of(request)
-    body = await proxy.admission.body(request)
+    process = process_of(request)
+    body = await admission_of(request).read_body(request)
     headers: RawHeaders = tuple(request.scope["headers"])
     target, ours = target_of(request.scope), ()
     try:
-        headers, body = await _as_sent(proxy, headers, body)
+        headers, body = await _as_sent(process, headers, body)
     except BadRequest:
         # The provider has words of its own for it.
         pass
     except DatabaseUnavailable as error:
         _log.warning("a prompt is counted as it came", reason=str(error))
         ours = (_DEGRADED,)
-    response = await relay(proxy, "POST", target, headers, body, why="count")
+    response = await forward_unmanaged(process, "POST", target, headers, body, why="count")
     response.raw_headers.extend(ours)
     return response
 
@@ -50,12 +51,12 @@ async def count_tokens(request: Request) -> Response:
 router.add_route("/v1/messages/count_tokens", count_tokens, methods=["POST"])
 
 
-async def _as_sent(proxy: Proxy, headers: RawHeaders, body: bytes) -> tuple[RawHeaders, bytes]:
+async def _as_sent(process: Process, headers: RawHeaders, body: bytes) -> tuple[RawHeaders, bytes]:
     view = await off_the_loop(len(body), parse, body)
     # A count of the messages alone, without `system`, does not tell the project.
     session = None if project_of(view) else named_session(TENANT, headers)
-    project = await proxy.conversations.project_of(session) if session else ""
-    epoch = (await proxy.past.recorded(view, project=project)).applied
+    project = await process.stores.conversations.project_of(session) if session else ""
+    epoch = (await process.context.epochs.recorded(view, project=project)).applied
     if epoch is None:
         return headers, body
     rendered = await off_the_loop(len(body), render, view, epoch)

@@ -6,8 +6,10 @@ from collections.abc import Awaitable
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from api.proxy import Proxy, proxy_of
+from api.admission import admission_of
+from api.process import process_of
 from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.runtime.wiring.parts import Process
 
 router = APIRouter()
 
@@ -21,12 +23,12 @@ async def health() -> Response:
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
     """200 when every part answered a query just now, else 503; each part is named."""
-    proxy = proxy_of(request)
+    process = process_of(request)
     engine, database = await asyncio.gather(
-        _check(proxy.starter.ping()), _check(proxy.database.ping())
+        _check(process.starter.ping()), _check(process.stores.database.ping())
     )
-    parts = {"engine": engine, "database": database, "worker": _worker(proxy)}
-    if proxy.admission.draining:
+    parts = {"engine": engine, "database": database, "worker": _worker(process)}
+    if admission_of(request).draining:
         parts["admission"] = "draining"
     is_ready = all(state == "ok" for state in parts.values())
     return JSONResponse({"ready": is_ready, "parts": parts}, 200 if is_ready else 503)
@@ -35,7 +37,7 @@ async def ready(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus' text format."""
-    return Response(proxy_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
+    return Response(process_of(request).metrics.render(), media_type="text/plain; version=0.0.4")
 
 
 async def _check(ping: Awaitable[None]) -> str:
@@ -46,5 +48,5 @@ async def _check(ping: Awaitable[None]) -> str:
     return "ok"
 
 
-def _worker(proxy: Proxy) -> str:
-    return "ok" if proxy.worker.is_running else "not running"
+def _worker(process: Process) -> str:
+    return "ok" if process.worker.is_running else "not running"

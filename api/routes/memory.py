@@ -8,7 +8,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from api.proxy import Proxy, proxy_of
+from api.admission import admission_of
+from api.process import process_of
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.erasure import MemoryErasure
 from palimpsest.memory.jsonl import decode_lines, encode_line, redact_detail
@@ -21,6 +22,7 @@ from palimpsest.memory.model import (
 from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.offload import off_the_loop
+from palimpsest.runtime.wiring.parts import Process
 from palimpsest.store.postgres.erasure import Erasure
 from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
 
@@ -38,11 +40,11 @@ class Patch(msgspec.Struct, forbid_unknown_fields=True):
     confirmed: bool | None = None
 
 
-def holder_of(request: Request) -> Proxy:
-    """The proxy, for the token's holder alone."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    return proxy
+def holder_of(request: Request) -> Process:
+    """The process, for the token's holder alone."""
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    return process
 
 
 def which_of(
@@ -58,13 +60,13 @@ def which_of(
     return Which(tuple(id) if id else None, kind, project, conversation, before)
 
 
-Holder = Annotated[Proxy, Depends(holder_of)]
+Holder = Annotated[Process, Depends(holder_of)]
 Chosen = Annotated[Which, Depends(which_of)]
 
 
 @router.get("")
 async def show(
-    proxy: Holder,
+    process: Holder,
     which: Chosen,
     contains: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -72,7 +74,7 @@ async def show(
 ) -> Response:
     """The newest first; `next` of a page is `after` of the one that follows. Needs the local
     token."""
-    found = await proxy.memory.store.page(
+    found = await process.memory.store.page(
         which, words=contains, limit=limit, after=_mark(after) if after else None
     )
     following = _told(found[-1]) if len(found) == limit else None
@@ -80,72 +82,72 @@ async def show(
 
 
 @router.get("/export")
-async def export(proxy: Holder, which: Chosen) -> Response:
+async def export(process: Holder, which: Chosen) -> Response:
     """All of them, as lines of JSON. Needs the local token."""
-    return StreamingResponse(_lines(proxy.memory.store, which), media_type="application/x-ndjson")
+    return StreamingResponse(_lines(process.memory.store, which), media_type="application/x-ndjson")
 
 
 @router.get("/{memory_id}")
-async def show_one(proxy: Holder, memory_id: str) -> Response:
+async def show_one(process: Holder, memory_id: str) -> Response:
     """Needs the local token."""
-    found = await proxy.memory.store.get([memory_id])
+    found = await process.memory.store.get([memory_id])
     if not found:
         raise NotFound(f"there is no memory {memory_id}")
     return _json(found[0])
 
 
 @router.post("")
-async def put_in(request: Request, proxy: Holder) -> Response:
+async def put_in(request: Request, process: Holder) -> Response:
     """Lines of JSON as the export has them; all, or none if one is wrong. What was deleted comes
     back. Needs the local token."""
-    body = await proxy.admission.body(request)
+    body = await admission_of(request).read_body(request)
     given = await off_the_loop(len(body), decode_lines, body, TENANT)
-    new = await proxy.memory.store.save(given, revive=True)
-    proxy.memory.indexer.wake()
+    new = await process.memory.store.save(given, revive=True)
+    process.memory.indexer.wake()
     return JSONResponse({"read": len(given), "new": new})
 
 
 @router.patch("/{memory_id}")
-async def edit(request: Request, proxy: Holder, memory_id: str) -> Response:
+async def edit(request: Request, process: Holder, memory_id: str) -> Response:
     """`text`, `detail`, `confidence`, `confirmed`. Needs the local token."""
     try:
-        patch = msgspec.json.decode(await proxy.admission.body(request), type=Patch)
+        patch = msgspec.json.decode(await admission_of(request).read_body(request), type=Patch)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BadRequest(str(error)) from error
     if patch.text is not None and not patch.text.strip():
         raise BadRequest("text: it may not be empty; delete the memory instead")
-    await _check_detail(proxy, memory_id, patch)
-    edited = await proxy.memory.store.edit(
+    await _check_detail(process, memory_id, patch)
+    edited = await process.memory.store.edit(
         memory_id,
         text=None if patch.text is None else redact(patch.text),
         detail=redact_detail(patch.detail),
         confidence=patch.confidence,
         confirmed=patch.confirmed,
     )
-    proxy.memory.indexer.wake()
+    process.memory.indexer.wake()
     return _json(edited)
 
 
 @router.delete("")
 async def delete(
-    proxy: Holder,
+    process: Holder,
     which: Chosen,
     all: bool = False,  # noqa: A002
 ) -> Response:
     """At least one filter, or `all=true`. Without `kind` and `id` also what was captured of the
     conversations; `remaining` is what was found when all was looked for again. Needs the local
     token."""
-    known = proxy.memory
-    erasure = Erasure(proxy.database, TENANT)
-    forgetter = MemoryErasure(known.store, erasure, TENANT, known.index, known.indexer)
-    forgotten = await forgetter.erase(which, everything=all)
-    return JSONResponse(forgotten.as_dict())
+    memory = process.memory
+    erasure = Erasure(process.stores.database, TENANT)
+    eraser = MemoryErasure(memory.store, erasure, TENANT, memory.index, memory.indexer)
+    report = await eraser.erase(which, everything=all)
+    return JSONResponse(report.as_dict())
 
 
-async def _check_detail(proxy: Proxy, memory_id: str, patch: Patch) -> None:
+async def _check_detail(process: Process, memory_id: str, patch: Patch) -> None:
     if patch.detail is None:
         return
-    found = await proxy.memory.store.get([memory_id])
+    found = await process.memory.store.get([memory_id])
     kind = Kind.FIX if isinstance(patch.detail, Fix) else Kind.PATTERN
     if found and found[0].kind is not kind:
         raise BadRequest(f"detail: {memory_id} is a {found[0].kind}, not a {kind}")

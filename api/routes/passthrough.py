@@ -6,11 +6,12 @@ import httpx
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
-from api.proxy import Proxy, proxy_of
-from api.target import target_of
+from api.admission import admission_of, target_of
+from api.process import process_of
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import response_headers
 from palimpsest.runtime.errors import UpstreamUnreachable
+from palimpsest.runtime.wiring.parts import Process
 
 router = APIRouter()
 
@@ -23,15 +24,15 @@ async def is_there() -> Response:
 
 async def pass_through(request: Request) -> Response:
     """Any other path with any method, `/v1/messages/count_tokens` and `/v1/models` among them."""
-    proxy = proxy_of(request)
+    process = process_of(request)
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-    body = await proxy.admission.body(request) if has_body else b""
+    body = await admission_of(request).read_body(request) if has_body else b""
     headers: RawHeaders = tuple(request.scope["headers"])
-    return await relay(proxy, request.method, target_of(request.scope), headers, body)
+    return await forward_unmanaged(process, request.method, target_of(request.scope), headers, body)
 
 
-async def relay(
-    proxy: Proxy,
+async def forward_unmanaged(
+    process: Process,
     method: str,
     target: bytes,
     headers: RawHeaders,
@@ -40,8 +41,8 @@ async def relay(
     why: str = "path",
 ) -> Response:
     """One request to the provider, and its answer as it comes; ``why`` there is no workflow."""
-    proxy.metrics.unmanaged.labels(why).inc()
-    upstream = await proxy.upstream.send(method, target, headers, body)
+    process.metrics.unmanaged.labels(why).inc()
+    upstream = await process.upstream.send(method, target, headers, body)
     response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
     response.raw_headers = list(response_headers(upstream))
     return response

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from api.proxy import proxy_of
+from api.admission import admission_of
+from api.process import process_of
 from api.serializers import plain, shown_context
 from palimpsest.context.model import Epoch
 from palimpsest.conversations.rendered import Rendered, render
@@ -21,29 +22,29 @@ router = APIRouter(prefix="/v1/requests/{request_id}")
 @router.get("")
 async def show(request: Request, request_id: str) -> Response:
     """State, phases with their times in ms, attempts, tokens; no content."""
-    proxy = proxy_of(request)
-    row = await proxy.requests.row(request_id)
-    attempts = await proxy.requests.attempts(request_id)
+    process = process_of(request)
+    row = await process.stores.requests.row(request_id)
+    attempts = await process.stores.requests.attempts(request_id)
     return JSONResponse(plain({**_summary(row, attempts), "context": shown_context(row)}))
 
 
 @router.get("/request")
 async def body(request: Request, request_id: str) -> Response:
     """The request's body as it came. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    return Response(await proxy.requests.body(request_id), media_type="application/json")
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    return Response(await process.stores.requests.body(request_id), media_type="application/json")
 
 
 @router.get("/sent")
 async def sent(request: Request, request_id: str) -> Response:
     """The body as it went to the provider, from the ledger. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    row = await proxy.requests.row(request_id)
-    content = await proxy.requests.body(request_id)
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    row = await process.stores.requests.row(request_id)
+    content = await process.stores.requests.body(request_id)
     if row["applied_epoch"] is not None:
-        epoch = await proxy.ledger.get(row["applied_epoch"], "on")
+        epoch = await process.stores.epochs.get(row["applied_epoch"], "on")
         if epoch is None:
             raise Expired(f"what {request_id} was sent by was kept no longer")
         content = (await asyncio.to_thread(_rendered, content, epoch)).body
@@ -53,9 +54,9 @@ async def sent(request: Request, request_id: str) -> Response:
 @router.get("/response")
 async def answer(request: Request, request_id: str) -> Response:
     """The answer's bytes as the provider sent them. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
-    row, content = await proxy.requests.response(request_id)
+    process = process_of(request)
+    admission_of(request).check_token(request)
+    row, content = await process.stores.requests.response(request_id)
     recorded = {name.lower(): value for name, value in row["response_headers"] or ()}
     kept = ("content-type", "content-encoding")
     return Response(content, headers={name: recorded[name] for name in kept if name in recorded})

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from api.proxy import proxy_of
+from api.process import process_of
 from palimpsest.runtime.metrics import TARGETS
 
 router = APIRouter()
@@ -16,17 +16,17 @@ async def stats(
     request: Request, hours: Annotated[float, Query(gt=0, le=24 * 365)] = 24
 ) -> Response:
     """Milliseconds, over the last ``hours``."""
-    proxy = proxy_of(request)
-    percentiles = await proxy.stats.percentiles(hours)
+    process = process_of(request)
+    percentiles = await process.stores.stats.percentiles(hours)
     for phase, (target, critical) in TARGETS.items():
         percentiles[phase]["target"] = target * 1000
         percentiles[phase]["critical"] = critical * 1000 if critical else None
     return JSONResponse(
         {
             "hours": hours,
-            "in_flight": len(proxy.exchanges),
-            "outcomes": await proxy.stats.outcomes(hours),
+            "in_flight": len(process.exchanges),
+            "outcomes": await process.stores.stats.outcomes(hours),
             "phases_ms": percentiles,
-            "tokens": await proxy.stats.tokens(hours),
+            "tokens": await process.stores.stats.tokens(hours),
         }
     )

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
+from api.admission import admission_of
 from api.errors import error_body, error_event
-from api.proxy import Proxy, proxy_of
+from api.process import process_of
 from palimpsest.dialects.anthropic.sse import Event, SseParser
 from palimpsest.exchanges.answer import Answer
 from palimpsest.exchanges.model import Outcome, RequestState
@@ -14,6 +15,7 @@ from palimpsest.exchanges.recorded_answer import recorded_headers
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
+from palimpsest.runtime.wiring.parts import Process
 from palimpsest.store.postgres.database import Row
 
 router = APIRouter()
@@ -25,22 +27,22 @@ _WHOLE = (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
 async def stream(request: Request, request_id: str) -> Response:
     """Events after `Last-Event-ID`, each with its number as `id`; an answer that broke off ends
     in an `error` event without one. Needs the local token."""
-    proxy = proxy_of(request)
-    proxy.admission.check_token(request)
+    process = process_of(request)
+    admission_of(request).check_token(request)
     after = request.headers.get("last-event-id", "0")
     if not after.isdigit():
         raise BadRequest("Last-Event-ID must be the number of an event")
-    exchange = proxy.exchanges.get(request_id)
-    row = await proxy.requests.row(request_id)
+    exchange = process.exchanges.get(request_id)
+    row = await process.stores.requests.row(request_id)
     if not row["stream"]:
         raise BadRequest("this answer is no stream; read it at /v1/requests/{id}/response")
-    events = _live(exchange.answer, request_id) if exchange else _recorded(proxy, row)
+    events = _live(exchange.answer, request_id) if exchange else _recorded(process, row)
     return StreamingResponse(_after(events, int(after)), media_type="text/event-stream")
 
 
 async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]:
     """The answer that is under way here, as it comes."""
-    await answer.begun(None)
+    await answer.wait_for_head(None)
     parser, decoder = SseParser(), _decoder(answer.head.headers if answer.head else ())
     refusal = bytearray()
     async for chunk in answer.read(None):
@@ -56,12 +58,12 @@ async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]
         yield _error(answer.error, request_id)
 
 
-async def _recorded(proxy: Proxy, row: Row) -> AsyncIterator[Event | bytes]:
+async def _recorded(process: Process, row: Row) -> AsyncIterator[Event | bytes]:
     """What is on record of an answer; that of another process is told as far as it got."""
     if row["response"] is not None:
-        row, content = await proxy.requests.response(row["id"])
+        row, content = await process.stores.requests.response(row["id"])
     else:
-        content = await proxy.journal.content(row["id"])
+        content = await process.stores.journal.content(row["id"])
     plain = _decoder(recorded_headers(row)).feed(content)
     if (row["status"] or 0) >= 400 and plain:
         yield error_event(plain)

@@ -28,9 +28,9 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Imports are late so that each command loads only its own part."""
     match arguments.command:
         case "serve":
-            from api.server import serve
+            from palimpsest.runtime.wiring.edge_process import run_edge
 
-            uvloop.run(serve(settings))
+            uvloop.run(run_edge(settings))
             return 0
         case "replay":
             from palimpsest.temporal.replay import replay

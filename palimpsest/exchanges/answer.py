@@ -11,28 +11,34 @@ from palimpsest.runtime.errors import PalimpsestError
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """The provider's status line and end-to-end headers."""
+    """Status and end-to-end headers, as the client is given them."""
 
     status: int
     headers: RawHeaders
 
 
 class Answer:
-    """Written by the upstream call, read by HTTP handlers of the same process."""
+    """Written by the upstream call, read by HTTP handlers of the same process.
+
+    ``size`` is in bytes; ``output_tokens`` is an estimate while the call runs.
+    """
 
     def __init__(self) -> None:
         self.head: AnswerHead | None = None
         self.error: PalimpsestError | None = None
         self.ended = False
         self.size = 0
+        self.output_tokens = 0
         self._chunks: list[bytes] = []
         self._waiting: set[asyncio.Event] = set()
 
     def begin(self, head: AnswerHead) -> None:
+        """Status and headers are known."""
         self.head = head
         self._wake()
 
     def write(self, chunk: bytes) -> None:
+        """More bytes of the body."""
         self._chunks.append(chunk)
         self.size += len(chunk)
         self._wake()
@@ -49,20 +55,16 @@ class Answer:
             self.ended = True
             self._wake()
 
-    def content(self) -> bytes:
+    def received(self) -> bytes:
         """All bytes so far."""
         return b"".join(self._chunks)
 
-    async def begun(self, timeout: float | None) -> bool:
+    async def wait_for_head(self, timeout: float | None) -> bool:
         """Wait for the head or for the end without one; False after ``timeout`` seconds."""
         return await self._wait(lambda: self.head is not None or self.ended, timeout)
 
-    async def over(self) -> None:
-        """Wait for the end, whichever it is."""
-        await self._wait(lambda: self.ended, None)
-
-    async def over_within(self, timeout: float) -> bool:
-        """The same; False after ``timeout`` seconds without one."""
+    async def wait_for_end(self, timeout: float | None = None) -> bool:
+        """Wait for the end, whichever it is; False after ``timeout`` seconds without one."""
         return await self._wait(lambda: self.ended, timeout)
 
     async def read(self, silence: float | None) -> AsyncIterator[bytes | None]:
@@ -77,11 +79,11 @@ class Answer:
             if not await self._wait(partial(self._is_past, position), silence):
                 yield None
 
-    def so_far(self, position: int) -> list[bytes]:
+    def chunks_from(self, position: int) -> list[bytes]:
         """The chunks from number ``position`` on that are there."""
         return self._chunks[position:]
 
-    async def beyond(self, position: int) -> None:
+    async def wait_for_chunk(self, position: int) -> None:
         """Wait for chunk number ``position``, or for the end."""
         await self._wait(partial(self._is_past, position), None)
 

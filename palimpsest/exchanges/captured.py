@@ -3,20 +3,24 @@
 import asyncio
 
 from palimpsest.dialects.anthropic.view import RequestView, parse
-from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.exchanges.recorded_answer import recorded_pairs
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.store.postgres.requests import RequestStore
 
 
-async def request_view(request_id: str, exchanges: Exchanges, store: RequestStore) -> RequestView:
+async def request_view(
+    request_id: str, exchanges: ExchangeRegistry, store: RequestStore
+) -> RequestView:
     exchange = exchanges.get(request_id)
     if exchange:
         return exchange.view
     return await asyncio.to_thread(parse, await store.body(request_id))
 
 
-async def request_headers(request_id: str, exchanges: Exchanges, store: RequestStore) -> RawHeaders:
+async def request_headers(
+    request_id: str, exchanges: ExchangeRegistry, store: RequestStore
+) -> RawHeaders:
     """Without its credentials where it came in elsewhere."""
     exchange = exchanges.get(request_id)
     if exchange:

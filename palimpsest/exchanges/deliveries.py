@@ -10,10 +10,10 @@ The database learns of deliveries in batches; until then this process knows them
 """
 
 import asyncio
+from dataclasses import dataclass
 
 import structlog
 
-from api.connection import Connection
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.requests import RequestStore
 
@@ -22,6 +22,27 @@ LONGEST_DOUBT = 60.0
 _FLUSH_SECONDS = 0.5
 
 _log = structlog.stdlib.get_logger()
+
+
+@dataclass(slots=True)
+class Connection:
+    """What became of a client's connection: still open, closed, or ``reset``: the peer cut it, so
+    that bytes handed to it last may not have arrived."""
+
+    open: bool = True
+    reset: bool = False
+    transport: asyncio.Transport | None = None
+
+    @property
+    def closed(self) -> bool:
+        """It was ended in good order, which does not say that the peer has read it all."""
+        return not self.open and not self.reset
+
+    def is_drained(self) -> bool:
+        """Whether nothing waits in our own buffer for a peer that reads slowly, or not at all."""
+        if not self.open or self.transport is None:
+            return True
+        return not self.transport.get_write_buffer_size()
 
 
 class Deliveries:
@@ -34,15 +55,15 @@ class Deliveries:
         self._doubt = min(grace, LONGEST_DOUBT)
         self._drained: dict[str, tuple[Connection, float]] = {}
 
-    def drained(self, request_id: str, connection: Connection) -> None:
+    def note_drained(self, request_id: str, connection: Connection) -> None:
         """The last byte of this answer was handed to the connection."""
         now = asyncio.get_running_loop().time()
         self._drained[request_id] = (connection, now + RESET_SECONDS)
 
-    def delivered(self, request_id: str) -> bool:
+    def is_delivered(self, request_id: str) -> bool:
         """Whether a client that is still connected has had the whole answer."""
         entry = self._drained.get(request_id)
-        return entry is not None and entry[0].open and entry[0].drained()
+        return entry is not None and entry[0].open and entry[0].is_drained()
 
     async def run(self) -> None:
         """Tell the database, for ever."""
@@ -53,13 +74,13 @@ class Deliveries:
             except DatabaseUnavailable as error:
                 _log.warning("deliveries wait", reason=str(error))
 
-    async def flush(self, *, all_of_them: bool = False) -> None:
-        """Settle those whose two seconds are over; at the end of the process, all."""
+    async def flush(self, *, closing: bool = False) -> None:
+        """Record those whose two seconds are over; all when the process is ``closing``."""
         now = asyncio.get_running_loop().time()
         due = [
             key
             for key, (connection, at) in self._drained.items()
-            if all_of_them or (at <= now and connection.drained())
+            if closing or (at <= now and connection.is_drained())
         ]
         arrived = [key for key in due if self._drained[key][0].open]
         if arrived:

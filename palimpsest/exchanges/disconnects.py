@@ -2,16 +2,16 @@
 
 import asyncio
 import math
-from contextlib import suppress
 from functools import partial
 
 import structlog
 
-from api.connection import Connection
-from palimpsest.exchanges.deliveries import Deliveries
-from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.deliveries import Connection, Deliveries
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.exchanges.model import EndCause, Outcome, RequestState
-from palimpsest.relay.control import Control
+from palimpsest.exchanges.peers import CallStopper
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.runtime.errors import DatabaseUnavailable, Unavailable
 from palimpsest.store.postgres.requests import RequestStore
 
@@ -20,71 +20,70 @@ _ASK_AGAIN_SECONDS = 1.0
 _log = structlog.stdlib.get_logger()
 
 
-class Departures:
-    """Gives up an exchange that nobody reads after ``grace`` seconds; ``edge`` is this process,
-    ``control`` reaches those that call in its stead."""
+class Disconnects:
+    """Stops the call of an exchange that nobody has read for ``grace`` seconds; ``edge`` names
+    this process, ``stopper`` reaches those that call in its stead."""
 
     def __init__(
         self,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         requests: RequestStore,
         deliveries: Deliveries,
         edge: str,
         grace: float,
-        control: Control | None = None,
+        stopper: CallStopper | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._deliveries = deliveries
         self._edge = edge
-        self._control = control
+        self._stopper = stopper
         self._grace = None if math.isinf(grace) else grace
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
-    def answered(self, exchange: Exchange, connection: Connection) -> None:
+    def client_answered(self, exchange: Exchange, connection: Connection) -> None:
         """A client was handed the whole of what there is."""
         exchange.clients -= 1
         if exchange.answer.error is None:
-            self._deliveries.drained(exchange.request_id, connection)
+            self._deliveries.note_drained(exchange.request_id, connection)
         self._exchanges.forget_if_over(exchange.request_id)
 
-    def left(self, exchange: Exchange) -> None:
+    def client_left(self, exchange: Exchange) -> None:
         """A client has gone before the end of its answer."""
         exchange.clients -= 1
-        if not exchange.clients:
-            earlier = self._waiting.get(exchange.request_id)
-            if earlier:
-                # Who came back and left again has the whole grace once more.
-                earlier.cancel()
-            task = asyncio.create_task(self._see_off(exchange))
-            self._waiting[exchange.request_id] = task
-            task.add_done_callback(partial(self._seen_off, exchange.request_id))
+        if exchange.clients:
+            return
+        earlier = self._waiting.get(exchange.request_id)
+        if earlier:
+            # Who came back and left again has the whole grace once more.
+            earlier.cancel()
+        self._run(exchange.request_id, asyncio.create_task(self._wait_for_return(exchange)))
 
-    def _seen_off(self, request_id: str, task: asyncio.Task[None]) -> None:
+    def end_refused(self, request_id: str, status: int, reason: str) -> None:
+        """A client was refused while the database was away, which may have taken the request all
+        the same: it ends as soon as the database is back, so that nobody carries it out."""
+        work = self._end_when_database_is_back(request_id, status, reason)
+        self._run(request_id, asyncio.create_task(work))
+
+    def _run(self, request_id: str, task: asyncio.Task[None]) -> None:
+        self._waiting[request_id] = task
+        task.add_done_callback(partial(self._done, request_id))
+
+    def _done(self, request_id: str, task: asyncio.Task[None]) -> None:
         if self._waiting.get(request_id) is task:
             del self._waiting[request_id]
 
-    async def _see_off(self, exchange: Exchange) -> None:
+    async def _wait_for_return(self, exchange: Exchange) -> None:
         _log.info("client left", grace=self._grace)
-        if self._grace != 0 or self._control:
-            await self._record(exchange)
-        try:
-            async with asyncio.timeout(self._grace):
-                await exchange.answer.over()
-        except TimeoutError:
-            # A client that came back in time, or a call that outlived its own edge, goes on.
-            if not exchange.clients and not exchange.recovered:
-                await self._give_up(exchange)
+        if self._grace != 0 or self._stopper:
+            await self._record_client_left(exchange)
+        ended = await exchange.answer.wait_for_end(self._grace)
+        # A client that came back in time, or a call that outlived its own edge, goes on.
+        if not ended and not exchange.clients and not exchange.recovered:
+            await self._give_up(exchange)
         self._exchanges.forget_if_over(exchange.request_id)
 
-    def refused(self, request_id: str, status: int, reason: str) -> None:
-        """A client was refused while the database was away, which may have taken the request all
-        the same: it ends as soon as the database is back, so that nobody carries it out."""
-        task = asyncio.create_task(self._end_when_back(request_id, status, reason))
-        self._waiting[request_id] = task
-        task.add_done_callback(partial(self._seen_off, request_id))
-
-    async def _end_when_back(self, request_id: str, status: int, reason: str) -> None:
+    async def _end_when_database_is_back(self, request_id: str, status: int, reason: str) -> None:
         while True:
             try:
                 await self._requests.fail(request_id, Outcome.FAILED, status, reason)
@@ -93,21 +92,21 @@ class Departures:
             else:
                 return
 
-    async def _record(self, exchange: Exchange) -> None:
+    async def _record_client_left(self, exchange: Exchange) -> None:
         try:
             await self._requests.client(exchange.request_id, self._edge, gone=True)
         except DatabaseUnavailable as error:
             _log.warning("the client's leaving could not be recorded", reason=str(error))
 
     async def _give_up(self, exchange: Exchange) -> None:
-        exchange.give_up()
-        if self._control:
-            await self._stop_elsewhere(exchange, self._control)
+        exchange.stop(StopCause.CLIENT_LEFT)
+        if self._stopper:
+            await self._stop_elsewhere(exchange, self._stopper)
             return
         if exchange.call:
             await asyncio.wait({exchange.call})
         # Where no call has settled it: the row that has ended keeps the next one from being made.
-        exchange.answer.fail(Unavailable(EndCause.CLIENT_LEFT))
+        exchange.fail(Unavailable(EndCause.CLIENT_LEFT))
         try:
             await self._requests.fail(
                 exchange.request_id, Outcome.ABANDONED, 499, EndCause.CLIENT_LEFT
@@ -115,7 +114,7 @@ class Departures:
         except DatabaseUnavailable as error:
             _log.warning("the client's leaving could not be recorded", reason=str(error))
 
-    async def _stop_elsewhere(self, exchange: Exchange, control: Control) -> None:
+    async def _stop_elsewhere(self, exchange: Exchange, stopper: CallStopper) -> None:
         """Ask whoever calls to stop, until that is on record; end a request nobody calls for."""
         recorded = False
         while not exchange.answer.ended:
@@ -126,14 +125,12 @@ class Departures:
                     await self._requests.client(exchange.request_id, self._edge, gone=True)
                     recorded = True
                 if back or await self._is_settled(exchange.request_id):
-                    exchange.answer.fail(Unavailable(EndCause.CLIENT_LEFT))
+                    exchange.fail(Unavailable(EndCause.CLIENT_LEFT))
                     return
             except DatabaseUnavailable as error:
                 _log.warning("a call cannot be stopped now", reason=str(error))
-            await control.give_up(exchange.request_id)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_ASK_AGAIN_SECONDS):
-                    await exchange.answer.over()
+            await stopper.request_stop(exchange.request_id)
+            await exchange.answer.wait_for_end(_ASK_AGAIN_SECONDS)
 
     async def _is_settled(self, request_id: str) -> bool:
         """Whether nothing is left to stop: it has ended, or its client came to another edge."""

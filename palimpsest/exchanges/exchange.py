@@ -1,4 +1,4 @@
-"""One proxied request as this process holds it: what came in, credentials included, and its answer.
+"""One proxied request in this process: what came in, credentials included, and its answer.
 
 Credentials live here, in memory, and nowhere else. An exchange is forgotten when its client was
 answered or has left, and its upstream call is over.
@@ -6,33 +6,32 @@ answered or has left, and its upstream call is over.
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
 from palimpsest.conversations.rendered import Rendered
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.answer import Answer
+from palimpsest.exchanges.lifecycle import Lifecycle, Stage, StopCause
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 from workflows.contracts import ForwardUpstreamResult
 
-if TYPE_CHECKING:
-    from palimpsest.conversations.lookup import Placed
+UpstreamCall = asyncio.Task[ForwardUpstreamResult]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
-    """``received`` is on the `time.perf_counter` clock; ``target`` is path and query string.
+    """A request with its answer and its call.
 
-    ``finishing`` is set when the provider's answer is whole and only the commit is left: from then
-    on nothing stops it. ``gave_up`` tells a client that left from an operator who cancelled.
-    ``clients`` counts those who read the answer; ``output_tokens`` is an estimate while it runs.
-    ``stopped``: the call was cut on purpose; ``handed_over``: because this process stops, and
-    another one is to call again.
-    ``recovered``: our own edge died, so that the call runs to its end whoever waits for it.
-    ``placing`` looks up where it stands in what is known.
-    ``rendered`` goes to the provider instead of the view's body, unless it is None; ``context`` is
-    what the client is told of that, ``intelligence`` of what was recalled.
+    ``target`` is path and query string as they came.
+    ``received`` is on the `time.perf_counter` clock, in seconds.
+    ``recovered``: the process that took it in died, so its call runs to its end whoever waits.
+    ``lifecycle`` is the one place that tells how far it has come and who wants it stopped.
+    ``accept_ms`` is how long its commit took.
+    ``rendered`` goes to the provider instead of the view's body, unless it is None.
+    ``clients`` counts those who read the answer.
     """
 
     request_id: str
@@ -40,97 +39,59 @@ class Exchange:
     target: bytes
     headers: RawHeaders = field(repr=False)
     received: float = field(default_factory=time.perf_counter)
-    accept_ms: float | None = None
-    answer: Answer = field(default_factory=Answer)
-    call: asyncio.Task[ForwardUpstreamResult] | None = None
-    placing: "asyncio.Task[Placed | None] | None" = None
-    degraded: str | None = None
-    rendered: Rendered | None = field(default=None, repr=False)
-    context: str | None = None
-    intelligence: str | None = None
-    finishing: bool = False
-    stopped: bool = False
-    gave_up: bool = False
     recovered: bool = False
-    handed_over: bool = False
-    clients: int = 0
-    output_tokens: int = 0
+    lifecycle: Lifecycle = field(default_factory=Lifecycle, init=False)
+    answer: Answer = field(default_factory=Answer, init=False)
+    accept_ms: float | None = field(default=None, init=False)
+    rendered: Rendered | None = field(default=None, init=False, repr=False)
+    call: UpstreamCall | None = field(default=None, init=False)
+    clients: int = field(default=0, init=False)
+
+    def under_id(self, request_id: str) -> "Exchange":
+        """The same request under the id of the one that it repeats, with an answer of its own."""
+        adopted = Exchange(request_id, self.view, self.target, self.headers, self.received)
+        adopted.lifecycle.advance(Stage.ACCEPTED)
+        return adopted
+
+    def accept(self, took_ms: float) -> None:
+        """It is committed."""
+        self.accept_ms = took_ms
+        self.lifecycle.advance(Stage.ACCEPTED)
+
+    def rewrite(self, rendered: Rendered | None) -> None:
+        """What the model will see: a rendered body, or the one that came."""
+        self.rendered = rendered
+        self.lifecycle.advance(Stage.REWRITTEN)
+
+    def begin_call(self, work: Coroutine[Any, Any, ForwardUpstreamResult]) -> UpstreamCall:
+        """Run the call as a task of this process: it outlives the activity that began it."""
+        self.call = asyncio.create_task(work)
+        return self.call
+
+    def end(self) -> None:
+        """Its answer is whole."""
+        self.answer.end()
+        self.lifecycle.advance(Stage.ENDED)
+
+    def fail(self, error: PalimpsestError) -> None:
+        """There is no answer, or no more of it."""
+        self.answer.fail(error)
+        self.lifecycle.advance(Stage.ENDED)
+
+    def stop(self, cause: StopCause) -> None:
+        """Cut the call, unless its end is known by now."""
+        if self.lifecycle.request_stop(cause, calling=self.call is not None) and self.call:
+            self.call.cancel()
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call upstream is under way in this process."""
+        return self.call is not None and not self.call.done()
+
+    def is_over(self) -> bool:
+        """Its answer has ended, its call too, and no client is left."""
+        return self.answer.ended and not self.is_calling and not self.clients
 
     def elapsed(self) -> float:
         """Seconds since the request was received."""
         return time.perf_counter() - self.received
-
-    def is_over(self) -> bool:
-        """Its answer has ended, its call too, and no client is left."""
-        running = self.call is not None and not self.call.done()
-        return self.answer.ended and not running and not self.clients
-
-    def stop(self) -> None:
-        """Stop the upstream call, unless it is over but for the commit."""
-        if self.call and not self.finishing:
-            self.stopped = True
-            self.call.cancel()
-
-    def give_up(self) -> None:
-        """Nobody waits for the answer any more."""
-        self.gave_up = True
-        self.stop()
-
-    def hand_over(self) -> None:
-        """Cut the upstream call, for another process to make it anew."""
-        self.handed_over = True
-        self.stop()
-
-
-def told(exchange: Exchange) -> RawHeaders:
-    """Our own headers of its answer."""
-    said = (
-        (b"x-palimpsest-context", exchange.context),
-        (b"x-palimpsest-intelligence", exchange.intelligence),
-        (b"x-palimpsest-degraded", exchange.degraded),
-    )
-    return tuple((name, value.encode("latin-1")) for name, value in said if value)
-
-
-class Exchanges:
-    """The exchanges of this process, by request id."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, Exchange] = {}
-        self._none_left = asyncio.Event()
-        self._none_left.set()
-
-    async def none_left(self) -> None:
-        """Wait until every exchange is forgotten."""
-        await self._none_left.wait()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def get(self, request_id: str) -> Exchange | None:
-        return self._open.get(request_id)
-
-    def ids(self) -> list[str]:
-        """The ids of all of them."""
-        return list(self._open)
-
-    def add(self, exchange: Exchange) -> None:
-        self._open[exchange.request_id] = exchange
-        self._none_left.clear()
-
-    def forget(self, request_id: str) -> None:
-        self._open.pop(request_id, None)
-        if not self._open:
-            self._none_left.set()
-
-    def forget_if_over(self, request_id: str) -> None:
-        """Forget an exchange that nobody reads and nobody writes any more."""
-        exchange = self._open.get(request_id)
-        if exchange and exchange.is_over():
-            self.forget(request_id)
-
-    def fail(self, request_id: str, error: PalimpsestError) -> None:
-        """Tell the client, if it is connected here, that no answer will come."""
-        exchange = self._open.get(request_id)
-        if exchange:
-            exchange.answer.fail(error)

@@ -1,115 +1,185 @@
-"""Committing a request, or finding the one that it is a re-send of."""
+"""Recognises re-sends: a request that repeats another one is answered from it, and paid for once.
+
+Clients that waited too long send the identical request again. Two clients that happen to ask the
+same want two answers. A request is committed with a *claim* on its body, credential, session and
+agent; who finds the claim taken either joins its holder or takes the claim over.
+"""
 
 import dataclasses
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 
-from api.proxy import Proxy
-from palimpsest.exchanges.answer import Answer
+from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.identity import identify
 from palimpsest.exchanges.model import AcceptedRequest, Identity, Outcome, RequestState
+from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.recorded_answer import replay
-from palimpsest.exchanges.resend import Known, is_resend
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import recordable, recordable_target
-from palimpsest.runtime.errors import NotFound, PalimpsestError
+from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError
+from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.process_identity import is_gone
-from palimpsest.store.vault import Sealed
+from palimpsest.store.postgres.requests import RequestStore
+from palimpsest.store.vault import Sealed, Vault
 
 _LAST_MOMENT_SECONDS = 2.0
 
 
-async def claim(proxy: Proxy, exchange: Exchange) -> Exchange:
-    """The exchange to answer from: this one, now committed, or that of the request it repeats."""
-    body = exchange.view.body
-    identity = await off_the_loop(len(body), identify, exchange.target, exchange.headers, body)
-    if identity.named and await _repeats(proxy, identity, identity.named):
-        return await _attached(proxy, identity.named, exchange)
-    started = time.perf_counter()
-    record = _record(proxy, exchange, identity)
-    while (holder := await proxy.requests.accept(record)) != exchange.request_id:
-        if await _repeats(proxy, identity, holder):
-            return await _attached(proxy, holder, exchange)
-        # Of several that come now, one takes the claim; the others look at that one.
-        record = dataclasses.replace(record, seize_from=holder)
-    exchange.accept_ms = (time.perf_counter() - started) * 1000
-    return exchange
+class Coalesce(StrEnum):
+    """Which identical requests are one, as the setting says."""
+
+    ALWAYS = "always"
+    SESSION = "session"
+    NEVER = "never"
 
 
-def _record(proxy: Proxy, exchange: Exchange, identity: Identity) -> AcceptedRequest:
-    sealed = Sealed(exchange.target, exchange.headers)
-    return AcceptedRequest(
-        id=exchange.request_id,
-        tenant=TENANT,
-        target=recordable_target(exchange.target),
-        headers=recordable(exchange.headers),
-        view=exchange.view,
-        edge=proxy.owner,
-        sealed=proxy.vault.seal(exchange.request_id, sealed),
-        identity=identity,
-        claims=proxy.settings.coalesce != "never",
-    )
+@dataclass(frozen=True, slots=True)
+class ResendTarget:
+    """The request that holds the claim.
+
+    ``same_identity``: its body and credential are the same.
+    ``ended_without_answer``: nothing can be given from it.
+    ``delivered``: its client has the whole answer.
+    ``waiting``: its first client is still connected.
+    """
+
+    same_identity: bool
+    ended_without_answer: bool
+    delivered: bool
+    waiting: bool
 
 
-async def _repeats(proxy: Proxy, identity: Identity, holder: str) -> bool:
-    local = proxy.exchanges.get(holder)
-    if local is not None and local.gave_up:
-        # It may have been answered at the last moment. How it ended is on record in a moment.
-        await local.answer.over_within(_LAST_MOMENT_SECONDS)
-    held = await proxy.requests.held(holder)
-    if held is None:
+def is_resend(coalesce: Coalesce, identity: Identity, holder: ResendTarget) -> bool:
+    """Whether to answer from the holder; raises BadRequest for a key that names another request."""
+    if coalesce is Coalesce.NEVER or holder.ended_without_answer:
         return False
-    ended = held.state == RequestState.ENDED
-    lives = held.edge_lives and not is_gone(held.edge or "")
-    elsewhere = lives and not ended and not held.client_gone
-    known = Known(
-        same_identity=held.identity == identity.identity,
-        # One that was given up and has not ended is still carried out somewhere.
-        ended_without_answer=ended and held.outcome != Outcome.ANSWERED,
-        delivered=held.delivered or proxy.deliveries.delivered(holder),
-        waiting=local.clients > 0 if local else elsewhere,
-    )
-    return is_resend(proxy.settings.coalesce, identity, known)
+    by_name = identity.keyed or identity.named is not None
+    if by_name and not holder.same_identity:
+        raise BadRequest("this key or request id belongs to a request with another body or key")
+    if holder.delivered:
+        return by_name
+    marked = identity.marked or identity.session
+    return coalesce is Coalesce.ALWAYS or not holder.waiting or marked
 
 
-async def _attached(proxy: Proxy, holder: str, exchange: Exchange) -> Exchange:
-    """The holder's exchange, if it is under way here; else this one under the holder's id, with
-    the recorded answer, or for whichever process carries the request on."""
-    local = proxy.exchanges.get(holder)
-    if local is not None and not _broke_off(local):
-        proxy.metrics.coalesced.inc()
-        return local
-    adopted = dataclasses.replace(exchange, request_id=holder, answer=Answer(), clients=0)
-    try:
-        row, content = await proxy.requests.response(holder)
-    except NotFound:
-        return await _adopted(proxy, adopted)
-    proxy.metrics.reattached.inc()
-    replay(adopted.answer, row, content)
-    return adopted
+class Idempotency:
+    """Commits requests, or finds the ones that they repeat. ``owner`` names this process;
+    ``source`` brings the answers of other processes, where there are any."""
+
+    def __init__(
+        self,
+        exchanges: ExchangeRegistry,
+        requests: RequestStore,
+        deliveries: Deliveries,
+        vault: Vault,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        coalesce: Coalesce,
+        owner: str,
+        source: AnswerSource | None = None,
+    ) -> None:
+        self._exchanges = exchanges
+        self._requests = requests
+        self._deliveries = deliveries
+        self._vault = vault
+        self._engine = engine
+        self._metrics = metrics
+        self._coalesce = coalesce
+        self._owner = owner
+        self._source = source
+
+    async def claim(self, exchange: Exchange) -> Exchange:
+        """The exchange to answer from: this one, now committed, or that of the request it
+        repeats. Raises BadRequest or DatabaseUnavailable."""
+        body = exchange.view.body
+        identity = await off_the_loop(len(body), identify, exchange.target, exchange.headers, body)
+        if identity.named and await self._repeats(identity, identity.named):
+            return await self._join(identity.named, exchange)
+        started = time.perf_counter()
+        record = self._record(exchange, identity)
+        while (holder := await self._requests.accept(record)) != exchange.request_id:
+            if await self._repeats(identity, holder):
+                return await self._join(holder, exchange)
+            # Of several that come now, one takes the claim; the others look at that one.
+            record = dataclasses.replace(record, seize_from=holder)
+        exchange.accept((time.perf_counter() - started) * 1000)
+        return exchange
+
+    def _record(self, exchange: Exchange, identity: Identity) -> AcceptedRequest:
+        sealed = Sealed(exchange.target, exchange.headers)
+        return AcceptedRequest(
+            id=exchange.request_id,
+            tenant=TENANT,
+            target=recordable_target(exchange.target),
+            headers=recordable(exchange.headers),
+            view=exchange.view,
+            edge=self._owner,
+            sealed=self._vault.seal(exchange.request_id, sealed),
+            identity=identity,
+            claims=self._coalesce is not Coalesce.NEVER,
+        )
+
+    async def _repeats(self, identity: Identity, request_id: str) -> bool:
+        local = self._exchanges.get(request_id)
+        if local is not None and local.lifecycle.client_left:
+            # It may have been answered at the last moment. How it ended is on record in a moment.
+            await local.answer.wait_for_end(_LAST_MOMENT_SECONDS)
+        held = await self._requests.held(request_id)
+        if held is None:
+            return False
+        ended = held.state == RequestState.ENDED
+        lives = held.edge_lives and not is_gone(held.edge or "")
+        elsewhere = lives and not ended and not held.client_gone
+        holder = ResendTarget(
+            same_identity=held.identity == identity.identity,
+            # One that was given up and has not ended is still carried out somewhere.
+            ended_without_answer=ended and held.outcome != Outcome.ANSWERED,
+            delivered=held.delivered or self._deliveries.is_delivered(request_id),
+            waiting=local.clients > 0 if local else elsewhere,
+        )
+        return is_resend(self._coalesce, identity, holder)
+
+    async def _join(self, holder: str, exchange: Exchange) -> Exchange:
+        """The holder's exchange, if it is under way here; else this one under the holder's id,
+        with the recorded answer, or for whichever process carries the request on."""
+        local = self._exchanges.get(holder)
+        if local is not None and not _is_broken(local):
+            self._metrics.coalesced.inc()
+            return local
+        adopted = exchange.under_id(holder)
+        try:
+            row, content = await self._requests.response(holder)
+        except NotFound:
+            return await self._follow(adopted)
+        self._metrics.reattached.inc()
+        replay(adopted.answer, row, content)
+        return adopted
+
+    async def _follow(self, adopted: Exchange) -> Exchange:
+        """A request that is under way elsewhere, or nowhere: known here too from now on."""
+        self._metrics.coalesced.inc()
+        local = self._exchanges.get(adopted.request_id)
+        if local is not None and not _is_broken(local):
+            return local
+        self._exchanges.add(adopted)
+        if self._source:
+            self._source.subscribe(adopted.request_id, adopted.answer)
+        try:
+            await self._requests.client(adopted.request_id, self._owner, gone=False)
+            await self._engine.ensure(adopted.request_id, adopted.view.model)
+        except PalimpsestError as error:
+            adopted.fail(error)
+            self._exchanges.forget(adopted.request_id)
+            raise
+        return adopted
 
 
-async def _adopted(proxy: Proxy, adopted: Exchange) -> Exchange:
-    """A request that is under way elsewhere, or nowhere: known here too from now on."""
-    proxy.metrics.coalesced.inc()
-    local = proxy.exchanges.get(adopted.request_id)
-    if local is not None and not _broke_off(local):
-        return local
-    proxy.exchanges.add(adopted)
-    if proxy.following:
-        proxy.following.follow(adopted.request_id, adopted.answer)
-    try:
-        await proxy.requests.client(adopted.request_id, proxy.owner, gone=False)
-        await proxy.starter.ensure(adopted.request_id, adopted.view.model)
-    except PalimpsestError as error:
-        adopted.answer.fail(error)
-        proxy.exchanges.forget(adopted.request_id)
-        raise
-    return adopted
-
-
-def _broke_off(local: Exchange) -> bool:
+def _is_broken(local: Exchange) -> bool:
     """Nobody writes to its answer any more: the process that called was lost in mid-answer, or
     its client was given up. The request goes on with another answer, or has one on record."""
-    return local.gave_up or (local.call is None and local.answer.error is not None)
+    return local.lifecycle.client_left or (local.call is None and local.answer.error is not None)

@@ -16,9 +16,10 @@ import structlog
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.lifecycle import Stage
 from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.exchanges.release import Release
-from palimpsest.forwarding.commit import Ending
+from palimpsest.forwarding.commit import EndCommit
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
     RETRYABLE,
@@ -35,7 +36,7 @@ from palimpsest.forwarding.settlement import (
     usage_json,
 )
 from palimpsest.providers.encodings import Decoder
-from palimpsest.providers.headers import value_of
+from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.providers.upstream import Upstream, body, response_headers
 from palimpsest.runtime.errors import (
     Fenced,
@@ -47,7 +48,12 @@ from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.journal import Journal, JournalWriter
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
-from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+from workflows.contracts import (
+    ForwardUpstreamInput,
+    ForwardUpstreamResult,
+    QueryIntelligenceResult,
+    RewriteContextResult,
+)
 
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
 
@@ -78,7 +84,7 @@ class Attempt:
         self._forward = forward
         self._lease = lease
         self._journal = JournalWriter(wire.journal, exchange.request_id, lease.fence)
-        self._ending = Ending(wire.store, wire.spill)
+        self._commit = EndCommit(wire.store, wire.spill)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
         self._chunks: list[bytes] = []
@@ -105,10 +111,11 @@ class Attempt:
         try:
             return await self._call()
         except asyncio.CancelledError:
-            if self._exchange.handed_over:
+            lifecycle = self._exchange.lifecycle
+            if lifecycle.handed_over:
                 end = self._end(Outcome.BROKEN, EndCause.PROCESS_STOPPED)
                 await self._wire.store.release(self._exchange.request_id, end)
-            if self._exchange.handed_over or not self._exchange.stopped:
+            if lifecycle.handed_over or not lifecycle.stopped:
                 # Nobody asked for an end: the next process calls again.
                 raise
             return await self._stopped()
@@ -121,6 +128,7 @@ class Attempt:
         self._times.dialled = time.perf_counter()
         self._wire.metrics.wire_calls.inc()
         exchange = self._exchange
+        exchange.lifecycle.advance(Stage.DIALLED)
         seen = exchange.rendered
         response = await self._wire.upstream.send(
             "POST",
@@ -146,7 +154,8 @@ class Attempt:
         delay = delay_before_next(
             self._wire.limits, self._lease.number, self._exchange.elapsed(), retry_after
         )
-        if delay is not None and not self._exchange.gave_up:
+        if delay is not None and not self._exchange.lifecycle.client_left:
+            self._exchange.lifecycle.return_to_dial()
             raise RetryDue(reason, delay)
 
     async def _pass_on(self, response: httpx.Response) -> bytes:
@@ -161,7 +170,7 @@ class Attempt:
             if self._journal.fenced.is_set():
                 raise Fenced("another process carries this request now")
             self._reader.feed(decoder.feed(chunk))
-            self._exchange.output_tokens = estimated_tokens(self._reader.output_chars)
+            self._exchange.answer.output_tokens = estimated_tokens(self._reader.output_chars)
             self._check_error_event()
             self._write(release.feed(chunk))
         self._times.ended = time.perf_counter()
@@ -186,14 +195,21 @@ class Attempt:
             return
         answer = self._exchange.answer
         self._times.first_release = self._times.first_release or time.perf_counter()
-        if answer.head is None and self._head:
-            answer.begin(self._head)
+        self._begin_answer()
+        self._exchange.lifecycle.advance(Stage.RELEASED)
         self._released += len(ready)
         answer.write(ready)
 
+    def _begin_answer(self) -> None:
+        """The provider's status and headers, and ours that tell what became of the request."""
+        answer, head = self._exchange.answer, self._head
+        if answer.head is None and head:
+            ours = client_headers(self._forward.known, self._forward.plan)
+            answer.begin(AnswerHead(head.status, (*head.headers, *ours)))
+
     async def _complete(self, held: bytes) -> ForwardUpstreamResult:
         """The provider's answer is whole; its end is released when it is committed."""
-        self._exchange.finishing = True
+        self._exchange.lifecycle.advance(Stage.SETTLING)
         status = self._head.status if self._head else 0
         outcome, reason = self._outcome(status)
         self._times.first_release = self._times.first_release or self._times.ended
@@ -213,20 +229,19 @@ class Attempt:
         if answer.ended:
             return
         self._write(held)
-        if answer.head is None and self._head:
-            answer.begin(self._head)
-        answer.end()
+        self._begin_answer()
+        self._exchange.end()
 
     async def _stopped(self) -> ForwardUpstreamResult:
         """Cancelled: by the client's absence, or by an operator."""
-        self._exchange.finishing = True
+        self._exchange.lifecycle.advance(Stage.SETTLING)
         self._times.ended = time.perf_counter()
-        abandoned = self._exchange.gave_up
+        abandoned = self._exchange.lifecycle.client_left
         reason = EndCause.CLIENT_LEFT if abandoned else EndCause.OPERATOR_CANCELLED
         outcome = Outcome.ABANDONED if abandoned else Outcome.CANCELLED
         error = Unavailable(reason)
         end = await self._settle(outcome, reason, lambda: None)
-        self._exchange.answer.fail(error)
+        self._exchange.fail(error)
         if abandoned:
             return result(end, end.attempt.status or 0)
         raise asyncio.CancelledError
@@ -235,9 +250,9 @@ class Attempt:
         """No answer, or half of one. Half is never sent again; the client is told."""
         if not self._released:
             self._retry_or_go_on(str(error))
-        self._exchange.finishing = True
+        self._exchange.lifecycle.advance(Stage.SETTLING)
         self._times.ended = time.perf_counter()
-        fail = partial(self._exchange.answer.fail, error)
+        fail = partial(self._exchange.fail, error)
         await self._settle(Outcome.BROKEN if self._released else Outcome.FAILED, str(error), fail)
         fail()
         raise error
@@ -245,9 +260,9 @@ class Attempt:
     def _lost(self, error: Fenced) -> None:
         """The request ends elsewhere. A client that has seen nothing may have that end; one that
         has seen a part of ours has no use for it."""
-        self._exchange.finishing = False
+        self._exchange.lifecycle.return_to_dial()
         if self._released:
-            self._exchange.answer.fail(StreamBroken(str(error)))
+            self._exchange.fail(StreamBroken(str(error)))
 
     def _end(self, outcome: Outcome, reason: str | None) -> AttemptEnd:
         size = sum(map(len, self._chunks))
@@ -270,6 +285,16 @@ class Attempt:
             times=self._times,
             journalled=self._journal.wrote or self._lease.fence > 1,
         )
-        await self._ending.commit(end, self._journal.close(), release)
+        await self._commit.commit(end, self._journal.close(), release)
         self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
         return end
+
+
+def client_headers(known: QueryIntelligenceResult, plan: RewriteContextResult) -> RawHeaders:
+    """Headers of ours for the client: what the model saw, what was injected, what is missing."""
+    values = (
+        (b"x-palimpsest-context", plan.summary),
+        (b"x-palimpsest-intelligence", plan.intelligence),
+        (b"x-palimpsest-degraded", known.degraded or plan.degraded),
+    )
+    return tuple((name, value.encode("latin-1")) for name, value in values if value)

@@ -16,8 +16,8 @@ _PAUSE_SECONDS = 0.25
 _log = structlog.stdlib.get_logger()
 
 
-class Ending:
-    """Commits, or keeps the end on disk until it can be committed."""
+class EndCommit:
+    """Commits ends, or keeps them on disk until they can be committed."""
 
     def __init__(self, store: RequestStore, spill: Spill) -> None:
         self._store = store
@@ -55,3 +55,11 @@ class Ending:
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 raise Fenced("the request was ended elsewhere")
+
+
+async def commit_spilled(spill: Spill, requests: RequestStore, request_id: str = "*") -> None:
+    """Commit the ends that wait on disk, or that of one request; raises DatabaseUnavailable."""
+    for end in await asyncio.to_thread(spill.kept, request_id):
+        if not await requests.settle(end):
+            _log.warning("a spilled end came too late", request_id=end.request_id)
+        await asyncio.to_thread(spill.forget, end.request_id)

@@ -3,11 +3,18 @@ died: its body from the database, its headers from the vault."""
 
 import asyncio
 import time
+from contextlib import suppress
 
+from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.exchange import Exchange, Exchanges
-from palimpsest.runtime.errors import CredentialsLost
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.model import Outcome
+from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.forwarding.model import Lease
+from palimpsest.forwarding.settlement import usage_json
+from palimpsest.runtime.errors import CredentialsLost, DatabaseUnavailable
 from palimpsest.runtime.metrics import Metrics
+from palimpsest.store.postgres.journal import Journal
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.vault import Vault
 
@@ -18,7 +25,7 @@ class Recovery:
 
     def __init__(
         self,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         requests: RequestStore,
         vault: Vault,
         metrics: Metrics,
@@ -31,9 +38,9 @@ class Recovery:
         self._metrics = metrics
         self._for_edges = for_edges
 
-    async def exchange(self, request_id: str) -> Exchange:
+    async def recover(self, request_id: str) -> Exchange:
         """The exchange, open in this process from now on; raises CredentialsLost without one."""
-        exchange, interrupted = await self._restored(request_id)
+        exchange, interrupted = await self._restore(request_id)
         # A re-send may have brought the request back to this process in the meantime.
         known = self._exchanges.get(request_id)
         if known is not None:
@@ -43,12 +50,12 @@ class Recovery:
             self._metrics.recovered.inc()
         return exchange
 
-    async def glance(self, request_id: str) -> Exchange:
+    async def peek(self, request_id: str) -> Exchange:
         """The exchange as it is or would be here, for a call beside the request's own; raises
         CredentialsLost without one."""
-        return self._exchanges.get(request_id) or (await self._restored(request_id))[0]
+        return self._exchanges.get(request_id) or (await self._restore(request_id))[0]
 
-    async def _restored(self, request_id: str) -> tuple[Exchange, bool]:
+    async def _restore(self, request_id: str) -> tuple[Exchange, bool]:
         """The exchange anew, and whether a call of it was interrupted."""
         kept = await self._requests.kept(request_id)
         if kept is None:
@@ -63,7 +70,29 @@ class Recovery:
             view,
             content.target,
             content.headers,
-            received=time.perf_counter() - kept.age,
+            time.perf_counter() - kept.age,
             recovered=not self._for_edges,
         )
         return exchange, kept.interrupted
+
+
+async def estimate_crashed(
+    store: RequestStore, journal: Journal, exchange: Exchange, lease: Lease, planned: int | None
+) -> None:
+    """Write the estimated usage of the attempt before ``lease`` if that was closed as unknown;
+    ``planned`` tokens are its prompt as far as we know. Nothing waits for a database that is
+    away."""
+    with suppress(DatabaseUnavailable):
+        if await store.is_unknown(exchange.request_id, lease.number - 1):
+            received = await journal.content(exchange.request_id, fence=lease.fence - 1)
+            usage = usage_json(_read_journal(received, exchange), Outcome.BROKEN, planned)
+            await store.estimate(exchange.request_id, lease.number - 1, usage)
+
+
+def _read_journal(received: bytes, exchange: Exchange) -> AnswerReader:
+    """Its headers died with it; a compressed answer tells nothing then."""
+    reader = AnswerReader()
+    reader.headers("text/event-stream" if exchange.view.stream else "application/json")
+    reader.feed(received)
+    reader.close()
+    return reader

@@ -1,27 +1,36 @@
-"""What crosses between processes of an answer: entries of its stream, as fields and back.
+"""Entries of an answer's stream between processes: as fields of Redis, and back.
 
-Each entry carries the *epoch* of the lease it was written under; what follows the head
-also the *offset* in the answer's bytes, so that an entry may come twice, and a lost one is noticed.
+Each entry carries the fence of the lease it was written under; what follows the head also its
+offset in the answer's bytes, so that an entry may come twice, and a lost one is noticed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import msgspec
 
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.runtime.errors import PalimpsestError, from_status
 
-Kind = Literal["begin", "head", "data", "end", "error", "recorded"]
+
+class EntryKind(StrEnum):
+    """``BEGIN``: an attempt under this fence exists; ``RECORDED``: the end is in the database."""
+
+    BEGIN = "begin"
+    HEAD = "head"
+    DATA = "data"
+    END = "end"
+    ERROR = "error"
+    RECORDED = "recorded"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`begin`: an attempt under this epoch exists; `recorded`: the end is in the database."""
+    """One entry; ``offset`` is in bytes of the answer."""
 
-    kind: Kind
-    epoch: int
+    kind: EntryKind
+    fence: int
     offset: int = 0
     payload: bytes = b""
 
@@ -33,9 +42,9 @@ class _Error(msgspec.Struct, frozen=True):
     retry_after: int | None
 
 
-def head_entry(epoch: int, head: AnswerHead) -> Entry:
+def head_entry(fence: int, head: AnswerHead) -> Entry:
     payload = msgspec.msgpack.encode((head.status, head.headers))
-    return Entry("head", epoch, payload=payload)
+    return Entry(EntryKind.HEAD, fence, payload=payload)
 
 
 def head_of(entry: Entry) -> AnswerHead:
@@ -45,9 +54,9 @@ def head_of(entry: Entry) -> AnswerHead:
     return AnswerHead(status, headers)
 
 
-def error_entry(epoch: int, offset: int, error: PalimpsestError) -> Entry:
+def error_entry(fence: int, offset: int, error: PalimpsestError) -> Entry:
     told = _Error(error.status, error.kind, str(error), error.retry_after)
-    return Entry("error", epoch, offset, msgspec.msgpack.encode(told))
+    return Entry(EntryKind.ERROR, fence, offset, msgspec.msgpack.encode(told))
 
 
 def error_of(entry: Entry) -> PalimpsestError:
@@ -60,14 +69,14 @@ def error_of(entry: Entry) -> PalimpsestError:
 def to_fields(entry: Entry) -> Mapping[bytes, bytes]:
     return {
         b"k": entry.kind.encode(),
-        b"n": b"%d" % entry.epoch,
+        b"n": b"%d" % entry.fence,
         b"o": b"%d" % entry.offset,
         b"b": entry.payload,
     }
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> Entry:
-    kind = msgspec.convert(fields[b"k"].decode(), type=Kind)
+    kind = EntryKind(fields[b"k"].decode())
     return Entry(kind, int(fields[b"n"]), int(fields[b"o"]), fields[b"b"])
 
 

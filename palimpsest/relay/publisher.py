@@ -1,22 +1,15 @@
-"""The write side of an answer that its client reads in another process.
+"""Publishes an answer whose client waits in another process.
 
-An answer is mirrored behind the back of the call that writes it: Redis may be slow, away or empty
-again, and the call goes on to its recorded end.
+An answer is written to its stream beside the call that receives it: Redis may be slow, away or
+empty again, and the call goes on to its recorded end.
 """
 
 import asyncio
 
 import structlog
 
-from palimpsest.exchanges.answer import AnswerHead
-from palimpsest.exchanges.exchange import Exchange, told
-from palimpsest.relay.entries import (
-    Entry,
-    error_entry,
-    head_entry,
-    key_of,
-    to_fields,
-)
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.relay.entries import Entry, EntryKind, error_entry, head_entry, key_of, to_fields
 from palimpsest.runtime.errors import RedisUnavailable
 from palimpsest.store.redis.streams import Streams
 
@@ -28,24 +21,24 @@ _PATIENCE = 10.0
 _log = structlog.stdlib.get_logger()
 
 
-class Relay:
-    """Mirrors answers of this process into streams."""
+class Publisher:
+    """Writes answers of this process into streams."""
 
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
-        self._mirrors: set[asyncio.Task[None]] = set()
+        self._publications: set[asyncio.Task[None]] = set()
 
-    def mirror(self, exchange: Exchange, epoch: int) -> asyncio.Task[None]:
-        """Write the exchange's answer under a lease's epoch, until it has ended."""
-        task = asyncio.create_task(_Mirror(self._streams, exchange, epoch).run())
-        self._mirrors.add(task)
-        task.add_done_callback(self._mirrors.discard)
+    def publish(self, exchange: Exchange, fence: int) -> asyncio.Task[None]:
+        """Write the exchange's answer under a lease's fence, until it has ended."""
+        task = asyncio.create_task(_Publication(self._streams, exchange, fence).run())
+        self._publications.add(task)
+        task.add_done_callback(self._publications.discard)
         return task
 
-    async def recorded(self, request_id: str) -> None:
+    async def announce_end(self, request_id: str) -> None:
         """Tell those who wait that the end is on record; they also look by themselves, later."""
         try:
-            fields = to_fields(Entry("recorded", 0))
+            fields = to_fields(Entry(EntryKind.RECORDED, 0))
             key = key_of(request_id)
             await self._streams.append(key, [fields], creates=False, expires=_ENDED_SECONDS)
         except RedisUnavailable as error:
@@ -53,20 +46,20 @@ class Relay:
 
     async def close(self) -> None:
         """Wait for the ends under way, within their patience."""
-        if self._mirrors:
-            await asyncio.wait(self._mirrors, timeout=_PATIENCE)
+        if self._publications:
+            await asyncio.wait(self._publications, timeout=_PATIENCE)
 
 
-class _Mirror:
-    """One answer under one epoch. ``_position`` counts chunks and ``_offset`` bytes written; a
+class _Publication:
+    """One answer under one fence. ``_position`` counts chunks and ``_offset`` bytes written; a
     stream that was lost, or that we cannot be sure of, is written again from the start."""
 
-    def __init__(self, streams: Streams, exchange: Exchange, epoch: int) -> None:
+    def __init__(self, streams: Streams, exchange: Exchange, fence: int) -> None:
         self._streams = streams
         self._exchange = exchange
         self._key = key_of(exchange.request_id)
         self._answer = exchange.answer
-        self._epoch = epoch
+        self._fence = fence
         self._whole = False
         self._position = 0
         self._offset = 0
@@ -76,7 +69,7 @@ class _Mirror:
         loop = asyncio.get_running_loop()
         while True:
             if self._whole:
-                await self._answer.beyond(self._position)
+                await self._answer.wait_for_chunk(self._position)
             ended = self._answer.ended
             if await self._write() and ended:
                 return
@@ -110,20 +103,16 @@ class _Mirror:
     def _pending(self) -> tuple[list[Entry], int, int]:
         """The entries to write, and how many chunks and bytes of the answer are in them."""
         answer = self._answer
-        entries: list[Entry] = [] if self._whole else [Entry("begin", self._epoch)]
+        entries: list[Entry] = [] if self._whole else [Entry(EntryKind.BEGIN, self._fence)]
         if self._position == 0 and answer.head is not None:
-            entries.append(head_entry(self._epoch, self._head(answer.head)))
-        chunks = answer.so_far(self._position)
+            entries.append(head_entry(self._fence, answer.head))
+        chunks = answer.chunks_from(self._position)
         data = b"".join(chunks)
         if data:
-            entries.append(Entry("data", self._epoch, self._offset, data))
+            entries.append(Entry(EntryKind.DATA, self._fence, self._offset, data))
         end = self._offset + len(data)
         if answer.error is not None:
-            entries.append(error_entry(self._epoch, end, answer.error))
+            entries.append(error_entry(self._fence, end, answer.error))
         elif answer.ended:
-            entries.append(Entry("end", self._epoch, end))
+            entries.append(Entry(EntryKind.END, self._fence, end))
         return entries, len(chunks), len(data)
-
-    def _head(self, head: AnswerHead) -> AnswerHead:
-        """With what the edge would have added, had it called itself."""
-        return AnswerHead(head.status, (*head.headers, *told(self._exchange)))

@@ -1,4 +1,4 @@
-"""The read side of all answers that this process waits for: one blocking read of their streams."""
+"""Subscribes to the answers that this process waits for: one blocking read of all their streams."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from contextlib import suppress
 import structlog
 
 from palimpsest.exchanges.answer import Answer
+from palimpsest.relay.assembler import AnswerAssembler
 from palimpsest.relay.entries import from_fields, key_of
-from palimpsest.relay.follower import Follower
 from palimpsest.runtime.errors import DatabaseUnavailable, RedisUnavailable, StreamBroken
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.redis.streams import START, Streams
@@ -21,18 +21,19 @@ _QUIET_SECONDS = 6.0
 _log = structlog.stdlib.get_logger()
 
 
-class _Followed:
+class _Subscription:
     """One stream: who reads it, and from where on."""
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.position = START
-        self.followers: list[Follower] = []
+        self.assemblers: list[AnswerAssembler] = []
         self.heard = time.monotonic()
 
 
-class Following:
-    """``edge`` names this process."""
+class Subscriber:
+    """Writes the answers of other processes here as their streams grow; ``edge`` names this
+    process."""
 
     def __init__(self, streams: Streams, requests: RequestStore, edge: str) -> None:
         self._streams = streams
@@ -42,32 +43,32 @@ class Following:
         self._wake_position = START
         self._woken = False
         self._down = False
-        self._followed: dict[str, _Followed] = {}
+        self._subscriptions: dict[str, _Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def follow(self, request_id: str, answer: Answer) -> None:
+    def subscribe(self, request_id: str, answer: Answer) -> None:
         """Write ``answer`` from the request's stream, from its start, until it has ended."""
-        followed = self._followed.setdefault(key_of(request_id), _Followed(request_id))
-        followed.followers.append(Follower(answer))
-        followed.position = START
+        subscription = self._subscriptions.setdefault(key_of(request_id), _Subscription(request_id))
+        subscription.assemblers.append(AnswerAssembler(answer))
+        subscription.position = START
         if not self._woken:
             # The read under way does not know of this stream.
             self._woken = True
             self._spawn(self._wake())
 
-    def quiet(self, request_id: str) -> bool:
+    def should_poll(self, request_id: str) -> bool:
         """Whether to look for the request in the database: its stream is silent, or has gaps, or
         Redis is away. True once, then again after the same silence."""
-        followed = self._followed.get(key_of(request_id))
-        if followed is None or self._down:
+        subscription = self._subscriptions.get(key_of(request_id))
+        if subscription is None or self._down:
             return True
         now = time.monotonic()
-        lacks = any(follower.must_look for follower in followed.followers)
-        if not lacks and now - followed.heard < _QUIET_SECONDS:
+        lacks = any(assembler.lacks_entries for assembler in subscription.assemblers)
+        if not lacks and now - subscription.heard < _QUIET_SECONDS:
             return False
-        followed.heard = now
-        for follower in followed.followers:
-            follower.must_look = False
+        subscription.heard = now
+        for assembler in subscription.assemblers:
+            assembler.lacks_entries = False
         return True
 
     async def run(self) -> None:
@@ -86,38 +87,40 @@ class Following:
     async def _read(self) -> None:
         self._drop_ended()
         self._woken = False
-        positions = {key: followed.position for key, followed in self._followed.items()}
+        positions = {
+            key: subscription.position for key, subscription in self._subscriptions.items()
+        }
         positions[self._wake_key] = self._wake_position
         for key, entries in await self._streams.read(positions, _BLOCK_SECONDS):
             if key == self._wake_key:
                 self._wake_position = entries[-1][0]
                 continue
-            followed = self._followed[key]
+            subscription = self._subscriptions[key]
             # A reader that came meanwhile needs them from the start.
-            if followed.position == positions[key]:
-                followed.position = entries[-1][0]
-            followed.heard = time.monotonic()
+            if subscription.position == positions[key]:
+                subscription.position = entries[-1][0]
+            subscription.heard = time.monotonic()
             read = [from_fields(fields) for _, fields in entries]
-            for follower in followed.followers:
-                follower.feed(read)
-                if follower.broken:
-                    self._spawn(self._break_off(followed.request_id, follower.answer))
+            for assembler in subscription.assemblers:
+                assembler.feed(read)
+                if assembler.broken:
+                    self._spawn(self._break_off(subscription.request_id, assembler.answer))
 
     def _drop_ended(self) -> None:
-        for key, followed in list(self._followed.items()):
-            followed.followers = [
-                follower
-                for follower in followed.followers
-                if not follower.answer.ended and not follower.broken
+        for key, subscription in list(self._subscriptions.items()):
+            subscription.assemblers = [
+                assembler
+                for assembler in subscription.assemblers
+                if not assembler.answer.ended and not assembler.broken
             ]
-            if not followed.followers:
-                del self._followed[key]
+            if not subscription.assemblers:
+                del self._subscriptions[key]
 
     def _from_the_start(self) -> None:
         """A Redis that was away may be another one, with other positions."""
         self._wake_position = START
-        for followed in self._followed.values():
-            followed.position = START
+        for subscription in self._subscriptions.values():
+            subscription.position = START
 
     async def _break_off(self, request_id: str, answer: Answer) -> None:
         """Its client's re-send is to find that nobody waits here."""

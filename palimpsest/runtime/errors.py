@@ -120,6 +120,12 @@ class StartupFailed(PalimpsestError):
     pass
 
 
+def final(error: PalimpsestError) -> PalimpsestError:
+    """The error as one that no retry can help: whatever could be tried has been."""
+    error.retryable = False
+    return error
+
+
 def from_status(status: int, kind: str, message: str) -> PalimpsestError:
     """An error that crossed Temporal as a status and the API's error type."""
     error = PalimpsestError(message)

@@ -1,12 +1,12 @@
-"""Requests that nobody carries: each accepted one gets a workflow, or an end with a reason."""
+"""Reconciles requests with workflows: each accepted one gets a workflow, or an end and a reason."""
 
 import asyncio
 
 import structlog
 
-from palimpsest.exchanges.exchange import Exchanges
 from palimpsest.exchanges.model import EndCause, Outcome
-from palimpsest.forwarding.spilled import commit_spilled
+from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.forwarding.commit import commit_spilled
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
 from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.requests import RequestStore
@@ -19,13 +19,13 @@ _OLDER_THAN_SECONDS = 10.0
 _log = structlog.stdlib.get_logger()
 
 
-class Strays:
-    """The recovery loop; run by every process, harmless when several do."""
+class Reconciler:
+    """Brings database and engine into line; run by every process, harmless when several do."""
 
     def __init__(
         self,
         requests: RequestStore,
-        exchanges: Exchanges,
+        exchanges: ExchangeRegistry,
         starter: Starter,
         spill: Spill,
         heart: Heartbeat,
@@ -37,20 +37,20 @@ class Strays:
         self._heart = heart
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Reconcile for ever."""
         while True:
             try:
                 await self.commit_spilled()
-                await self.gather()
+                await self.reconcile()
             except (DatabaseUnavailable, EngineUnavailable) as error:
-                _log.warning("strays wait", reason=str(error))
+                _log.warning("reconciling waits", reason=str(error))
             await asyncio.sleep(EVERY_SECONDS)
 
     async def commit_spilled(self) -> None:
         """Commit the ends that are on disk."""
         await commit_spilled(self._spill, self._requests)
 
-    async def gather(self) -> None:
+    async def reconcile(self) -> None:
         """Start the workflows that are missing; end the requests whose workflow has ended."""
         found = await self._requests.strays(
             _OLDER_THAN_SECONDS,
@@ -61,6 +61,6 @@ class Strays:
             if not await self._starter.ensure(request_id, model):
                 # Its end may have been put on disk since we looked there.
                 await commit_spilled(self._spill, self._requests, request_id)
-                cause = EndCause.WORKFLOW_ENDED
-                if await self._requests.fail(request_id, Outcome.FAILED, 503, cause):
-                    _log.warning("a stray was ended", request_id=request_id)
+                reason = EndCause.WORKFLOW_ENDED
+                if await self._requests.fail(request_id, Outcome.FAILED, 503, reason):
+                    _log.warning("a request without a workflow was ended", request_id=request_id)

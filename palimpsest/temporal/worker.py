@@ -13,6 +13,7 @@ from temporalio.worker import (
 )
 
 from palimpsest.learning.scheduler import learning_queue
+from palimpsest.temporal.failures import FailureInterceptor
 from workflows.learn_segment import LearnSegment
 from workflows.proxy_request import ProxyRequest
 
@@ -46,6 +47,7 @@ def build_worker(
         task_queue=task_queue,
         workflows=[ProxyRequest],
         activities=activities,
+        interceptors=[FailureInterceptor()],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=concurrency,
         max_concurrent_workflow_tasks=concurrency,
@@ -75,6 +77,7 @@ def build_egress_worker(
         client,
         task_queue=task_queue,
         activities=activities,
+        interceptors=[FailureInterceptor()],
         max_concurrent_activities=concurrency,
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         graceful_shutdown_timeout=timedelta(seconds=graceful),
@@ -96,6 +99,7 @@ def build_learning_worker(
         task_queue=learning_queue(task_queue),
         workflows=[LearnSegment],
         activities=activities,
+        interceptors=[FailureInterceptor()],
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_concurrent_activities=_LEARNING_AT_ONCE,
         max_concurrent_workflow_tasks=_LEARNING_AT_ONCE,

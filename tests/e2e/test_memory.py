@@ -40,7 +40,7 @@ async def test_a_second_session_is_told(
         first = await claude.ask(FACT, base_url=running.url)
         assert first.result["result"] == "All done.", first.stderr
         await eventually(lambda: _projects(running, claude.directory), bool)
-        assert await running.proxy.memory.indexer.catch_up(20)
+        assert await running.process.memory.indexer.catch_up(20)
 
         before = len(upstream.log.messages)
         second = await claude.ask(QUESTION, base_url=running.url)
@@ -58,5 +58,5 @@ async def test_a_second_session_is_told(
 
 
 async def _projects(running: RunningProxy, directory: Path) -> list[str]:
-    rows = await running.proxy.database.run(KEPT, {"project": str(directory)})
+    rows = await running.process.stores.database.run(KEPT, {"project": str(directory)})
     return [row["project"] for row in rows]

@@ -11,21 +11,23 @@ from typing import Any
 
 from sqlalchemy import text
 
+from api.admission import Admission, build_admission
 from api.app import build_app
-from api.proxy import Proxy
 from api.server import EdgeServer, edge_config
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring import proxy_process
+from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.wiring.root import proxy_process
 from palimpsest.store.postgres.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
-    """``url`` answers; ``proxy`` is what is behind it; ``token`` opens the content routes."""
+    """``url`` answers; ``process`` is behind it; ``token`` opens the content routes."""
 
     url: str
-    proxy: Proxy
+    process: Process
+    admission: Admission
     token: str
 
 
@@ -60,12 +62,13 @@ async def running_proxy(
             **changes,
         }
     )
-    async with proxy_process(settings) as proxy:
-        server = EdgeServer(edge_config(build_app(proxy)))
+    async with proxy_process(settings) as process:
+        admission = build_admission(settings)
+        server = EdgeServer(edge_config(build_app(process, admission)))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             token = (data_dir / "token").read_text().strip()
-            yield RunningProxy(f"http://127.0.0.1:{port}", proxy, token)
+            yield RunningProxy(f"http://127.0.0.1:{port}", process, admission, token)
         finally:
             server.should_exit = True
             await serving

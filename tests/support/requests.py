@@ -43,7 +43,7 @@ async def state_of(running: RunningProxy, request_id: str) -> dict[str, Any]:
 
 async def newest(running: RunningProxy) -> str:
     """The id of the request that was accepted last."""
-    [row] = await running.proxy.database.run(
+    [row] = await running.process.stores.database.run(
         text("SELECT id FROM requests ORDER BY accepted_at DESC LIMIT 1")
     )
     return row["id"]

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from api.proxy import Proxy
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring import proxy_process
+from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.wiring.root import proxy_process
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.redis_server import RedisServer
 
@@ -36,7 +36,7 @@ class Roles:
             yield running
 
     @asynccontextmanager
-    async def worker(self, **changes: Any) -> AsyncGenerator[Proxy]:
+    async def worker(self, **changes: Any) -> AsyncGenerator[Process]:
         settings = Settings(
             **{  # pyright: ignore[reportArgumentType]
                 "data_dir": self._new(),
@@ -48,8 +48,8 @@ class Roles:
                 **changes,
             }
         )
-        async with proxy_process(settings, edge=False) as proxy:
-            yield proxy
+        async with proxy_process(settings, edge=False) as process:
+            yield process
 
     def _new(self) -> Path:
         made = self._directory / uuid.uuid4().hex

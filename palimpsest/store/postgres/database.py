@@ -5,8 +5,8 @@ third of the way through SQLAlchemy's (docs/adr/0006). Its engine serves the mig
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import asyncpg
 import msgspec
@@ -18,8 +18,10 @@ from sqlalchemy.pool import NullPool
 from palimpsest.runtime.errors import DatabaseUnavailable
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 POOL_SIZE = 12
+_PAUSE_SECONDS = 0.25
 _DISK_FULL = "53100"
 _DIALECT = asyncpg_dialect(paramstyle="numeric_dollar")
 
@@ -101,6 +103,20 @@ async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 async def _leave_as_it_is(_connection: object) -> None:
     """Our statements leave no state behind that the next one would have to be spared."""
+
+
+async def retry_unavailable(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
+    """What ``call``, which is safe to repeat, returns. A database that is away is often back within
+    seconds: raises the last DatabaseUnavailable only when the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        try:
+            return await call()
+        except DatabaseUnavailable:
+            if loop.time() + _PAUSE_SECONDS > deadline:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def normalised(url: str, scheme: str) -> str:

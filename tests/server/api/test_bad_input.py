@@ -82,7 +82,7 @@ async def test_odd_content_is_the_providers_to_judge(
     assert call.body == body
     assert got.content == bytes(call.answer)
     await ended(running, got.headers[ID])
-    assert await running.proxy.requests.body(got.headers[ID]) == body
+    assert await running.process.stores.requests.body(got.headers[ID]) == body
 
 
 @pytest.mark.parametrize("text", ["end\\u0000turn", "end\\ud800turn"])

@@ -164,7 +164,7 @@ async def test_the_token_ratio_is_measured(
 ) -> None:
     first = human(f"ratio {tmp_path} " + "several words of a prompt " * 200)
     name, _ = await turn(running, first)
-    [row] = await running.proxy.database.run(_RATIO, {"id": name})
+    [row] = await running.process.stores.database.run(_RATIO, {"id": name})
     used = upstream.log[0].facts["usage"]["input_tokens"]
     assert row["token_ratio"] == pytest.approx(used / row["counted"])
     assert row["token_ratio"] != pytest.approx(1.0)

@@ -68,7 +68,7 @@ async def test_after_the_grace_the_call_is_stopped_and_settled(
         engine = await Client.connect(parts.temporal_address)
         result = await engine.get_workflow_handle(request_id).result()
         assert result["outcome"] == "abandoned"
-        await running.proxy.exchanges.none_left()
+        await running.process.exchanges.wait_until_empty()
 
 
 async def test_within_the_grace_the_answer_is_finished(
@@ -79,7 +79,7 @@ async def test_within_the_grace_the_answer_is_finished(
         async with reading(running) as request_id:
             pass
         state = await ended(running, request_id)
-        _, content = await running.proxy.requests.response(request_id)
+        _, content = await running.process.stores.requests.response(request_id)
     assert state["outcome"] == "answered"
     assert content == bytes(upstream.log[0].answer)
 
@@ -124,7 +124,7 @@ async def test_leaving_between_two_attempts_makes_no_second(
             await upstream.log.until(lambda log: len(log) == 1 and log.open == 0)
             request_id = await newest(running)
             await eventually(
-                lambda: running.proxy.requests.attempts(request_id),
+                lambda: running.process.stores.requests.attempts(request_id),
                 lambda attempts: bool(attempts and attempts[0]["closed_at"]),
             )
             waiting.set()

@@ -57,12 +57,12 @@ async def test_a_process_dies_between_the_decision_and_the_call(
                 await eventually(lambda: waiting(parts, "attempts"), bool)
                 await victim.kill()
                 killed = await newest(running)
-                [recorded] = await running.proxy.database.run(OF_REQUEST, {"id": killed})
+                [recorded] = await running.process.stores.database.run(OF_REQUEST, {"id": killed})
             await asyncio.gather(asking, return_exceptions=True)
         assert len(upstream.log.messages) == before
     async with running_proxy(parts, tmp_path / "two", upstream.url, **settings) as running:
         state = await ended(running, killed)
-        assert await running.proxy.database.run(OF_REQUEST, {"id": killed}) == [recorded]
+        assert await running.process.stores.database.run(OF_REQUEST, {"id": killed}) == [recorded]
     assert state["outcome"] == "answered"
     assert state["context"]["epoch"]
     [call] = upstream.log.messages[before:]
@@ -141,9 +141,9 @@ async def test_without_the_first_phase_nothing_new_is_decided(
     rules = ContextRules(Treatment("on", 5_000), Policy(keep=2))
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_epoch(running.url)
-        decider = Decider(rules, running.proxy.ledger, Metrics(lambda: 0))
+        decider = Decider(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
-        past = await running.proxy.past.of(view, None)
+        past = await running.process.context.epochs.of(view, None)
         rewrite = RewriteContextInput("req", None, 10, known=None)
         decided = await decider.decide(view, (), rewrite, past)
         assert decided.epoch == past.applied
@@ -169,10 +169,10 @@ async def test_a_conversation_whose_plan_was_late_gets_more_time(
     rules = ContextRules(Treatment("on", 12_000), Policy(keep=2, scorer=slow))
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_bytes(running.url, 40_000, context="off")
-        decider = Decider(rules, running.proxy.ledger, Metrics(lambda: 0))
+        decider = Decider(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
         known = QueryIntelligenceResult("conv", 1, None, None, 0)
-        past = await running.proxy.past.of(view, known)
+        past = await running.process.context.epochs.of(view, known)
         rewrite = RewriteContextInput("req", None, 0.5, known)
         late = await decider.decide(view, (), rewrite, past)
         again = await decider.decide(view, (), rewrite, past)

@@ -25,17 +25,17 @@ async def learned(running: RunningProxy, project: str, words: str = "") -> None:
     """Until a conversation of the project with these words is in the archive, and in the index.
     Each turn is a segment of its own here, and may come later than those before it."""
     await eventually(lambda: _archived(running, project, words), bool)
-    assert await running.proxy.memory.indexer.catch_up(20)
+    assert await running.process.memory.indexer.catch_up(20)
 
 
 async def _archived(running: RunningProxy, project: str, words: str) -> int:
-    rows = await running.proxy.database.run(ARCHIVED, {"project": project, "words": words})
+    rows = await running.process.stores.database.run(ARCHIVED, {"project": project, "words": words})
     return rows[0]["n"]
 
 
 async def _borne_out(running: RunningProxy, project: str) -> int:
     """By how many conversations the project's one fix was seen."""
-    rows = await running.proxy.database.run(BORNE_OUT, {"project": project})
+    rows = await running.process.stores.database.run(BORNE_OUT, {"project": project})
     return rows[0]["n"]
 
 
@@ -70,7 +70,7 @@ async def test_what_was_said_once_comes_back_and_stays(
         assert first.index(QUESTION) < first.index(TAG) < first.index(FACT)
         await talk.says(running.url, "Thank you.")
         assert talk.forwarded()[0] == first
-        metrics = running.proxy.metrics.render().decode()
+        metrics = running.process.metrics.render().decode()
         assert "palimpsest_injected_tokens_total 0.0" not in metrics
     # Another process, another index: what was recalled is in the ledger.
     async with running_proxy(parts, tmp_path / "other", upstream.url) as running:
@@ -90,7 +90,7 @@ async def test_a_tool_loop_asks_once(parts: Parts, upstream: Simulator, tmp_path
         answer = await talk.concludes(running.url)
         assert answer.headers[INTELLIGENCE].startswith("hit;")
         assert "".join(talk.forwarded()).count(TAG) == 1
-        metrics = running.proxy.metrics.render().decode()
+        metrics = running.process.metrics.render().decode()
     assert 'palimpsest_intelligence_lookups_total{how="cached"} 3.0' in metrics
 
 
@@ -170,7 +170,7 @@ async def test_a_fix_that_two_sessions_saw_is_offered_in_a_third(
             await talk.calls(running.url, "python app.py", "listening on :8000")
             await talk.concludes(running.url)
             await eventually(lambda: _borne_out(running, project), number.__le__)
-        assert await running.proxy.memory.indexer.catch_up(20)
+        assert await running.process.memory.indexer.catch_up(20)
         third = Talk(upstream, project)
         answer = await third.says(running.url, f"The app does not start:\n{error}")
         assert "debug=1" in answer.headers[INTELLIGENCE]

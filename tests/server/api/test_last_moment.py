@@ -6,6 +6,7 @@ from pathlib import Path
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.store.vault import Sealed
 from tests.server.api.test_resends import (
@@ -40,13 +41,14 @@ async def test_the_recorded_answer_counts_whatever_the_edge_still_thinks(
         request_id = await cut(running, content)
         more.set()
         assert (await ended(running, request_id))["outcome"] == "answered"
-        given_up = Exchange(request_id, parse(content), b"/v1/messages", (), gave_up=True)
-        running.proxy.exchanges.add(given_up)
+        given_up = Exchange(request_id, parse(content), b"/v1/messages", ())
+        given_up.stop(StopCause.CLIENT_LEFT)
+        running.process.exchanges.add(given_up)
         sending = asyncio.create_task(send(running, content, HEADERS))
         await asyncio.sleep(0)
         given_up.answer.fail(Unavailable("the client left"))
         got = await sending
-        running.proxy.exchanges.forget(request_id)
+        running.process.exchanges.forget(request_id)
     assert (got.content, got.headers[ID]) == (WHOLE, request_id)
     assert len(provider.requests) == 1
 
@@ -58,14 +60,14 @@ async def test_given_up_while_the_end_is_committed(parts: Parts, tmp_path: Path)
         running_proxy(parts, tmp_path, provider.url, client_gone_grace=1) as running,
     ):
         request_id = await cut(running, content)
-        exchange = running.proxy.exchanges.get(request_id)
+        exchange = running.process.exchanges.get(request_id)
         assert exchange
         async with locked(parts, "attempts"):
             more.set()
             await eventually(lambda: waiting(parts, "attempts"), bool)
 
             async def gave_up() -> bool:
-                return exchange.gave_up
+                return exchange.lifecycle.client_left
 
             await eventually(gave_up, bool)
             sending = asyncio.create_task(send(running, content, HEADERS))
@@ -86,20 +88,21 @@ async def test_given_up_and_not_ended_it_is_taken_up_again(parts: Parts, tmp_pat
         Canned.serve(held(*PIECES)) as provider,
         running_proxy(parts, tmp_path, provider.url) as running,
     ):
-        proxy = running.proxy
-        await proxy.requests.accept(
+        process = running.process
+        await process.stores.requests.accept(
             accepted(
                 request_id,
                 "",
                 view=parse(content),
-                edge=proxy.owner,
-                sealed=proxy.vault.seal(request_id, Sealed(b"/v1/messages", headers)),
+                edge=process.owner,
+                sealed=process.stores.vault.seal(request_id, Sealed(b"/v1/messages", headers)),
                 identity=identify(b"/v1/messages", headers, content),
             )
         )
-        given_up = Exchange(request_id, parse(content), b"/v1/messages", headers, gave_up=True)
+        given_up = Exchange(request_id, parse(content), b"/v1/messages", headers)
+        given_up.stop(StopCause.CLIENT_LEFT)
         given_up.answer.fail(Unavailable("the client left"))
-        proxy.exchanges.add(given_up)
+        process.exchanges.add(given_up)
         got = await send(running, content, HEADERS)
         assert (await ended(running, request_id))["outcome"] == "answered"
     assert (got.content, got.headers[ID]) == (WHOLE, request_id)

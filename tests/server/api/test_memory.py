@@ -144,9 +144,9 @@ async def test_what_is_deleted_is_gone_from_the_index_too(
 ) -> None:
     given = [turn(f"turn {number}", number, project=project) for number in range(3)]
     await client.post(PATH, content=lines(*given, fix("KeyError", project=project)))
-    assert await running.proxy.memory.indexer.catch_up(30)
+    assert await running.process.memory.indexer.catch_up(30)
     where = SearchFilter(TENANT, projects=(project,))
-    assert await running.proxy.memory.index.count(where) == 4
+    assert await running.process.memory.index.count(where) == 4
     one = await client.delete(PATH, params={"id": given[0].id})
     assert one.json()["deleted"]["memories"] == 1
     assert one.json()["checked"] == {"memories": 0, "captured": 0, "index": 0}
@@ -155,8 +155,8 @@ async def test_what_is_deleted_is_gone_from_the_index_too(
     rest = await client.delete(PATH, params={"project": project})
     assert rest.json()["deleted"]["memories"] == 2
     assert rest.json()["checked"] == {"memories": 0, "captured": 0, "index": 0}
-    assert await running.proxy.memory.index.count(where) == 0
-    assert (await running.proxy.memory.store.save(given)) == 0
+    assert await running.process.memory.index.count(where) == 0
+    assert (await running.process.memory.store.save(given)) == 0
 
 
 async def test_a_conversation_leaves_nothing_behind(
@@ -167,7 +167,7 @@ async def test_a_conversation_leaves_nothing_behind(
     request_id = answer.headers[ID]
     state = await ended(running, request_id)
     conversation = state["conversation"]
-    await running.proxy.memory.store.save([turn(word, 1, conversation=conversation)])
+    await running.process.memory.store.save([turn(word, 1, conversation=conversation)])
     deleted = (await client.delete(PATH, params={"conversation": conversation})).json()
     assert deleted["deleted"]["requests"] == 1
     assert deleted["deleted"]["memories"] == 1
@@ -182,7 +182,7 @@ async def test_a_conversation_leaves_nothing_behind(
 
 async def rows_with(running: RunningProxy, word: str) -> list[str]:
     """The tables that hold it in a row, or in a blob."""
-    database = running.proxy.database
+    database = running.process.stores.database
     tables = await database.run(
         text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
     )

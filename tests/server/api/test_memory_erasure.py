@@ -44,7 +44,7 @@ async def test_no_secret_gets_into_what_is_known(
             output = f"some output\n{words}\nmore"
             await talk.calls(running.url, f"cat {number} <<< {words!r}", output)
         await talk.concludes(running.url, f"I have seen {planted[-2][1]}.")
-        memories, which = running.proxy.memory.store, Which(project=project)
+        memories, which = running.process.memory.store, Which(project=project)
         await eventually(lambda: memories.page(which, words="I have seen"), bool)
         await learned(running, project)
         kept = await memories.page(which, limit=1000)
@@ -77,7 +77,7 @@ async def test_what_was_deleted_is_neither_recalled_nor_learned_again(
         assert answer.headers[INTELLIGENCE] == "none"
         # The client still has its history, and goes on with it.
         await talk.says(running.url, "Something new to be kept.")
-        memories = running.proxy.memory.store
+        memories = running.process.memory.store
         kept = await eventually(
             lambda: memories.page(Which(project=project)),
             lambda kept: any("Something new" in memory.text for memory in kept),
@@ -96,7 +96,7 @@ async def test_a_recall_stays_where_it_was_made(
         await talk.says(running.url, QUESTION)
         assert TAG in talk.forwarded()[0]
         first = talk.forwarded()[0]
-        [row] = await running.proxy.database.run(_TOLD_IN, {"project": project})
+        [row] = await running.process.stores.database.run(_TOLD_IN, {"project": project})
         assert (await delete(running, conversation=row["conversation_id"]))["checked"] == {
             "memories": 0,
             "captured": 0,

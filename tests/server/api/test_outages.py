@@ -150,14 +150,14 @@ async def test_a_call_that_began_is_not_cut_for_a_start_whose_answer_is_lost(
         running_proxy(parts, tmp_path, provider.url) as running,
         client_of(running) as client,
     ):
-        start = running.proxy.starter.start
+        start = running.process.starter.start
 
         async def lost(request_id: str, model: str) -> bool:
             await start(request_id, model)
             await begun.wait()
             raise EngineUnavailable("no answer in time")
 
-        monkeypatch.setattr(running.proxy.starter, "start", lost)
+        monkeypatch.setattr(running.process.starter, "start", lost)
         got = await client.post("/v1/messages", content=message(str(tmp_path), stream=True))
         state = await ended(running, got.headers[ID])
     assert (got.status_code, got.content) == (200, b"".join(PIECES))
@@ -172,12 +172,12 @@ async def test_a_start_that_is_taken_after_the_refusal_calls_nobody(
         running_proxy(parts, tmp_path, upstream.url) as running,
         client_of(running) as client,
     ):
-        start = running.proxy.starter.start
+        start = running.process.starter.start
 
         async def late(_request_id: str, _model: str) -> bool:
             raise EngineUnavailable("no answer in time")
 
-        monkeypatch.setattr(running.proxy.starter, "start", late)
+        monkeypatch.setattr(running.process.starter, "start", late)
         got = await client.post("/v1/messages", content=message(str(tmp_path), stream=True))
         refused(got)
         await start(got.headers[ID], "claude-sonnet-4-6")
@@ -210,9 +210,9 @@ async def test_postgres_stopped_in_mid_stream_keeps_nothing_from_the_client(
         await start_again(own_postgres)
         state = await ended(running, got.headers[ID])
         assert (state["outcome"], state["tokens"]["output"]) == ("answered", 7)
-        _, content = await running.proxy.requests.response(got.headers[ID])
+        _, content = await running.process.stores.requests.response(got.headers[ID])
         assert content == b"".join(pieces)
-        await running.proxy.exchanges.none_left()
+        await running.process.exchanges.wait_until_empty()
     assert len(provider.requests) == 1
 
 
@@ -230,7 +230,7 @@ async def test_a_database_that_hangs_is_503_in_time(
 
 
 async def test_draining_lets_nobody_new_in(running: RunningProxy) -> None:
-    running.proxy.admission.draining = True
+    running.admission.draining = True
     async with client_of(running) as client:
         refused(await client.post("/v1/messages", content=STREAM))
         assert (await parts_of(running))["admission"] == "draining"

@@ -23,7 +23,7 @@ COUNTED = b'{"model":"claude-sonnet-4-6","messages":[{"role":"user","content":"c
 async def workflows(parts: Parts, running: RunningProxy) -> int:
     """How many workflows this proxy ever started."""
     engine = await Client.connect(parts.temporal_address)
-    queue = running.proxy.settings.task_queue
+    queue = running.process.settings.task_queue
     return (await engine.count_workflows(f"TaskQueue = '{queue}'")).count
 
 

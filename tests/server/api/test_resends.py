@@ -57,14 +57,15 @@ async def cut(running: RunningProxy, content: bytes, headers: Mapping[str, str] 
 
 
 async def clients(running: RunningProxy, request_id: str) -> int:
-    exchange = running.proxy.exchanges.get(request_id)
+    exchange = running.process.exchanges.get(request_id)
     return exchange.clients if exchange else 0
 
 
 async def delivered(running: RunningProxy, request_id: str) -> None:
     """Wait until the database knows that the answer was delivered."""
     await eventually(
-        lambda: running.proxy.requests.held(request_id), lambda held: bool(held and held.delivered)
+        lambda: running.process.stores.requests.held(request_id),
+        lambda held: bool(held and held.delivered),
     )
 
 
@@ -215,7 +216,7 @@ async def give_up(running: RunningProxy, content: bytes) -> str:
     async with client_of(running) as client:
         sending = asyncio.create_task(client.post("/v1/messages", content=content))
         await eventually(lambda: forwarding(running), bool)
-        [request_id] = running.proxy.exchanges.ids()
+        [request_id] = running.process.exchanges.ids()
         sending.cancel()
         await asyncio.wait({sending})
     await eventually(lambda: clients(running, request_id), lambda count: not count)
@@ -223,7 +224,7 @@ async def give_up(running: RunningProxy, content: bytes) -> str:
 
 
 async def forwarding(running: RunningProxy) -> bool:
-    exchanges = (running.proxy.exchanges.get(each) for each in running.proxy.exchanges.ids())
+    exchanges = (running.process.exchanges.get(each) for each in running.process.exchanges.ids())
     return any(exchange and exchange.call for exchange in exchanges)
 
 
@@ -294,7 +295,7 @@ async def test_a_resend_finds_a_request_that_another_process_carries(
         running_proxy(parts, tmp_path, provider.url) as other,
     ):
         request_id = await cut(running, content)
-        client_gone = running.proxy.requests.row
+        client_gone = running.process.stores.requests.row
         await eventually(lambda: client_gone(request_id), lambda row: row["client_gone"])
         sending = [asyncio.create_task(send(other, content, HEADERS)) for _ in range(2)]
         await eventually(lambda: clients(other, request_id), lambda count: count > 0)

@@ -14,7 +14,7 @@ from harness.simulator import Simulator
 from palimpsest.context.options import Treatment, treatment
 from palimpsest.dialects.anthropic.thinking import BINDING_BETA
 from palimpsest.exchanges.captured import request_headers
-from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.exchanges.registry import ExchangeRegistry
 from tests.support.agent import (
     CAP,
     CONTEXT,
@@ -55,7 +55,7 @@ async def test_a_prompt_stays_under_its_cap(
     agent = Agent(upstream, model)
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_epoch(running.url, 3)
-        metrics = running.proxy.metrics.render().decode()
+        metrics = running.process.metrics.render().decode()
         state = await ended(running, agent.steps[-1].answer.headers[ID])
     assert max(prompt_tokens(upstream)) <= CAP
     assert not [call for call in upstream.log.messages if call.facts["dropped"]]
@@ -127,7 +127,7 @@ async def test_requests_that_race_are_rewritten_alike(
             *(post(running.url, agent.body(), agent.headers) for running in (one, two, one, two))
         )
         state = await ended(one, answers[0].headers[ID])
-        [row] = await one.proxy.database.run(COUNT, {"id": state["conversation"]})
+        [row] = await one.process.stores.database.run(COUNT, {"id": state["conversation"]})
     assert {answer.status_code for answer in answers} == {200}
     assert len({call.body for call in upstream.log.messages[before:]}) == 1
     assert len(upstream.log.messages[-1].body) < len(agent.body())
@@ -213,7 +213,7 @@ async def test_what_the_headers_ask_for_holds_in_every_process(
     """Also in one that the request did not come to."""
     step = await Agent(upstream).step(running.url, context="off", context_cap="7000")
     request_id = step.answer.headers[ID]
-    headers = await request_headers(request_id, Exchanges(), running.proxy.requests)
+    headers = await request_headers(request_id, ExchangeRegistry(), running.process.stores.requests)
     assert treatment(headers, Treatment("on", None)) == Treatment("off", 7_000)
     assert b"sk-ant-test" not in [value for _, value in headers]
 
@@ -271,7 +271,7 @@ async def test_a_cold_cache_is_the_time_for_an_epoch(
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_bytes(running.url, 30_000, context="off")
         state = await ended(running, agent.steps[-1].answer.headers[ID])
-        await running.proxy.database.run(HOUR_AGO, {"id": state["conversation"]})
+        await running.process.stores.database.run(HOUR_AGO, {"id": state["conversation"]})
         assert (await agent.step(running.url)).epoch == 1
         async with client_of(running) as client:
             shown = (await client.get(f"/v1/conversations/{state['conversation']}")).json()
@@ -287,7 +287,7 @@ async def test_bound_thinking_may_be_left_to_the_api(
     async with running_proxy(parts, tmp_path, upstream.url, **settings) as running:
         await agent.until_epoch(running.url)
         await agent.step(running.url)
-        metrics = running.proxy.metrics.render().decode()
+        metrics = running.process.metrics.render().decode()
     asking = [call for call in upstream.log.messages if call.header("anthropic-beta")]
     assert [call.header("anthropic-beta") for call in asking] == [BINDING_BETA] * 2
     dropped = sum(len(call.facts["dropped"]) for call in asking)

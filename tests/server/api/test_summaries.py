@@ -59,7 +59,7 @@ async def test_a_summary_takes_the_place_of_the_account(
             ("answer", 1, "answered"),
         ]
         second = await agent.until_epoch(running.url, 2)
-        metrics = running.proxy.metrics.render().decode()
+        metrics = running.process.metrics.render().decode()
         state = await ended(running, second.answer.headers[ID])
     assert LABEL in first.forwarded.decode()
     assert SAID in first.forwarded.decode()
@@ -102,7 +102,7 @@ async def test_requests_that_race_share_it(
             *(post(running.url, agent.body(), agent.headers) for _ in range(3))
         )
         state = await ended(running, answers[0].headers[ID])
-        [row] = await running.proxy.database.run(KEPT, {"id": state["conversation"]})
+        [row] = await running.process.stores.database.run(KEPT, {"id": state["conversation"]})
     sent = {call.body for call in upstream.log.messages[before:] if call not in asked(upstream)}
     assert {answer.status_code for answer in answers} == {200}
     assert len(sent) == 1

@@ -86,7 +86,7 @@ async def test_kill_9_in_mid_stream_is_carried_on(parts: Parts, tmp_path: Path) 
         async with running_proxy(parts, tmp_path, provider.url, task_queue=queue) as running:
             got = await send(running, content, SESSION)
             state = await ended(running, killed)
-            vault = await running.proxy.requests.kept(killed)
+            vault = await running.process.stores.requests.kept(killed)
     assert (got.content, got.headers[ID]) == (WHOLE, killed)
     assert state["outcome"] == "answered"
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["unknown", "answered"]
@@ -130,18 +130,18 @@ async def test_credentials_are_sealed_while_in_flight_and_gone_at_the_end(
         ) as got,
     ):
         await anext(got.aiter_raw())
-        kept = await running.proxy.requests.kept(got.headers[ID])
+        kept = await running.process.stores.requests.kept(got.headers[ID])
         assert kept
         assert secret.encode() not in kept.sealed
-        opened = running.proxy.vault.open(got.headers[ID], kept.sealed)
+        opened = running.process.stores.vault.open(got.headers[ID], kept.sealed)
         assert dict(opened.headers)[b"authorization"] == f"Bearer {secret}".encode()
-        everything = await dump(running.proxy.database)
+        everything = await dump(running.process.stores.database)
         assert got.headers[ID] in everything
         assert secret not in everything
         assert secret.encode().hex() not in everything
         more.set()
         await ended(running, got.headers[ID])
-        assert await running.proxy.requests.kept(got.headers[ID]) is None
+        assert await running.process.stores.requests.kept(got.headers[ID]) is None
     assert (tmp_path / "vault.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -177,7 +177,7 @@ async def test_strays_get_a_workflow_or_an_end(
     parts: Parts, upstream: Simulator, tmp_path: Path
 ) -> None:
     async with running_proxy(parts, tmp_path, upstream.url) as running:
-        database, store = running.proxy.database, running.proxy.requests
+        database, store = running.process.stores.database, running.process.stores.requests
         lost = await stray(store, tmp_path)
         await database.run(AGE, {"id": lost})
         assert (await ended(running, lost))["outcome"] == "answered"
@@ -219,8 +219,8 @@ async def test_a_terminated_workflow_ends_its_request(
 
 async def closed_attempt(running: RunningProxy) -> str:
     """The id of the request whose first attempt is over."""
-    for request_id in running.proxy.exchanges.ids():
-        attempts = await running.proxy.requests.attempts(request_id)
+    for request_id in running.process.exchanges.ids():
+        attempts = await running.process.stores.requests.attempts(request_id)
         if attempts and attempts[0]["closed_at"]:
             return request_id
     return ""
@@ -232,7 +232,7 @@ async def test_a_living_owner_keeps_its_request(
     """After three seconds without a heartbeat another process may carry it on; the old fence is
     worth nothing then."""
     async with running_proxy(parts, tmp_path, upstream.url) as running:
-        database, store = running.proxy.database, running.proxy.requests
+        database, store = running.process.stores.database, running.process.stores.requests
         request_id = name()
         await store.accept(accepted(request_id, request_id))
         await Heartbeat(database, request_id).beat()
@@ -245,7 +245,7 @@ async def test_a_living_owner_keeps_its_request(
         assert 2.5 < time.monotonic() - started < 5
         assert second
         assert (second.number, second.fence) == (2, 2)
-        assert not await running.proxy.journal.append(request_id, first.fence, 0, b"late")
+        assert not await running.process.stores.journal.append(request_id, first.fence, 0, b"late")
         assert not await store.settle(settled(request_id, first))
         assert await store.settle(settled(request_id, second))
 
@@ -269,7 +269,7 @@ async def test_an_end_without_a_database_waits_on_disk(parts: Parts, tmp_path: P
             assert [end.outcome for end in Spill(tmp_path / "spill").kept()] == ["answered"]
         state = await ended(running, got.headers[ID])
         assert state["outcome"] == "answered"
-        assert (await running.proxy.requests.response(got.headers[ID]))[1] == WHOLE
+        assert (await running.process.stores.requests.response(got.headers[ID]))[1] == WHOLE
         await eventually(lambda: spilled(tmp_path), lambda ends: not ends)
     assert seen == WHOLE
     assert len(provider.requests) == 1
@@ -286,13 +286,13 @@ async def test_ends_on_disk_are_committed_at_start(
     spill = Spill(tmp_path / "spill")
     async with running_proxy(parts, tmp_path, upstream.url) as running:
         request_id = name()
-        await running.proxy.requests.accept(accepted(request_id, request_id))
-        lease = await running.proxy.requests.begin_attempt(request_id, "dead", SHOWN)
+        await running.process.stores.requests.accept(accepted(request_id, request_id))
+        lease = await running.process.stores.requests.begin_attempt(request_id, "dead", SHOWN)
         assert lease
     spill.keep(settled(request_id, lease, response=b"said"))
     (tmp_path / "spill" / "req_a.end").write_bytes(b"\xc1")
     async with running_proxy(parts, tmp_path, upstream.url) as running:
-        _, content = await running.proxy.requests.response(request_id)
+        _, content = await running.process.stores.requests.response(request_id)
         assert content == b"said"
         assert await spilled(tmp_path) == []
     assert (tmp_path / "spill" / "req_a.unreadable").exists()
@@ -303,8 +303,8 @@ async def test_every_call_has_its_row_before_its_first_byte(parts: Parts, tmp_pa
     seen: list[tuple[str, int]] = []
 
     async def script(received: Received) -> AsyncIterator[bytes]:
-        [request_id] = running.proxy.exchanges.ids()
-        [row] = await running.proxy.requests.attempts(request_id)
+        [request_id] = running.process.exchanges.ids()
+        [row] = await running.process.stores.requests.attempts(request_id)
         seen.append((request_id, row["number"]))
         assert row["closed_at"] is None
         async for piece in held(*PIECES)(received):
@@ -366,7 +366,7 @@ async def test_a_running_answer_is_in_the_journal(parts: Parts, tmp_path: Path) 
         client_of(running) as client,
         client.stream("POST", "/v1/messages", content=message(str(tmp_path), stream=True)) as got,
     ):
-        journal = running.proxy.journal
+        journal = running.process.stores.journal
         content = await eventually(lambda: journal.content(got.headers[ID]), bool)
         assert content == part
         more.set()
@@ -390,11 +390,11 @@ async def test_a_broken_answer_is_kept_with_estimated_usage(parts: Parts, tmp_pa
         broken.set()
         got = await client.post("/v1/messages", content=content)
         state = await ended(running, got.headers[ID])
-        row = await running.proxy.requests.row(got.headers[ID])
+        row = await running.process.stores.requests.row(got.headers[ID])
         assert state["outcome"] == "broken"
         assert row["usage_estimated"]
         assert (row["input_tokens"], row["output_tokens"]) == (11, 7)
-        _, kept = await running.proxy.requests.response(got.headers[ID])
+        _, kept = await running.process.stores.requests.response(got.headers[ID])
         assert kept == b"".join(PIECES[:-1])
         again = await client.post("/v1/messages", content=content)
         assert again.headers[ID] != got.headers[ID]
@@ -412,7 +412,7 @@ async def test_an_abandoned_answer_is_settled_with_an_estimate(
         request_id = await cut(running, message(str(tmp_path), stream=True))
         await asyncio.wait_for(provider.hung_up.wait(), 2)
         state = await ended(running, request_id)
-        row = await running.proxy.requests.row(request_id)
+        row = await running.process.stores.requests.row(request_id)
     assert state["outcome"] == "abandoned"
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["abandoned"]
     assert row["usage_estimated"]

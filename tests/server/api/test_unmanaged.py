@@ -11,9 +11,9 @@ from harness.simulator import Simulator
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.retry_unavailable import patiently
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.store.postgres.database import retry_unavailable
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     ID,
@@ -127,11 +127,11 @@ async def test_patience_repeats_until_it_is_over() -> None:
             raise DatabaseUnavailable("away")
         return "back"
 
-    assert await patiently(5, lambda: back_at(3)) == "back"
+    assert await retry_unavailable(5, lambda: back_at(3)) == "back"
     assert len(calls) == 3
     calls.clear()
     with pytest.raises(DatabaseUnavailable):
-        await patiently(0.3, lambda: back_at(99))
+        await retry_unavailable(0.3, lambda: back_at(99))
     assert len(calls) == 2
 
 

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.forward_upstream import ForwardUpstream
 from harness.simulator import Simulator
-from palimpsest.exchanges.exchange import Exchanges
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.forwarding.attempt import Wire
+from palimpsest.forwarding.calls import UpstreamCalls
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
+from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.spill import Spill
@@ -31,21 +32,22 @@ BODY = {"model": "claude-sonnet-4-6", "max_tokens": 50}
 
 async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstreamResult:
     """As another process would, which does not hold the request."""
-    proxy = running.proxy
+    process = running.process
     wire = Wire(
-        upstream=proxy.upstream,
-        store=proxy.requests,
-        journal=proxy.journal,
-        spill=Spill(proxy.settings.data_dir / "spill"),
-        metrics=proxy.metrics,
+        upstream=process.upstream,
+        store=process.stores.requests,
+        journal=process.stores.journal,
+        spill=Spill(process.settings.data_dir / "spill"),
+        metrics=process.metrics,
         limits=RetryLimits(1, 1),
         idle_timeout=1,
     )
-    exchanges = Exchanges()
-    recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    heart = Heartbeat(proxy.database, "another")
-    ledger = EpochStore(proxy.database, "default")
-    activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=ledger)
+    exchanges = ExchangeRegistry()
+    recovery = Recovery(exchanges, process.stores.requests, process.stores.vault, process.metrics)
+    heart = Heartbeat(process.stores.database, "another")
+    ledger = EpochStore(process.stores.database, "default")
+    calls = UpstreamCalls(exchanges, recovery, wire, heart, ledger)
+    activity = ForwardUpstream(calls, "provider")
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
     return await ActivityEnvironment().run(activity.run, forward)
 
@@ -65,7 +67,7 @@ async def test_an_answer_on_record_is_the_result(
 ) -> None:
     request_id = await ask(running, messages=[{"role": "user", "content": "once"}])
     again = await forward_again(running, request_id)
-    told = await running.proxy.requests.row(request_id)
+    told = await running.process.stores.requests.row(request_id)
     assert (again.outcome, again.status, again.attempts) == ("answered", 200, 1)
     assert (again.output_tokens, again.stop_reason) == (told["output_tokens"], "end_turn")
     assert again.input_tokens > 0
@@ -86,7 +88,7 @@ async def test_a_failure_on_record_is_told_again(
     gone = "http://127.0.0.1:9"
     async with running_proxy(parts, tmp_path, gone, retry_attempts=1) as running:
         request_id = await ask(running, messages=[{"role": "user", "content": "nowhere"}])
-        with pytest.raises(ApplicationError, match="cannot be reached") as caught:
+        with pytest.raises(PalimpsestError, match="cannot be reached") as caught:
             await forward_again(running, request_id)
-    assert caught.value.non_retryable
+    assert not caught.value.retryable
     assert len(upstream.log) == 0

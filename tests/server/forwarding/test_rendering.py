@@ -1,7 +1,6 @@
 """What is sent is what the plan says, whatever this process holds."""
 
 import pytest
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.forward_upstream import ForwardUpstream
@@ -9,11 +8,14 @@ from harness.simulator import Simulator
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.rendered import Rendered
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.exchange import Exchange, Exchanges
+from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.forwarding.attempt import Wire
+from palimpsest.forwarding.calls import UpstreamCalls
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
+from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.spill import Spill
 from tests.support.proxy import RunningProxy
@@ -32,30 +34,32 @@ async def forwarded(
     running: RunningProxy, upstream: Simulator, planned: str | None, held: Rendered | None
 ) -> bytes:
     """The body that is sent under a plan, by a process that holds a rendering, or none."""
-    proxy = running.proxy
-    request_id = await accept(proxy.requests, BODY)
-    exchanges = Exchanges()
-    exchange = Exchange(request_id, parse(BODY), b"/v1/messages", RAW_HEADERS, rendered=held)
+    process = running.process
+    request_id = await accept(process.stores.requests, BODY)
+    exchanges = ExchangeRegistry()
+    exchange = Exchange(request_id, parse(BODY), b"/v1/messages", RAW_HEADERS)
+    exchange.rewrite(held)
     exchanges.add(exchange)
     wire = Wire(
-        upstream=proxy.upstream,
-        store=proxy.requests,
-        journal=proxy.journal,
-        spill=Spill(proxy.settings.data_dir / "spill"),
-        metrics=proxy.metrics,
+        upstream=process.upstream,
+        store=process.stores.requests,
+        journal=process.stores.journal,
+        spill=Spill(process.settings.data_dir / "spill"),
+        metrics=process.metrics,
         limits=RetryLimits(1, 1),
         idle_timeout=1,
     )
-    recovery = Recovery(exchanges, proxy.requests, proxy.vault, proxy.metrics)
-    heart = Heartbeat(proxy.database, "another")
-    activity = ForwardUpstream(exchanges, recovery, wire, heart, ledger=proxy.ledger)
+    recovery = Recovery(exchanges, process.stores.requests, process.stores.vault, process.metrics)
+    heart = Heartbeat(process.stores.database, "another")
+    calls = UpstreamCalls(exchanges, recovery, wire, heart, process.stores.epochs)
+    activity = ForwardUpstream(calls, "provider")
     known = QueryIntelligenceResult("conv_1", 1, None, None, 0)
     plan = RewriteContextResult(None, None, 0, fits=True, took_ms=0, epoch=planned)
     try:
         await ActivityEnvironment().run(activity.run, ForwardUpstreamInput(request_id, known, plan))
     finally:
         # Else every later proxy on this database would try to carry it on.
-        await proxy.requests.fail(request_id, Outcome.FAILED, 503, "the test is over")
+        await process.stores.requests.fail(request_id, Outcome.FAILED, 503, "the test is over")
     return upstream.log.messages[-1].body
 
 
@@ -63,7 +67,7 @@ async def test_the_plan_goes_before_what_is_held(
     running: RunningProxy, upstream: Simulator
 ) -> None:
     name = chain(root(TENANT), parse(BODY).messages)[-1]
-    await running.proxy.ledger.record(epoch(name, 3, cut=1), "on", "conv_1", "req")
+    await running.process.stores.epochs.record(epoch(name, 3, cut=1), "on", "conv_1", "req")
     by_plan = body_of(ONE, {"role": "user", "content": "two"})
     other = Rendered("00" * 32, body_of(ONE), escape=False)
     assert await forwarded(running, upstream, None, None) == BODY
@@ -75,7 +79,7 @@ async def test_the_plan_goes_before_what_is_held(
 async def test_the_original_is_not_sent_for_a_plan_that_was_lost(
     running: RunningProxy, upstream: Simulator
 ) -> None:
-    with pytest.raises(ApplicationError, match="not in the ledger") as caught:
+    with pytest.raises(PalimpsestError, match="not in the ledger") as caught:
         await forwarded(running, upstream, "11" * 32, None)
-    assert caught.value.non_retryable
+    assert not caught.value.retryable
     assert len(upstream.log) == 0

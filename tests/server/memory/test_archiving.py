@@ -17,7 +17,7 @@ async def test_what_is_cut_can_be_found(
     own = Parts(parts.temporal_address, url)
     async with running_proxy(own, tmp_path, upstream.url, **SETTINGS, learning="on") as running:
         await agent.until_epoch(running.url)
-        memories, turns = running.proxy.memory.store, Which(kind=Kind.TURN)
+        memories, turns = running.process.memory.store, Which(kind=Kind.TURN)
         await eventually(lambda: memories.count(turns), lambda count: count > 0)
         kept = await memories.page(turns, limit=1000)
     cut = [memory for memory in kept if memory.position < len(agent.messages) - 4]

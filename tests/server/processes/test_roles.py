@@ -54,8 +54,8 @@ async def test_a_worker_carries_what_came_to_an_edge(roles: Roles, upstream: Sim
         assert b"palimpsest_recoveries_total 0.0" in worker.metrics.render()
         assert b"palimpsest_wire_calls_total 1.0" in worker.metrics.render()
         async with asyncio.timeout(5):
-            await worker.exchanges.none_left()
-            await edge.proxy.exchanges.none_left()
+            await worker.exchanges.wait_until_empty()
+            await edge.process.exchanges.wait_until_empty()
     assert answer.content == bytes(upstream.log.messages[0].answer)
 
 
@@ -79,7 +79,7 @@ async def test_a_worker_has_a_cut_summed_up(roles: Roles, upstream: Simulator) -
         row = await ended(edge, began.answer.headers[ID])
         told = [(attempt["kind"], attempt["owner"]) for attempt in row["attempts"]]
         assert told == [("summary", worker.owner), ("answer", worker.owner)]
-        await worker.exchanges.none_left()
+        await worker.exchanges.wait_until_empty()
         metrics = worker.metrics.render()
     assert b"A summary, written by the model claude-haiku-4-5" in began.forwarded
     assert b"palimpsest_recoveries_total 0.0" in metrics
@@ -159,8 +159,8 @@ async def seen(edge: RunningProxy) -> int:
     """Bytes that have come to an edge of its only answer."""
     sizes = [
         exchange.answer.size
-        for request_id in edge.proxy.exchanges.ids()
-        if (exchange := edge.proxy.exchanges.get(request_id))
+        for request_id in edge.process.exchanges.ids()
+        if (exchange := edge.process.exchanges.get(request_id))
     ]
     return max(sizes, default=0)
 

@@ -9,11 +9,12 @@ import pytest
 
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.answer import Answer, AnswerHead
-from palimpsest.exchanges.exchange import Exchange, Exchanges
-from palimpsest.relay.control import Control
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.relay.entries import key_of
-from palimpsest.relay.publisher import Relay
-from palimpsest.relay.subscriber import Following
+from palimpsest.relay.link import StopChannel
+from palimpsest.relay.publisher import Publisher
+from palimpsest.relay.subscriber import Subscriber
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.redis.streams import Streams
@@ -30,9 +31,9 @@ def new_exchange() -> Exchange:
 
 
 @pytest.fixture
-async def following(streams: Streams, parts: Parts) -> AsyncGenerator[Following]:
+async def subscriber(streams: Streams, parts: Parts) -> AsyncGenerator[Subscriber]:
     database = Database(parts.database_url, 5)
-    made = Following(streams, RequestStore(database), f"edge-{uuid.uuid4().hex}")
+    made = Subscriber(streams, RequestStore(database), f"edge-{uuid.uuid4().hex}")
     running = asyncio.create_task(made.run())
     yield made
     running.cancel()
@@ -48,80 +49,82 @@ async def write(exchange: Exchange, chunks: list[bytes]) -> None:
     exchange.answer.end()
 
 
-async def test_many_answers_at_once(streams: Streams, following: Following) -> None:
-    relay = Relay(streams)
+async def test_many_answers_at_once(streams: Streams, subscriber: Subscriber) -> None:
+    relay = Publisher(streams)
 
     async def one(number: int) -> None:
         exchange, read = new_exchange(), Answer()
         chunks = [random.randbytes(random.randint(1, 2000)) for _ in range(number)]
-        relay.mirror(exchange, 1)
-        following.follow(exchange.request_id, read)
-        await asyncio.gather(write(exchange, chunks), read.over())
-        assert (read.head, read.content(), read.error) == (HEAD, b"".join(chunks), None)
+        relay.publish(exchange, 1)
+        subscriber.subscribe(exchange.request_id, read)
+        await asyncio.gather(write(exchange, chunks), read.wait_for_end())
+        assert (read.head, read.received(), read.error) == (HEAD, b"".join(chunks), None)
 
     async with asyncio.timeout(20):
         await asyncio.gather(*(one(number) for number in range(60)))
 
 
-async def test_a_late_reader_has_all_from_the_start(streams: Streams, following: Following) -> None:
+async def test_a_late_reader_has_all_from_the_start(
+    streams: Streams, subscriber: Subscriber
+) -> None:
     exchange, early, late = new_exchange(), Answer(), Answer()
-    Relay(streams).mirror(exchange, 1)
-    following.follow(exchange.request_id, early)
+    Publisher(streams).publish(exchange, 1)
+    subscriber.subscribe(exchange.request_id, early)
     exchange.answer.begin(HEAD)
     exchange.answer.write(b"one,")
-    await early.begun(5)
-    following.follow(exchange.request_id, late)
+    await early.wait_for_head(5)
+    subscriber.subscribe(exchange.request_id, late)
     exchange.answer.write(b"two")
     exchange.answer.end()
     async with asyncio.timeout(10):
-        await asyncio.gather(early.over(), late.over())
-    assert early.content() == late.content() == b"one,two"
+        await asyncio.gather(early.wait_for_end(), late.wait_for_end())
+    assert early.received() == late.received() == b"one,two"
 
 
 async def test_a_redis_that_lost_everything(
-    streams: Streams, following: Following, redis: RedisServer
+    streams: Streams, subscriber: Subscriber, redis: RedisServer
 ) -> None:
-    relay, exchange, read = Relay(streams), new_exchange(), Answer()
-    relay.mirror(exchange, 1)
-    following.follow(exchange.request_id, read)
+    relay, exchange, read = Publisher(streams), new_exchange(), Answer()
+    relay.publish(exchange, 1)
+    subscriber.subscribe(exchange.request_id, read)
     exchange.answer.begin(HEAD)
     exchange.answer.write(b"one,")
-    await read.begun(5)
+    await read.wait_for_head(5)
     await redis.kill()
     exchange.answer.write(b"two,")
     async with asyncio.timeout(10):
-        await eventually(lambda: quiet(following, exchange), bool)
+        await eventually(lambda: quiet(subscriber, exchange), bool)
     await redis.start()
     exchange.answer.write(b"three")
     exchange.answer.end()
     async with asyncio.timeout(10):
-        await read.over()
-    assert (read.content(), read.error) == (b"one,two,three", None)
+        await read.wait_for_end()
+    assert (read.received(), read.error) == (b"one,two,three", None)
 
 
 async def test_who_waits_is_told_of_an_end_on_record(
-    streams: Streams, following: Following
+    streams: Streams, subscriber: Subscriber
 ) -> None:
-    relay, exchange = Relay(streams), new_exchange()
-    relay.mirror(exchange, 1)
-    following.follow(exchange.request_id, Answer())
+    relay, exchange = Publisher(streams), new_exchange()
+    relay.publish(exchange, 1)
+    subscriber.subscribe(exchange.request_id, Answer())
     async with asyncio.timeout(5):
         await eventually(lambda: exists(streams, exchange), bool)
-        assert not following.quiet(exchange.request_id)
-        await relay.recorded(exchange.request_id)
-        await eventually(lambda: quiet(following, exchange), bool)
+        assert not subscriber.should_poll(exchange.request_id)
+        await relay.announce_end(exchange.request_id)
+        await eventually(lambda: quiet(subscriber, exchange), bool)
 
 
 async def test_a_call_is_given_up_from_afar(streams: Streams) -> None:
-    exchanges, exchange = Exchanges(), new_exchange()
+    exchanges, exchange = ExchangeRegistry(), new_exchange()
     exchanges.add(exchange)
-    control = Control(streams, exchanges)
+    control = StopChannel(streams, exchanges)
     listening = asyncio.create_task(control.run())
 
     async def gave_up() -> bool:
-        await control.give_up("req_of_nobody")
-        await control.give_up(exchange.request_id)
-        return exchange.gave_up
+        await control.request_stop("req_of_nobody")
+        await control.request_stop(exchange.request_id)
+        return exchange.lifecycle.client_left
 
     async with asyncio.timeout(5):
         await eventually(gave_up, bool)
@@ -129,8 +132,8 @@ async def test_a_call_is_given_up_from_afar(streams: Streams) -> None:
     await asyncio.gather(listening, return_exceptions=True)
 
 
-async def quiet(following: Following, exchange: Exchange) -> bool:
-    return following.quiet(exchange.request_id)
+async def quiet(subscriber: Subscriber, exchange: Exchange) -> bool:
+    return subscriber.should_poll(exchange.request_id)
 
 
 async def exists(streams: Streams, exchange: Exchange) -> bool:

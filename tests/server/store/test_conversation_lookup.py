@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from palimpsest.conversations.lookup import Placing
+from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.exchange import Exchange, Exchanges
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 from palimpsest.store.postgres.database import Database
@@ -12,6 +11,7 @@ from palimpsest.store.postgres.requests import RequestStore
 from tests.support.stored_requests import accept, settle
 
 BODY = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"hello"}]}'
+VIEW = parse(BODY)
 
 
 class Counted(ConversationStore):
@@ -29,25 +29,18 @@ class Counted(ConversationStore):
         return await super().place(chain)
 
 
-def placed_by(conversations: ConversationStore) -> tuple[Placing, Exchange]:
-    exchanges = Exchanges()
-    exchange = Exchange("req_1", parse(BODY), b"/v1/messages", ())
-    exchanges.add(exchange)
-    return Placing(exchanges, conversations), exchange
-
-
 async def test_a_look_that_was_begun_is_the_first_one_s(database: Database) -> None:
     conversations = Counted(database)
-    placing, exchange = placed_by(conversations)
-    placing.begin(exchange)
-    first = await placing.of("req_1", exchange.view)
+    lookup = ConversationLookup(conversations)
+    lookup.begin("req_1", VIEW)
+    first = await lookup.find("req_1", VIEW)
     assert conversations.looks == 1
     assert first.place == Place()
 
     store = RequestStore(database)
     request_id = await accept(store, BODY)
     await settle(store, request_id, BODY, b"an answer")
-    again = await placing.of("req_1", exchange.view)
+    again = await lookup.find("req_1", VIEW)
     assert conversations.looks == 2, "a second try looks anew"
     assert again.chain == first.chain
     assert again.place.conversation_id == "conv_" + request_id
@@ -55,13 +48,13 @@ async def test_a_look_that_was_begun_is_the_first_one_s(database: Database) -> N
 
 async def test_a_begun_look_that_failed_is_made_again(database: Database) -> None:
     conversations = Counted(database, failing=1)
-    placing, exchange = placed_by(conversations)
-    placing.begin(exchange)
-    assert (await placing.of("req_1", exchange.view)).place == Place()
+    lookup = ConversationLookup(conversations)
+    lookup.begin("req_1", VIEW)
+    assert (await lookup.find("req_1", VIEW)).place == Place()
     assert conversations.looks == 2
 
 
 async def test_a_request_that_came_in_elsewhere_is_placed_too(database: Database) -> None:
     conversations = Counted(database)
-    placing, exchange = placed_by(conversations)
-    assert (await placing.of("req_2", exchange.view)).place == Place()
+    lookup = ConversationLookup(conversations)
+    assert (await lookup.find("req_2", VIEW)).place == Place()

@@ -15,7 +15,7 @@ from tests.support.tcp_relay import Relay
 
 
 async def test_only_a_workflow_that_was_started_can_have_ended(running: RunningProxy) -> None:
-    starter = running.proxy.starter
+    starter = running.process.starter
     assert not await starter.has_ended("req_whose_start_is_under_way")
     async with client_of(running) as client:
         answer = await client.post("/v1/messages", content=message())
@@ -30,7 +30,7 @@ async def test_an_engine_that_is_away_ends_nothing(
         async with running_proxy(through, tmp_path, upstream.url, engine_timeout=1) as running:
             async with client_of(running) as client:
                 answer = await client.post("/v1/messages", content=message())
-            ended = running.proxy.starter.has_ended
+            ended = running.process.starter.has_ended
             assert await eventually(lambda: ended(answer.headers[ID]), bool)
             relay.cut()
             assert not await ended(answer.headers[ID])

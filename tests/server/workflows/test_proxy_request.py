@@ -19,9 +19,7 @@ from harness.simulator import Fault, Pace, Simulator
 from harness.simulator.ask import BASH
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.idempotency import claim
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.temporal.failures import failure
 from palimpsest.temporal.starter import Starter
 from palimpsest.temporal.worker import build_worker
 from tests.support.canned_provider import Canned, Received
@@ -80,20 +78,20 @@ async def pending(running: RunningProxy, upstream: Simulator) -> AsyncGenerator[
 
 async def test_the_start_is_eager(running: RunningProxy, upstream: Simulator) -> None:
     """Its first task runs in this very process: no hop through the engine's queues."""
-    proxy, view = running.proxy, parse(STREAM)
+    process, view = running.process, parse(STREAM)
     session = {"x-claude-code-session-id": uuid.uuid4().hex}
     headers = tuple((k.encode(), v.encode()) for k, v in {**HEADERS, **session}.items())
     async with client_of(running) as client:
         await client.post("/v1/messages", content=STREAM)
     request_id = f"req_{uuid.uuid4().hex[:26]}"
     exchange = Exchange(request_id, view, b"/v1/messages", headers)
-    proxy.exchanges.add(exchange)
-    assert await claim(proxy, exchange) is exchange
-    assert await proxy.starter.start(request_id, view.model)
+    process.exchanges.add(exchange)
+    assert await process.edge.idempotency.claim(exchange) is exchange
+    assert await process.starter.start(request_id, view.model)
     async for _ in exchange.answer.read(None):
         pass
-    assert exchange.answer.content() == bytes(upstream.log[1].answer)
-    proxy.exchanges.forget(request_id)
+    assert exchange.answer.received() == bytes(upstream.log[1].answer)
+    process.exchanges.forget(request_id)
 
 
 async def test_each_start_of_a_request_is_eager(
@@ -112,7 +110,7 @@ async def test_what_an_operator_finds_with_one_filter(
     running: RunningProxy, engine: Client, upstream: Simulator
 ) -> None:
     async with pending(running, upstream) as request_id:
-        queue = running.proxy.settings.task_queue
+        queue = running.process.settings.task_queue
         stuck = f"{PHASE_ATTRIBUTE} = 'forward' AND {STATUS_ATTRIBUTE} = 'running'"
         query = f"{stuck} AND {MODEL_ATTRIBUTE} = 'claude-sonnet-4-6' AND TaskQueue = '{queue}'"
 
@@ -299,7 +297,7 @@ async def test_no_body_and_no_credential_in_a_history(
 async def test_a_request_nobody_knows_ends_failed(running: RunningProxy, engine: Client) -> None:
     """No row and no exchange: nothing to query, nothing to rewrite, nobody to tell."""
     nobody = f"req_{uuid.uuid4().hex[:26]}"
-    await running.proxy.starter.start(nobody, "claude-sonnet-4-6")
+    await running.process.starter.start(nobody, "claude-sonnet-4-6")
     handle = engine.get_workflow_handle(nobody)
     described = await eventually(
         handle.describe, lambda found: found.status != WorkflowExecutionStatus.RUNNING
@@ -321,7 +319,7 @@ async def test_a_rewrite_that_fails_is_503_and_its_end_is_recorded(
 
     @activity.defn(name=REWRITE_CONTEXT)
     async def rewrite(_: RewriteContextInput) -> RewriteContextResult:
-        raise failure(DatabaseUnavailable("the ledger cannot be read"))
+        raise DatabaseUnavailable("the ledger cannot be read")
 
     @activity.defn(name=CLOSE_REQUEST)
     async def close(request: CloseRequestInput) -> None:

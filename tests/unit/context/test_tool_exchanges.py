@@ -1,4 +1,4 @@
-"""Exchanges found, and those that are never touched."""
+"""ExchangeRegistry found, and those that are never touched."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ async def test_every_reader_gets_all_of_it() -> None:
     answer.write(b"b")
     answer.end()
     assert await early == await late == await read(answer) == [b"a", b"b"]
-    assert (answer.content(), answer.size) == (b"ab", 2)
+    assert (answer.received(), answer.size) == (b"ab", 2)
 
 
 async def test_silence_is_told_again_and_again() -> None:
@@ -53,12 +53,12 @@ async def test_an_end_stands() -> None:
 
 async def test_begun_waits_for_the_head_or_the_end() -> None:
     answer = Answer()
-    assert not await answer.begun(0.01)
-    waiting = asyncio.create_task(answer.begun(None))
+    assert not await answer.wait_for_head(0.01)
+    waiting = asyncio.create_task(answer.wait_for_head(None))
     await asyncio.sleep(0)
     answer.begin(HEAD)
     assert await waiting
     nothing = Answer()
     nothing.fail(StreamBroken("no answer"))
-    assert await nothing.begun(0)
+    assert await nothing.wait_for_head(0)
     assert nothing.head is None

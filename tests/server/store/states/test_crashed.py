@@ -6,8 +6,8 @@ import pytest
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
-from palimpsest.forwarding.crashed import estimate_crashed
 from palimpsest.forwarding.model import AttemptEnd
+from palimpsest.forwarding.recovery import estimate_crashed
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.journal import Journal
 from palimpsest.store.postgres.requests import RequestStore

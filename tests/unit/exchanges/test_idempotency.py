@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from palimpsest.exchanges.idempotency import Coalesce, ResendTarget, is_resend
 from palimpsest.exchanges.identity import identify
 from palimpsest.exchanges.model import Identity
-from palimpsest.exchanges.resend import Known, Mode, is_resend
 from palimpsest.runtime.errors import BadRequest
 
 BODY = b'{"model":"m","messages":[]}'
@@ -24,8 +24,8 @@ def of(*headers: tuple[bytes, bytes], target: bytes = TARGET, body: bytes = BODY
     return identify(target, (KEY, *headers), body)
 
 
-def known(state: str, *, waiting: bool = False, same: bool = True) -> Known:
-    return Known(
+def known(state: str, *, waiting: bool = False, same: bool = True) -> ResendTarget:
+    return ResendTarget(
         same_identity=same,
         ended_without_answer=state == "failed",
         delivered=state == "delivered",
@@ -70,7 +70,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("mode", "who", "state", "waiting", "expected"), TABLE)
-def test_table(mode: Mode, who: str, state: str, waiting: bool, expected: bool) -> None:
+def test_table(mode: Coalesce, who: str, state: str, waiting: bool, expected: bool) -> None:
     asking = {"plain": of(), "session": of(SESSION)} | {
         mark: of(header) for mark, header in MARKS.items()
     }
@@ -80,7 +80,9 @@ def test_table(mode: Mode, who: str, state: str, waiting: bool, expected: bool) 
 @pytest.mark.parametrize("mark", ["key", "named"])
 @pytest.mark.parametrize("mode", ["always", "session"])
 @pytest.mark.parametrize("state", ["running", "undelivered", "delivered"])
-def test_a_name_that_belongs_to_another_body_is_refused(mark: str, mode: Mode, state: str) -> None:
+def test_a_name_that_belongs_to_another_body_is_refused(
+    mark: str, mode: Coalesce, state: str
+) -> None:
     with pytest.raises(BadRequest):
         is_resend(mode, of(MARKS[mark]), known(state, same=False))
 

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.answer import Answer, AnswerHead
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.relay.assembler import AnswerAssembler
 from palimpsest.relay.entries import (
     Entry,
+    EntryKind,
     error_entry,
     from_fields,
     head_entry,
 )
-from palimpsest.relay.follower import Follower
-from palimpsest.relay.publisher import Relay
+from palimpsest.relay.publisher import Publisher
 from palimpsest.runtime.errors import RedisUnavailable, UpstreamTimeout
 from palimpsest.store.redis.streams import Fields, Streams
 from tests.support.requests import message
@@ -63,7 +64,7 @@ def test_every_byte_arrives_whatever_redis_does(
 ) -> None:
     read = asyncio.run(crossing(chunks, faults, together, breaks))
     assert read.head == HEAD
-    assert read.content() == b"".join(chunks)
+    assert read.received() == b"".join(chunks)
     assert read.ended
     assert (str(read.error), getattr(read.error, "status", None)) == (
         ("silent", 504) if breaks else ("None", None)
@@ -74,31 +75,31 @@ async def crossing(chunks: list[bytes], faults: list[str], together: int, breaks
     """What a reader has that reads all there is, again and again."""
     streams, read = Forgetful(faults), Answer()
     exchange = Exchange("req_1", VIEW, b"/v1/messages", ())
-    follower = Follower(read)
-    mirror = Relay(streams).mirror(exchange, 1)
+    assembler = AnswerAssembler(read)
+    publication = Publisher(streams).publish(exchange, 1)
     exchange.answer.begin(HEAD)
     for number, chunk in enumerate(chunks):
         exchange.answer.write(chunk)
         if number % together == 0:
             await asyncio.sleep(0)
-            follower.feed(streams.entries)
-            assert b"".join(chunks).startswith(read.content())
+            assembler.feed(streams.entries)
+            assert b"".join(chunks).startswith(read.received())
     if breaks:
         exchange.answer.fail(UpstreamTimeout("silent"))
     else:
         exchange.answer.end()
-    await mirror
-    follower.feed(streams.entries)
+    await publication
+    assembler.feed(streams.entries)
     return read
 
 
 def attempt(epoch: int, chunks: list[bytes], *, ends: bool) -> list[Entry]:
     """The entries of one attempt."""
-    entries, offset = [Entry("begin", epoch), head_entry(epoch, HEAD)], 0
+    entries, offset = [Entry(EntryKind.BEGIN, epoch), head_entry(epoch, HEAD)], 0
     for chunk in chunks:
-        entries.append(Entry("data", epoch, offset, chunk))
+        entries.append(Entry(EntryKind.DATA, epoch, offset, chunk))
         offset += len(chunk)
-    return [*entries, Entry("end", epoch, offset)] if ends else entries
+    return [*entries, Entry(EntryKind.END, epoch, offset)] if ends else entries
 
 
 @given(first=CHUNKS, second=CHUNKS, data=st.data())
@@ -107,31 +108,37 @@ def test_two_attempts_are_never_spliced(
 ) -> None:
     entries = attempt(1, first, ends=False) + attempt(2, second, ends=True)
     cuts = data.draw(st.lists(st.integers(0, len(entries)), max_size=6))
-    follower = Follower(Answer())
+    assembler = AnswerAssembler(Answer())
     for begin, end in pairwise(sorted({0, len(entries), *cuts})):
-        follower.feed(entries[begin:end])
-    answer = follower.answer
-    if follower.broken:
+        assembler.feed(entries[begin:end])
+    answer = assembler.answer
+    if assembler.broken:
         assert not answer.ended
-        assert b"".join(first).startswith(answer.content())
+        assert b"".join(first).startswith(answer.received())
     else:
-        assert answer.content() == b"".join(second)
+        assert answer.received() == b"".join(second)
         assert answer.ended
 
 
 def test_an_old_process_that_still_writes_is_not_heard() -> None:
-    follower = Follower(Answer())
-    follower.feed(attempt(2, [b"new"], ends=False))
-    follower.feed(attempt(1, [b"older"], ends=True))
-    follower.feed([error_entry(1, 5, UpstreamTimeout("late")), Entry("end", 2, 3)])
-    assert (follower.answer.content(), follower.answer.error) == (b"new", None)
-    assert follower.answer.ended
+    assembler = AnswerAssembler(Answer())
+    assembler.feed(attempt(2, [b"new"], ends=False))
+    assembler.feed(attempt(1, [b"older"], ends=True))
+    assembler.feed([error_entry(1, 5, UpstreamTimeout("late")), Entry(EntryKind.END, 2, 3)])
+    assert (assembler.answer.received(), assembler.answer.error) == (b"new", None)
+    assert assembler.answer.ended
 
 
 def test_a_gap_is_looked_up() -> None:
-    follower = Follower(Answer())
-    follower.feed([head_entry(1, HEAD), Entry("data", 1, 0, b"ab"), Entry("data", 1, 4, b"ef")])
-    assert follower.answer.content() == b"ab"
-    assert follower.must_look
-    follower.feed([Entry("end", 1, 6)])
-    assert not follower.answer.ended
+    assembler = AnswerAssembler(Answer())
+    assembler.feed(
+        [
+            head_entry(1, HEAD),
+            Entry(EntryKind.DATA, 1, 0, b"ab"),
+            Entry(EntryKind.DATA, 1, 4, b"ef"),
+        ]
+    )
+    assert assembler.answer.received() == b"ab"
+    assert assembler.lacks_entries
+    assembler.feed([Entry(EntryKind.END, 1, 6)])
+    assert not assembler.answer.ended

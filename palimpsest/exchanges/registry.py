@@ -1,0 +1,59 @@
+"""The exchanges of this process, by request id."""
+
+import asyncio
+from collections.abc import Callable
+
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.runtime.errors import PalimpsestError
+
+
+class ExchangeRegistry:
+    """Holds every exchange until nobody reads it and nobody writes it any more."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Exchange] = {}
+        self._listeners: list[Callable[[str], None]] = []
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, request_id: str) -> Exchange | None:
+        return self._open.get(request_id)
+
+    def ids(self) -> list[str]:
+        """The ids of all of them."""
+        return list(self._open)
+
+    def add(self, exchange: Exchange) -> None:
+        """Let re-sends and activities find it by its id."""
+        self._open[exchange.request_id] = exchange
+        self._empty.clear()
+
+    def on_forget(self, listener: Callable[[str], None]) -> None:
+        """``listener`` is called with the id of each exchange that is forgotten."""
+        self._listeners.append(listener)
+
+    def forget(self, request_id: str) -> None:
+        if self._open.pop(request_id, None) is not None:
+            for listener in self._listeners:
+                listener(request_id)
+        if not self._open:
+            self._empty.set()
+
+    def forget_if_over(self, request_id: str) -> None:
+        """Forget an exchange that nobody reads and nobody writes any more."""
+        exchange = self._open.get(request_id)
+        if exchange and exchange.is_over():
+            self.forget(request_id)
+
+    def fail(self, request_id: str, error: PalimpsestError) -> None:
+        """Tell the client, if it is connected here, that no answer will come."""
+        exchange = self._open.get(request_id)
+        if exchange:
+            exchange.fail(error)
+
+    async def wait_until_empty(self) -> None:
+        """Wait until every exchange is forgotten."""
+        await self._empty.wait()
