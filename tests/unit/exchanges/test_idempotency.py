@@ -70,21 +70,21 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("mode", "who", "state", "waiting", "expected"), TABLE)
-def test_table(mode: Coalesce, who: str, state: str, waiting: bool, expected: bool) -> None:
+def test_table(mode: str, who: str, state: str, waiting: bool, expected: bool) -> None:
     asking = {"plain": of(), "session": of(SESSION)} | {
         mark: of(header) for mark, header in MARKS.items()
     }
-    assert is_resend(mode, asking[who], known(state, waiting=waiting)) is expected
+    assert is_resend(Coalesce(mode), asking[who], known(state, waiting=waiting)) is expected
 
 
 @pytest.mark.parametrize("mark", ["key", "named"])
 @pytest.mark.parametrize("mode", ["always", "session"])
 @pytest.mark.parametrize("state", ["running", "undelivered", "delivered"])
 def test_a_name_that_belongs_to_another_body_is_refused(
-    mark: str, mode: Coalesce, state: str
+    mark: str, mode: str, state: str
 ) -> None:
     with pytest.raises(BadRequest):
-        is_resend(mode, of(MARKS[mark]), known(state, same=False))
+        is_resend(Coalesce(mode), of(MARKS[mark]), known(state, same=False))
 
 
 def test_what_an_identity_is_made_of() -> None:
