@@ -80,9 +80,7 @@ def test_table(mode: str, who: str, state: str, waiting: bool, expected: bool) -
 @pytest.mark.parametrize("mark", ["key", "named"])
 @pytest.mark.parametrize("mode", ["always", "session"])
 @pytest.mark.parametrize("state", ["running", "undelivered", "delivered"])
-def test_a_name_that_belongs_to_another_body_is_refused(
-    mark: str, mode: str, state: str
-) -> None:
+def test_a_name_that_belongs_to_another_body_is_refused(mark: str, mode: str, state: str) -> None:
     with pytest.raises(BadRequest):
         is_resend(Coalesce(mode), of(MARKS[mark]), known(state, same=False))
 
