@@ -28,13 +28,13 @@ import httpx
 import msgspec
 from temporalio.client import Client
 
-from palimpsest.runtime.wiring.edge_process import run_edge
 from harness.simulator import Simulator, View
 from palimpsest.devstack import ports
 from palimpsest.devstack.postgres import EmbeddedPostgres
 from palimpsest.devstack.temporal_dev import TemporalDev
 from palimpsest.runtime import logging as logs
 from palimpsest.runtime.settings import Settings
+from palimpsest.runtime.wiring.edge_process import run_edge
 
 PACKAGES = ("palimpsest", "api", "activities", "workflows")
 FACT = "The staging database of the billing service listens on port 5433 of host db-7."
