@@ -18,6 +18,7 @@ from palimpsest.runtime.errors import CredentialsLost, StartupFailed
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 
 
 class Sealed(msgspec.Struct, frozen=True, array_like=True):
@@ -39,7 +40,10 @@ class Vault:
         return nonce + self._cipher.encrypt(nonce, plain, request_id.encode())
 
     def open(self, request_id: str, sealed: bytes) -> Sealed:
-        """Raises CredentialsLost when the key is another one than it was sealed with."""
+        """Raises CredentialsLost when the key is another one than it was sealed with, and when
+        the row is too short to hold anything."""
+        if len(sealed) < _NONCE_BYTES + _TAG_BYTES:
+            raise CredentialsLost(f"the vault's row is damaged: it has {len(sealed)} bytes")
         nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             plain = self._cipher.decrypt(nonce, text, request_id.encode())

@@ -11,7 +11,7 @@ from tests.support.claude_code import ClaudeCode
 from tests.support.engine_histories import forget
 from tests.support.supervisor import Up
 from tests.support.tap import Tap
-from tests.support.traffic import answered
+from tests.support.traffic import answered, renew
 from tests.support.whole_stack import until_ready, whole
 
 
@@ -28,14 +28,6 @@ def upstream(provider: Simulator) -> Generator[Simulator]:
     yield provider
     provider.app.pace = Pace()
     provider.faults.clear()
-
-
-def renew(provider: Simulator) -> None:
-    provider.script.set([])
-    provider.faults.clear()
-    provider.app.pace = Pace()
-    provider.app.lenient = False
-    provider.log.reset()
 
 
 @pytest.fixture(scope="session")

@@ -1,29 +1,14 @@
 """The real Claude Code through the whole stack, against the strict provider."""
 
-from pathlib import Path
-from typing import Any
-
 import httpx
 
-from harness.simulator import Simulator, View
+from harness.simulator import Simulator
 from harness.simulator.content import text, thinking, tool
 from tests.support.claude_code import ClaudeCode
+from tests.support.claude_work import with_two_agents, work_in
 from tests.support.supervisor import Up, until
 from tests.support.tap import Tap
 from tests.support.two_sides import assert_two_sides_agree
-
-
-def work_in(directory: Path) -> list[list[dict[str, Any]]]:
-    """Six steps of a model that writes, reads, edits, runs and searches."""
-    notes = str(directory / "notes.txt")
-    return [
-        [thinking("A file first."), tool("Write", file_path=notes, content="one\ntwo\n")],
-        [thinking("Read it."), text("Reading."), tool("Read", file_path=notes)],
-        [tool("Edit", file_path=notes, old_string="two", new_string="three")],
-        [thinking(), tool("Bash", command="wc -l < notes.txt > count", description="Count lines")],
-        [tool("Glob", pattern="*.txt"), tool("Grep", pattern="three", path=str(directory))],
-        [thinking("Done."), text("All done.")],
-    ]
 
 
 async def test_tool_calls_change_files_and_everything_is_recorded(
@@ -48,20 +33,6 @@ async def test_tool_calls_change_files_and_everything_is_recorded(
     rows = await assert_two_sides_agree(tap, upstream, up)
     assert [row["turn"] for row in rows] == list(range(1, 19))
     assert len({row["conversation"] for row in rows}) == 1
-
-
-def with_two_agents(view: View) -> list[dict[str, Any]]:
-    """A model that sends two sub-agents with the same prompt at once."""
-    if "SUBTASK" in view.last_text:
-        done = view.step > 0
-        return [
-            text("Sub done.") if done else tool("Bash", command="echo x >> sub", description="")
-        ]
-    if view.step > 0:
-        return [text("All done.")]
-    agent = {"description": "a task", "subagent_type": "general-purpose"}
-    calls = 2 * [tool("Agent", prompt="SUBTASK", run_in_background=False, **agent)]
-    return [thinking("Two at once."), *calls]
 
 
 async def test_parallel_sub_agents_that_send_the_same_bytes(

@@ -8,8 +8,8 @@ import msgspec
 
 from harness.simulator import Simulator
 from palimpsest.runtime.settings import child_environment
-from tests.e2e.test_claude_code import with_two_agents, work_in
 from tests.support.claude_code import ClaudeCode
+from tests.support.claude_work import with_two_agents, work_in
 from tests.support.supervisor import ROOT, Up
 
 

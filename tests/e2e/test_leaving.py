@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from harness.simulator import Pace, Simulator
-from tests.e2e.test_claude_code import work_in
 from tests.support.claude_code import ClaudeCode
+from tests.support.claude_work import work_in
 from tests.support.supervisor import Up, traces
 from tests.support.traffic import body, send, streaming
 from tests.support.whole_stack import request_row, whole

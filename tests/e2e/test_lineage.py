@@ -10,11 +10,11 @@ from harness.simulator import Fault, Simulator, View
 from harness.simulator.content import text, thinking, tool
 from harness.simulator.rules_thinking import bound_elsewhere
 from harness.simulator.shape import blocks
-from tests.e2e.conftest import renew
 from tests.support.claude_code import ClaudeCode
 from tests.support.recording import Recording, Turn
 from tests.support.supervisor import Up, until
 from tests.support.tap import Tap
+from tests.support.traffic import renew
 from tests.support.whole_stack import until_ready
 
 LOOP = 4

@@ -5,6 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-theirs: 1\r\n"
+"""Of a streamed answer, without the empty line that ends it."""
+
 Pairs = list[tuple[bytes, bytes]]
 
 
@@ -114,3 +117,17 @@ async def _write(pieces: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> 
         await writer.drain()
     with suppress(OSError):
         writer.write_eof()
+
+
+def held(*pieces: bytes | asyncio.Event, extra: bytes = b"") -> Script:
+    """A stream that goes on past an event only when the test sets it; ended by the connection."""
+
+    async def script(_: Received) -> AsyncIterator[bytes]:
+        yield HEAD + extra + b"\r\n"
+        for piece in pieces:
+            if isinstance(piece, asyncio.Event):
+                await piece.wait()
+            else:
+                yield piece
+
+    return script

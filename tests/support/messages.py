@@ -8,6 +8,15 @@ import msgspec
 from palimpsest.context.tool_exchanges import Call
 from palimpsest.dialects.anthropic.view import RequestView, parse
 
+SOURCE = "\n".join(f"{n:6d}→\tvalue = load(store, key{n % 7})  # as before" for n in range(200))
+"""What a tool shows of a file."""
+
+SUMMARY = (
+    "This session is being continued from a previous conversation that ran out of context."
+    " The summary below covers the earlier portion of the conversation.\n\nAll of it."
+)
+"""The words a client begins with after it compacted a conversation."""
+
 Message = dict[str, Any]
 
 

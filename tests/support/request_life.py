@@ -50,7 +50,7 @@ def accepted(request_id: str, text: str, *, edge: str = "edge", **changes: Any) 
         "headers": "[]",
         "view": parse(body),
         "edge": edge,
-        "sealed": b"sealed",
+        "sealed": b"sealed with a key that nobody has any more",
         "identity": identify(b"/v1/messages", HEADERS, body),
         **changes,
     }

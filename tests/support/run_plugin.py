@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import structlog
 
 from palimpsest.devstack.temporal_binary import temporal_cli
 from palimpsest.runtime.errors import StartupFailed
@@ -29,6 +30,7 @@ class _Node(Protocol):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _log_plainly()
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     if given is None:
         config.stash[_RUN] = run = Run()
@@ -72,6 +74,14 @@ async def _fetch(fixtures: set[str], folders: set[str]) -> None:
     if "claude_program" in fixtures:
         with suppress(claude_code.Missing):
             await claude_code.installed()
+
+
+def _log_plainly() -> None:
+    """The usual traceback shows the locals of each frame, which takes seconds to lay out."""
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 import msgspec
 
+from harness.simulator import Pace, Simulator
 from tests.support.supervisor import Up
 from tests.support.whole_stack import ended
 
@@ -69,3 +70,12 @@ async def streaming(
         stream = Stream(response)
         await stream.until(b"content_block_delta")
         yield stream
+
+
+def renew(provider: Simulator) -> None:
+    """Make a provider that others have used as if new."""
+    provider.script.set([])
+    provider.faults.clear()
+    provider.app.pace = Pace()
+    provider.app.lenient = False
+    provider.log.reset()

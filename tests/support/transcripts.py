@@ -1,9 +1,13 @@
 """Transcripts as Claude Code writes them, record by record."""
 
 import itertools
+import os
+from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from tests.support.agent_work import LINT
 
 Record = dict[str, Any]
 CWD = "/home/me/project"
@@ -63,3 +67,25 @@ def call(number: int, name: str = "Bash", **given: Any) -> Record:
 def result(number: int, text: str, *, failed: bool = False) -> Record:
     block = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": text}
     return {**block, "is_error": True} if failed else block
+
+
+def write(folder: Path, name: str, session: Session, *, age: int = 0) -> Path:
+    path = folder / "-home-me-project" / f"{name}.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"".join(session.lines()))
+    os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+    return path
+
+
+def mended(session: Session, ask: str = "make the linter happy") -> Session:
+    """An error, a change, and the same command succeeding."""
+    session.user(ask)
+    session.assistant("msg_1", call(1, command="make lint"))
+    session.user([result(1, LINT, failed=True)])
+    edit = {"old_string": "\tos.Remove(path)", "new_string": "\tcheck(os.Remove(path))"}
+    session.assistant("msg_2", call(2, "Edit", file_path=f"{CWD}/app/main.go", **edit))
+    session.user([result(2, "The file has been updated")])
+    session.assistant("msg_3", call(3, command="make lint"))
+    session.user([result(3, "0 issues.")])
+    session.assistant("msg_4", said("The linter is happy."))
+    return session

@@ -51,5 +51,28 @@ def test_no_file_is_long(path: str) -> None:
     assert len((ROOT / path).read_text().splitlines()) <= LONGEST
 
 
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", named(TESTS))
+def test_helpers_come_from_support_alone(path: str) -> None:
+    folders = ("tests.unit", "tests.server", "tests.e2e", "tests.conftest")
+    borrowed = [module for module in imports(ROOT / path) if module.startswith(folders)]
+    assert borrowed == []
+
+
+def test_every_test_says_by_its_folder_what_it_needs() -> None:
+    tests = [path.relative_to(ROOT / "tests") for path in TESTS if path.name.startswith("test_")]
+    assert {path.parts[0] for path in tests} == {"unit", "server", "e2e"}
+    assert not [path for path in tests if path.parts[0] == "unit" and _needs_servers(path)]
+
+
+def _needs_servers(path: Path) -> bool:
+    """Whether a fixture of a real server is asked for."""
+    tree = ast.parse((ROOT / "tests" / path).read_text())
+    names = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return bool(names & {"servers", "postgres", "temporal", "database", "running", "shared_up"})
+
+
 def test_there_is_something_to_check() -> None:
     assert len(SOURCES) > 60

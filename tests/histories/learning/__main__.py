@@ -13,10 +13,9 @@ from palimpsest.devstack.temporal_dev import TemporalDev
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.migrate import migrate
 from palimpsest.temporal.payloads import DATA_CONVERTER
-from tests.server.learning.test_scheduler import learning, result_of
 from tests.support.agent_work import mended
+from tests.support.learner import calls_to, learning, result_of
 from tests.support.stored_conversation import answered, talk
-from tests.unit.forwarding.test_side_call import calls_to
 
 HERE = Path(__file__).parent
 

@@ -7,14 +7,8 @@ import httpx
 
 from harness.simulator import Simulator
 from palimpsest.exchanges.deliveries import RESET_SECONDS
-from tests.server.api.test_resends import (
-    SESSION,
-    WHOLE,
-    delivered,
-    send,
-)
-from tests.server.api.test_streaming import held
-from tests.support.canned_provider import Canned
+from tests.support.canned_provider import Canned, held
+from tests.support.interrupted_clients import SESSION, WHOLE, delivered, send
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     ID,

@@ -9,28 +9,7 @@ from harness.simulator import Simulator
 from tests.support.person import INTELLIGENCE, TAG, Talk
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import eventually
-
-FACT = "The staging database of the billing service listens on port 5433 of host db-7."
-QUESTION = "Which port does the staging database of the billing service listen on?"
-SETTLED = {
-    "intelligence": "on",
-    "learning": "on",
-    "learning_idle": 0,
-    "learning_rate": 100,
-    "intelligence_deadline": 20,
-}
-
-
-async def learned(running: RunningProxy, project: str, words: str = "") -> None:
-    """Until a conversation of the project with these words is in the archive, and in the index.
-    Each turn is a segment of its own here, and may come later than those before it."""
-    await eventually(lambda: _archived(running, project, words), bool)
-    assert await running.process.memory.indexer.catch_up(20)
-
-
-async def _archived(running: RunningProxy, project: str, words: str) -> int:
-    rows = await running.process.stores.database.run(ARCHIVED, {"project": project, "words": words})
-    return rows[0]["n"]
+from tests.support.told_fact import FACT, QUESTION, SETTLED, archived, told
 
 
 async def _borne_out(running: RunningProxy, project: str) -> int:
@@ -42,18 +21,6 @@ async def _borne_out(running: RunningProxy, project: str) -> int:
 BORNE_OUT = text("""
 SELECT COALESCE(max(conversations), 0) AS n FROM memories WHERE project = :project AND kind = 'fix'
 """)
-ARCHIVED = text("""
-SELECT count(DISTINCT conversation_id) AS n FROM memories
-WHERE project = :project AND strpos(text, :words) > 0
-""")
-
-
-async def told(running: RunningProxy, upstream: Simulator, project: str) -> None:
-    """A conversation in which the fact is told, and kept; equal beginnings are one conversation."""
-    talk = Talk(upstream, project)
-    await talk.says(running.url, f"I work in {project}.")
-    await talk.says(running.url, FACT)
-    await learned(running, project, FACT)
 
 
 async def test_what_was_said_once_comes_back_and_stays(
@@ -187,4 +154,4 @@ async def test_an_opt_out_is_heard_also_where_nothing_is_recalled(
         answer = await silent.says(running.url, f"I am silent in {project}.")
         assert answer.headers[INTELLIGENCE] == "none"
         await told(running, upstream, project)
-        assert await _archived(running, project, "") == 1
+        assert await archived(running, project, "") == 1

@@ -9,14 +9,8 @@ from palimpsest.exchanges.identity import identify
 from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.store.vault import Sealed
-from tests.server.api.test_resends import (
-    PIECES,
-    WHOLE,
-    cut,
-    send,
-)
-from tests.server.api.test_streaming import held
-from tests.support.canned_provider import Canned
+from tests.support.canned_provider import Canned, held
+from tests.support.interrupted_clients import PIECES, WHOLE, cut, send
 from tests.support.proxy import Parts, running_proxy
 from tests.support.request_life import accepted, name
 from tests.support.requests import (

@@ -9,17 +9,11 @@ from sqlalchemy import text
 
 from harness.simulator import Simulator
 from palimpsest.store.postgres.memories import Which
-from tests.server.api.test_injection import (
-    FACT,
-    QUESTION,
-    SETTLED,
-    learned,
-    told,
-)
 from tests.support.person import INTELLIGENCE, TAG, Talk
 from tests.support.planted_secrets import FORMS, NAMED, named
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import eventually
+from tests.support.told_fact import FACT, QUESTION, SETTLED, learned, told
 
 
 async def delete(running: RunningProxy, **params: str) -> dict[str, dict[str, int]]:

@@ -12,8 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from harness.simulator import Simulator
 from palimpsest.devstack.postgres import EmbeddedPostgres
 from palimpsest.runtime.errors import EngineUnavailable
-from tests.server.api.test_streaming import held
-from tests.support.canned_provider import Canned, Received
+from tests.support.canned_provider import Canned, Received, held
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     ID,

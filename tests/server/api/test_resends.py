@@ -1,21 +1,21 @@
 """A re-send is the same request: one call upstream, the same bytes for everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from harness.simulator import Simulator
 from harness.simulator.ask import encoded, request, user
-from tests.server.api.test_streaming import held
 from tests.support.canned_provider import (
     Canned,
     Received,
     Script,
     answer,
+    held,
 )
+from tests.support.interrupted_clients import PIECES, SESSION, WHOLE, clients, cut, delivered, send
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     HEADERS,
@@ -25,48 +25,14 @@ from tests.support.requests import (
     eventually,
     is_error,
     message,
-    short_stream,
 )
 
-SESSION = {**HEADERS, "x-claude-code-session-id": "session-1"}
 KEY = {**HEADERS, "idempotency-key": "key-1"}
-PIECES = short_stream()
-WHOLE = b"".join(PIECES)
 PART = b"".join(PIECES[:3])
 
 
 def body(text: str) -> bytes:
     return encoded(request(user(text), stream=True))
-
-
-async def send(running: RunningProxy, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=30) as client:
-        return await client.post(f"{running.url}/v1/messages", content=content, headers=headers)
-
-
-async def cut(running: RunningProxy, content: bytes, headers: Mapping[str, str] = HEADERS) -> str:
-    """Send, leave in mid-answer, and return the request's id once the proxy has noticed."""
-    async with (
-        client_of(running) as client,
-        client.stream("POST", "/v1/messages", content=content, headers=dict(headers)) as got,
-    ):
-        await anext(got.aiter_raw())
-        request_id = got.headers[ID]
-    await eventually(lambda: clients(running, request_id), lambda count: not count)
-    return request_id
-
-
-async def clients(running: RunningProxy, request_id: str) -> int:
-    exchange = running.process.exchanges.get(request_id)
-    return exchange.clients if exchange else 0
-
-
-async def delivered(running: RunningProxy, request_id: str) -> None:
-    """Wait until the database knows that the answer was delivered."""
-    await eventually(
-        lambda: running.process.stores.requests.held(request_id),
-        lambda held: bool(held and held.delivered),
-    )
 
 
 async def test_five_sends_of_one_session_are_one_call(

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.messages import SUMMARY
 from tests.support.proxy import RunningProxy
 from tests.support.requests import ID, ended
-from tests.unit.conversations.test_compaction import SUMMARY
 
 SESSION, AGENT = "x-claude-code-session-id", "x-claude-code-agent-id"
 TOOLS = [{"name": "Read", "description": "Read it.", "input_schema": {"type": "object"}}]

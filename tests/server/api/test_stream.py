@@ -7,8 +7,7 @@ import httpx
 
 from harness.simulator import Fault, Simulator
 from palimpsest.dialects.anthropic.sse import SseParser
-from tests.server.api.test_streaming import held
-from tests.support.canned_provider import Canned
+from tests.support.canned_provider import Canned, held
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     HEADERS,

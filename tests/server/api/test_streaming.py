@@ -10,7 +10,7 @@ import pytest
 
 from api.streaming import PING
 from harness.simulator import Fault, Pace, Simulator
-from tests.support.canned_provider import Canned, Received, Script
+from tests.support.canned_provider import Canned, Received, held
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     ID,
@@ -22,23 +22,8 @@ from tests.support.requests import (
     short_stream,
 )
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-theirs: 1\r\n"
 STREAM = message(stream=True)
 PIECES = short_stream()
-
-
-def held(*pieces: bytes | asyncio.Event, extra: bytes = b"") -> Script:
-    """A stream that goes on past an event only when the test sets it; ended by the connection."""
-
-    async def script(_: Received) -> AsyncIterator[bytes]:
-        yield HEAD + extra + b"\r\n"
-        for piece in pieces:
-            if isinstance(piece, asyncio.Event):
-                await piece.wait()
-            else:
-                yield piece
-
-    return script
 
 
 async def test_the_first_event_arrives_while_the_provider_holds_the_rest(

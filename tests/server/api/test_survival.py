@@ -20,9 +20,8 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
 from palimpsest.store.vault import Sealed, Vault, vault_key
-from tests.server.api.test_resends import SESSION, cut, send
-from tests.server.api.test_streaming import held
-from tests.support.canned_provider import Canned, Received, Script
+from tests.support.canned_provider import Canned, Received, Script, held
+from tests.support.interrupted_clients import SESSION, cut, send
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.request_life import (
     SHOWN,
@@ -162,6 +161,8 @@ async def test_a_sealed_row_opens_for_its_own_request_only(tmp_path: Path) -> No
     assert vault.seal("req_1", content) != sealed
     with pytest.raises(CredentialsLost):
         vault.open("req_2", sealed)
+    with pytest.raises(CredentialsLost, match="damaged: it has 6 bytes"):
+        vault.open("req_1", sealed[:6])
 
 
 async def stray(store: RequestStore, data_dir: Path) -> str:

@@ -18,10 +18,9 @@ from palimpsest.runtime.settings import Settings, child_environment
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.vectors.model import Cursor
-from tests.server.learning.test_importer import mended, write
 from tests.support.stored_memories import PROJECT, TENANT, fix, pattern, settled_changes, turn
 from tests.support.supervisor import ROOT
-from tests.support.transcripts import Session
+from tests.support.transcripts import Session, mended, write
 
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")
 

@@ -1,6 +1,5 @@
 """A folder of transcripts becomes memories: once, without secrets, and not of who opted out."""
 
-import os
 from pathlib import Path
 from random import Random
 
@@ -13,15 +12,15 @@ from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.postgres.opt_outs import OptOuts
-from tests.support.agent_work import LINT
 from tests.support.planted_secrets import FORMS
 from tests.support.stored_memories import TENANT
 from tests.support.transcripts import (
     CWD,
     Session,
     call,
+    mended,
     result,
-    said,
+    write,
 )
 
 SOME_LINES = "a line of output\n" * 70
@@ -40,28 +39,6 @@ def permission(database: Database) -> Permission:
 @pytest.fixture
 def importer(store: MemoryStore, permission: Permission, database: Database) -> TranscriptImporter:
     return TranscriptImporter(store, permission, ConversationStore(database, TENANT), TENANT)
-
-
-def write(folder: Path, name: str, session: Session, *, age: int = 0) -> Path:
-    path = folder / "-home-me-project" / f"{name}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(b"".join(session.lines()))
-    os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
-    return path
-
-
-def mended(session: Session, ask: str = "make the linter happy") -> Session:
-    """An error, a change, and the same command succeeding."""
-    session.user(ask)
-    session.assistant("msg_1", call(1, command="make lint"))
-    session.user([result(1, LINT, failed=True)])
-    edit = {"old_string": "\tos.Remove(path)", "new_string": "\tcheck(os.Remove(path))"}
-    session.assistant("msg_2", call(2, "Edit", file_path=f"{CWD}/app/main.go", **edit))
-    session.user([result(2, "The file has been updated")])
-    session.assistant("msg_3", call(3, command="make lint"))
-    session.user([result(3, "0 issues.")])
-    session.assistant("msg_4", said("The linter is happy."))
-    return session
 
 
 async def everything(importer: TranscriptImporter, folder: Path) -> list[ImportReport]:

@@ -17,9 +17,8 @@ from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
-from tests.server.learning.test_segments import Learner
-from tests.server.learning.test_segments import learner as learner
 from tests.support.agent_work import ROOT, Doing, mended
+from tests.support.learner import Learner
 from tests.support.stored_conversation import TENANT
 
 PASTED = """make lint tells me this, please mend it:

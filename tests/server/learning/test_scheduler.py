@@ -4,8 +4,6 @@ import asyncio
 import base64
 import re
 import uuid
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,29 +14,21 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from activities.archive_segment import ArchiveSegment
-from activities.learn_from_segment import LearnFromSegment
-from activities.word_learned import WordLearned, credentials
 from harness.simulator import Fault, Simulator
-from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.learning.decay import HALF_LIFE
 from palimpsest.learning.expiry import Expiry
 from palimpsest.learning.scheduler import LearningScheduler
-from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.learning.wording import MARK
 from palimpsest.memory.model import Fix, Kind
-from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.postgres.opt_outs import OptOuts
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.postgres.segments import Segment, SegmentStore
-from palimpsest.store.postgres.wordings import WordingStore
+from palimpsest.store.postgres.segments import Segment
 from palimpsest.temporal.payloads import DATA_CONVERTER
 from palimpsest.temporal.replay import recorded, replayer
-from palimpsest.temporal.worker import Activity, build_learning_worker
 from tests.support.agent_work import mended
+from tests.support.learner import calls_to, distiller, learning, result_of
 from tests.support.proxy import Parts
 from tests.support.requests import eventually
 from tests.support.stored_conversation import TENANT, answered, talk
@@ -50,7 +40,6 @@ from tests.support.stored_memories import (
     turn,
 )
 from tests.support.table_lock import locked
-from tests.unit.forwarding.test_side_call import calls_to
 from workflows.contracts import (
     LEARN_FROM_SEGMENT,
     LEARN_SEGMENT,
@@ -69,27 +58,6 @@ async def client(parts: Parts) -> Client:
     return await Client.connect(parts.temporal_address, data_converter=DATA_CONVERTER)
 
 
-@asynccontextmanager
-async def learning(
-    client: Client, database: Database, rate: float = 100, calls: SideCalls | None = None
-) -> AsyncGenerator[LearningScheduler]:
-    """A worker of a queue of its own, and who finds what is due on it; with a distiller where
-    there are ``calls``."""
-    queue = uuid.uuid4().hex
-    segments, memories = SegmentStore(database, TENANT), MemoryStore(database, TENANT)
-    reader = SegmentReader(
-        RequestStore(database), segments, Permission(OptOuts(database, TENANT), ""), TENANT
-    )
-    activities: list[Activity] = [
-        ArchiveSegment(reader, memories).run,
-        LearnFromSegment(reader, segments, memories, EpochStore(database, TENANT)).run,
-    ]
-    if calls:
-        activities.append(distiller(memories, database, calls).run)
-    async with build_learning_worker(client, queue, activities, rate=rate, graceful=1):
-        yield LearningScheduler(client, queue, segments, idle=0, word=calls is not None)
-
-
 async def told(
     client: Client, database: Database, due: LearningScheduler, conversation: str
 ) -> Segment:
@@ -98,27 +66,6 @@ async def told(
     await due.start_due()
     assert (await result_of(client, segment)).outcome == "kept"
     return segment
-
-
-def distiller(
-    memories: MemoryStore, database: Database, calls: SideCalls, most: int = 10_000
-) -> WordLearned:
-    return WordLearned(
-        memories,
-        WordingStore(database),
-        calls,
-        model="claude-haiku-4-5",
-        headers=credentials("sk-ant-test"),
-        most=most,
-        owner="test",
-    )
-
-
-async def result_of(client: Client, segment: Segment) -> LearnSegmentResult:
-    handle = client.get_workflow_handle(
-        f"learn-{segment.chain.hex()}", result_type=LearnSegmentResult
-    )
-    return await handle.result()
 
 
 async def test_a_conversation_at_rest_is_learned_from_once(

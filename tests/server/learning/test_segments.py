@@ -1,88 +1,33 @@
 """A segment is kept and learned from, on a real database."""
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import msgspec
-import pytest
 from sqlalchemy import text
 
-from activities.archive_segment import ArchiveSegment
-from activities.learn_from_segment import LearnFromSegment
 from palimpsest.context.model import Recall
-from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.memory.model import (
     Fix,
     Kind,
-    Memory,
     injectable,
 )
-from palimpsest.memory.permission import Permission
-from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.epochs import EpochStore
-from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.postgres.opt_outs import OptOuts
-from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.store.postgres.memories import Which
 from tests.support.agent_work import (
     LINT,
     ROOT,
     Doing,
     mended,
 )
-from tests.support.messages import Message, assistant, user
-from tests.support.stored_conversation import TENANT, answered, talk
+from tests.support.learner import Learner
+from tests.support.messages import assistant, user
+from tests.support.stored_conversation import answered, talk
 from tests.support.stored_epochs import epoch
-from workflows.contracts import ArchiveSegmentResult, LearnSegmentInput, LearnSegmentResult
+from workflows.contracts import LearnSegmentInput
 
 KEY = "ghp_" + "a1B2c3D4e5" * 3 + "f6G7h8"
 
 
 SENT_BY = text("UPDATE requests SET applied_epoch = :chain WHERE id = :id")
-
-
-class Learner(NamedTuple):
-    """Both activities, and where they write."""
-
-    database: Database
-    archive: ArchiveSegment
-    learn: LearnFromSegment
-    memories: MemoryStore
-    segments: SegmentStore
-    permission: Permission
-    ledger: EpochStore
-
-    async def run(self, segment: Segment) -> tuple[ArchiveSegmentResult, LearnSegmentResult]:
-        given = LearnSegmentInput(
-            segment.request_id, segment.conversation_id, segment.chain.hex(), segment.depth
-        )
-        return await self.archive.run(given), await self.learn.run(given)
-
-    async def said(self, messages: list[Message], conversation: str) -> LearnSegmentResult:
-        """What came of a conversation with these messages."""
-        segment = await answered(self.database, talk(messages), conversation)
-        return (await self.run(segment))[1]
-
-    async def fixes(self) -> list[Memory]:
-        return await self.memories.page(Which(kind=Kind.FIX))
-
-
-@pytest.fixture
-def learner(database: Database) -> Learner:
-    segments = SegmentStore(database, TENANT)
-    memories = MemoryStore(database, TENANT)
-    permission = Permission(OptOuts(database, TENANT), "/secret/*")
-    reader = SegmentReader(RequestStore(database), segments, permission, TENANT)
-    ledger = EpochStore(database, TENANT)
-    return Learner(
-        database,
-        ArchiveSegment(reader, memories),
-        LearnFromSegment(reader, segments, memories, ledger),
-        memories,
-        segments,
-        permission,
-        ledger,
-    )
 
 
 async def test_turns_are_kept_with_their_place(learner: Learner) -> None:

@@ -20,7 +20,7 @@ from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 from palimpsest.store.vectors.model import Cursor, SearchFilter
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
-from tests.server.vectors.test_embedded_faults import child, generations, graphs
+from tests.support.embedded_index import child, generations, graphs
 from tests.support.generated_memories import direction, memory, near
 
 ALL = SearchFilter("default")

@@ -10,11 +10,11 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.retention import Retention
-from tests.server.store.test_retention import age, counts, noise
 from tests.support.request_life import SHOWN
 from tests.support.requests import message
 from tests.support.stored_epochs import epoch
 from tests.support.stored_requests import TENANT, accept, settlement
+from tests.support.tables import age, counts, noise
 
 OLDER = text("""
 UPDATE epochs SET created_at = created_at - make_interval(hours => 1) * CAST(:hours AS float)

@@ -12,11 +12,11 @@ from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.erasure import Erased, Erasure
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.postgres.requests import RequestStore
-from tests.server.store.test_retention import counts, noise
 from tests.support.requests import body_of, eventually, message
 from tests.support.stored_epochs import epoch
 from tests.support.stored_memories import PROJECT, TENANT, turn
 from tests.support.stored_requests import accept, settle
+from tests.support.tables import counts, noise
 
 EVERYWHERE = ("requests", "attempts", "blobs", "nodes", "heads", "conversations", "epochs")
 

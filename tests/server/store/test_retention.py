@@ -1,7 +1,6 @@
 """Captured content goes when its time or its room is over; the last hour is spared."""
 
 import asyncio
-import random
 
 import pytest
 from sqlalchemy import text
@@ -15,39 +14,7 @@ from palimpsest.store.postgres.retention import Retention
 from tests.support.requests import body_of, message
 from tests.support.stored_memories import TENANT, fix
 from tests.support.stored_requests import accept, settle
-
-TABLES = ("requests", "attempts", "blobs", "nodes", "heads", "conversations")
-
-
-async def counts(database: Database) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for table in TABLES:
-        [row] = await database.run(text(f"SELECT count(*) AS n FROM {table}"))
-        found[table] = row["n"]
-    return found
-
-
-async def age(database: Database, hours: float, request_id: str | None = None) -> None:
-    """Make everything, or one request, that much older."""
-    past = "- make_interval(hours => 1) * CAST(:hours AS float)"
-    only = "" if request_id is None else "WHERE id = :id"
-    values = {"hours": hours, **({} if request_id is None else {"id": request_id})}
-    await database.run(text(f"UPDATE requests SET accepted_at = accepted_at {past} {only}"), values)
-    if request_id is None:
-        for table, column in (
-            ("blobs", "touched_at"),
-            ("nodes", "touched_at"),
-            ("heads", "created_at"),
-            ("conversations", "updated_at"),
-        ):
-            await database.run(
-                text(f"UPDATE {table} SET {column} = {column} {past}"), {"hours": hours}
-            )
-
-
-def noise(size: int, seed: int) -> str:
-    """Text that does not compress well."""
-    return "".join(random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=size))
+from tests.support.tables import age, counts, noise
 
 
 async def exchange(store: RequestStore, body: bytes) -> str:

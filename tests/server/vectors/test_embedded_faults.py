@@ -2,7 +2,6 @@
 from what was written out; never does it claim what it does not have."""
 
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -11,15 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.runtime.file_lock import exclusive
-from palimpsest.store.vectors.embedded.child import MODULE
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 from palimpsest.store.vectors.embedded.slots import forget_unused
 from palimpsest.store.vectors.model import Cursor, IndexFollower, IndexStep, SearchFilter
+from tests.support.embedded_index import child, generations, graphs
 from tests.support.generated_memories import (
     DIMENSION,
     direction,
@@ -47,16 +45,6 @@ async def fill(index: EmbeddedIndex, count: int, since: int = 0) -> None:
     await index.write(IndexStep(entries, [], await index.cursor(), Cursor(since + count)))
 
 
-def child() -> psutil.Process:
-    """The one process below this that holds an index."""
-    [found] = [
-        process
-        for process in psutil.Process().children()
-        if process.status() != psutil.STATUS_ZOMBIE and MODULE in process.cmdline()
-    ]
-    return found
-
-
 async def eventually(index: EmbeddedIndex) -> Cursor:
     """Its cursor, once it runs again."""
     async with asyncio.timeout(20):
@@ -65,21 +53,6 @@ async def eventually(index: EmbeddedIndex) -> Cursor:
                 return await index.cursor()
             except IndexUnavailable:
                 await asyncio.sleep(0.1)
-
-
-def generations(slot: Path) -> list[Path]:
-    return [path for path in slot.iterdir() if path.is_dir()]
-
-
-def graphs(root: Path) -> list[Path]:
-    """Of the vectors; what the engine has of an index before its graph is without such a file."""
-    # Unlike a glob, a walk does not mind what comes and goes meanwhile.
-    return [
-        Path(folder) / name
-        for folder, _, names in os.walk(root)
-        for name in names
-        if name.startswith("graph")
-    ]
 
 
 async def test_what_was_closed_is_there_again(tmp_path: Path) -> None:

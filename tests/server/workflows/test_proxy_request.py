@@ -2,12 +2,13 @@
 
 import asyncio
 import base64
-import random
 import re
+import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,9 +18,12 @@ from temporalio.common import SearchAttributeKey
 
 from harness.simulator import Fault, Pace, Simulator
 from harness.simulator.ask import BASH
+from palimpsest.context.rewriting import Outcome, rewrite
+from palimpsest.conversations import rewriter
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.runtime.offload import LOOP_BYTES
 from palimpsest.temporal.starter import Starter
 from palimpsest.temporal.worker import build_worker
 from tests.support.canned_provider import Canned, Received
@@ -186,22 +190,35 @@ async def test_a_query_that_fails_degrades(
     assert (await ended(running, got.headers[ID]))["outcome"] == "answered"
 
 
-async def test_planning_that_is_late_degrades(parts: Parts, tmp_path: Path) -> None:
-    """Counting 20 MB of words of one letter takes longer than the planning may."""
+async def test_planning_that_is_late_degrades(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planner is held until the client has its answer."""
+    planning, answered = threading.Event(), threading.Event()
+
+    def held(*arguments: Any) -> Outcome:
+        planning.set()
+        answered.wait()
+        return rewrite(*arguments)
 
     async def script(received: Received) -> AsyncIterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
         yield b"".join(short_stream())
 
-    words = "".join(random.Random(3).choices("abcdefgh ÄÖÜ", k=2_000_000)) * 10
+    monkeypatch.setattr(rewriter, "rewrite", held)
+    too_big_for_the_loop = message("word " * LOOP_BYTES, stream=True)
     async with (
         Canned.serve(script) as provider,
         running_proxy(parts, tmp_path, provider.url) as running,
         client_of(running) as client,
     ):
-        got = await client.post("/v1/messages", content=message(words, stream=True))
-        assert got.headers["x-palimpsest-degraded"] == "rewrite: deadline passed"
-        state = await ended(running, got.headers[ID])
+        try:
+            got = await client.post("/v1/messages", content=too_big_for_the_loop)
+            state = await ended(running, got.headers[ID])
+        finally:
+            answered.set()
+    assert planning.is_set()
+    assert got.headers["x-palimpsest-degraded"] == "rewrite: deadline passed"
     assert (state["outcome"], state["tokens"]["counted"]) == ("answered", None)
 
 

@@ -20,11 +20,10 @@ from palimpsest.context.manifest import (
 )
 from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from tests.support.messages import SOURCE
 from tests.support.planted_facts import facts as planted_facts
 from tests.support.planted_facts import planted
 from tests.support.tool_calls import call
-
-SOURCE = "\n".join(f"{n:6d}→\tvalue = load(store, key{n % 7})  # as before" for n in range(200))
 
 
 def told(calls: Sequence[Call] = (), tokens: int = 2_000, **parts: Any) -> str:
@@ -228,7 +227,7 @@ from palimpsest.context.manifest import (
 )
 from tests.support.tool_calls import call
 from tests.support.planted_facts import facts, planted
-from tests.unit.context.test_manifest import SOURCE
+from tests.support.messages import SOURCE
 random = Random(1)
 calls = [
     call("Read", planted(SOURCE, fact, random), position=n, file_path=f"/srv/{n % 5}.py")

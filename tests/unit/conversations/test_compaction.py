@@ -4,6 +4,7 @@ import pytest
 
 from palimpsest.conversations.compaction import is_compacted
 from tests.support.messages import (
+    SUMMARY,
     Message,
     assistant,
     raw,
@@ -12,10 +13,6 @@ from tests.support.messages import (
     user,
 )
 
-SUMMARY = (
-    "This session is being continued from a previous conversation that ran out of context."
-    " The summary below covers the earlier portion of the conversation.\n\nAll of it."
-)
 REMINDER = "<system-reminder>\nAs you answer, be brief.\n</system-reminder>"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from harness.simulator.events import event
 from palimpsest.conversations.lineage import canonical_hash
 from palimpsest.dialects.anthropic.answer_message import answered
 from tests.support.messages import (
@@ -12,7 +13,7 @@ from tests.support.messages import (
     thought,
     use,
 )
-from tests.unit.dialects.test_usage import SSE, delta, event
+from tests.support.streams import SSE, delta
 
 SENT_BACK = msgspec.json.encode(assistant(text("Let me look."), use(1, file_path="/a")))
 

@@ -8,20 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.simulator.events import event
 from palimpsest.dialects.anthropic.usage import AnswerReader, Phase, Usage
 from tests.support.sessions import encode
-
-SSE = "text/event-stream; charset=utf-8"
-
-
-def event(kind: str, **fields: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (kind.encode(), encode({"type": kind} | fields))
-
-
-def delta(kind: str, value: str) -> bytes:
-    field = kind.removesuffix("_delta")
-    return event("content_block_delta", index=0, delta={"type": kind, field: value})
-
+from tests.support.streams import SSE, delta
 
 CREATION = {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}
 AT_START = {

@@ -1,18 +1,14 @@
 """A call beside a client's request, to the simulator and to a provider that misbehaves."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 import msgspec
 import pytest
 
 from harness.simulator import Fault, Simulator
 from palimpsest.forwarding.model import Lease
-from palimpsest.forwarding.side_call import SideCalls, Unsaid, failed
-from palimpsest.providers.upstream import Upstream
+from palimpsest.forwarding.side_call import Unsaid, failed
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
-from palimpsest.runtime.metrics import Metrics
 from tests.support.canned_provider import Canned, always
+from tests.support.learner import calls_to
 
 HEADERS = (
     (b"X-Api-Key", b"sk-ant-test"),
@@ -31,13 +27,6 @@ BODY = msgspec.json.encode(
     }
 )
 LEASE = Lease(1, 0)
-
-
-@asynccontextmanager
-async def calls_to(url: str, seconds: float = 10) -> AsyncGenerator[SideCalls]:
-    upstream = Upstream(url, connect_timeout=5, first_byte_timeout=60)
-    yield SideCalls(upstream, Metrics(lambda: 0), seconds)
-    await upstream.close()
 
 
 async def test_what_the_model_says(upstream: Simulator) -> None:

@@ -77,7 +77,7 @@ async def test_a_commit_whose_answer_was_lost_can_be_sent_again(store: RequestSt
     assert (await store.row(request_id))["state"] == "accepted"
     kept = await store.kept(request_id)
     assert kept
-    assert (kept.sealed, kept.interrupted) == (b"sealed", False)
+    assert (kept.sealed, kept.interrupted) == (request.sealed, False)
 
 
 async def test_of_many_at_once_one_gets_the_claim(store: RequestStore) -> None:
