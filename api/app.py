@@ -22,7 +22,7 @@ from api.routes import (
     stream,
 )
 from palimpsest.runtime.errors import BadRequest, PalimpsestError
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 _ROUTES = (
     messages,

@@ -13,7 +13,7 @@ from palimpsest.runtime.errors import (
     EngineUnavailable,
     Unavailable,
 )
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 
 async def pass_unmanaged(process: Process, exchange: Exchange, error: Unavailable) -> Response:

@@ -4,7 +4,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 
 def process_of(request: Request) -> Process:

@@ -16,7 +16,7 @@ from api.app import build_app
 from api.connection import EdgeProtocol
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.runtime.errors import StartupFailed
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 _KEEP_ALIVE_SECONDS = 75
 _COLLECT_AFTER = 10_000

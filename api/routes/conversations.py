@@ -20,7 +20,7 @@ from palimpsest.context.render import applied
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.runtime.errors import NotFound
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 from palimpsest.store.postgres.database import Row
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}")

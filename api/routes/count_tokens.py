@@ -20,7 +20,7 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import BadRequest, DatabaseUnavailable
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 router = APIRouter()
 

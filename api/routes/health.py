@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from api.admission import admission_of
 from api.process import process_of
 from palimpsest.runtime.errors import PalimpsestError
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 router = APIRouter()
 

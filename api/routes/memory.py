@@ -22,7 +22,7 @@ from palimpsest.memory.model import (
 from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 from palimpsest.store.postgres.erasure import Erasure
 from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
 

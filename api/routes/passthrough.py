@@ -11,7 +11,7 @@ from api.process import process_of
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import response_headers
 from palimpsest.runtime.errors import UpstreamUnreachable
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 
 router = APIRouter()
 

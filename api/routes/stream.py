@@ -15,7 +15,7 @@ from palimpsest.exchanges.recorded_answer import recorded_headers
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
-from palimpsest.runtime.wiring.parts import Process
+from palimpsest.runtime.parts import Process
 from palimpsest.store.postgres.database import Row
 
 router = APIRouter()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from palimpsest.devstack.process import Mark
 from palimpsest.devstack.progress import Say, announced
+from palimpsest.runtime.process_mark import Mark
 
 ORDER = ("edge", "worker", "temporal-ui", "temporal", "postgres")
 """Who is stopped first: nobody loses what it needs while it drains."""

@@ -27,9 +27,10 @@ from sqlalchemy.pool import NullPool
 
 from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
-from palimpsest.devstack.process import Child, Mark, tail
+from palimpsest.devstack.process import Child, tail
 from palimpsest.devstack.unprivileged import Runner, runner_for
 from palimpsest.runtime.errors import StartupFailed
+from palimpsest.runtime.process_mark import Mark
 
 ROLE = "palimpsest"
 DATABASE = "palimpsest"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from palimpsest.devstack.process import Mark
+from palimpsest.runtime.process_mark import Mark
 
 
 class State(msgspec.Struct):

@@ -17,7 +17,6 @@ from palimpsest.devstack import orphans, state
 from palimpsest.devstack.announcement import announcement, context_line
 from palimpsest.devstack.edge import EdgeEnded
 from palimpsest.devstack.ports import holder_of, is_free
-from palimpsest.devstack.process import Mark
 from palimpsest.devstack.progress import Say, announced, say
 from palimpsest.devstack.services import (
     Service,
@@ -28,6 +27,7 @@ from palimpsest.devstack.services import (
 from palimpsest.devstack.signals import Stopping
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.file_lock import FileLock, try_lock
+from palimpsest.runtime.process_mark import Mark
 from palimpsest.runtime.settings import EXIT_BAD_SETTING, Settings
 
 EXIT_FAILED = 1

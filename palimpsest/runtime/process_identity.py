@@ -11,7 +11,7 @@ from functools import cache
 from hashlib import blake2s
 from pathlib import Path
 
-from palimpsest.devstack.process import Mark
+from palimpsest.runtime.process_mark import Mark
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PIDS = Path("/proc/self/ns/pid")

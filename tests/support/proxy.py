@@ -15,8 +15,8 @@ from api.admission import Admission, build_admission
 from api.app import build_app
 from api.server import EdgeServer, edge_config
 from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.runtime.parts import Process
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring.parts import Process
 from palimpsest.runtime.wiring.root import proxy_process
 from palimpsest.store.postgres.database import Database
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from palimpsest.runtime.parts import Process
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring.parts import Process
 from palimpsest.runtime.wiring.root import proxy_process
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.redis_server import RedisServer

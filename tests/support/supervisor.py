@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from palimpsest.devstack import ports, state
 from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.devstack.process import Mark
 from palimpsest.devstack.temporal_ready import answers
+from palimpsest.runtime.process_mark import Mark
 from palimpsest.runtime.settings import child_environment
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from palimpsest.conversations.rewriter import ContextRules, Decider
 from palimpsest.conversations.summaries import Summaries
 from palimpsest.conversations.unchanged import Unrewritten
 from palimpsest.gateway.model import TENANT
+from palimpsest.runtime.parts import Context, Foundation
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring.parts import Context, Foundation
 
 
 def build_context(base: Foundation) -> Context:

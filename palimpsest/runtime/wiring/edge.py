@@ -5,7 +5,7 @@ from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.exchanges.disconnects import Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.idempotency import Coalesce, Idempotency
-from palimpsest.runtime.wiring.parts import Context, Edge, Foundation
+from palimpsest.runtime.parts import Context, Edge, Foundation
 from palimpsest.temporal.starter import Starter
 
 

@@ -4,7 +4,7 @@ from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.calls import UpstreamCalls
 from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.retry import RetryLimits
-from palimpsest.runtime.wiring.parts import Forwarding, Foundation
+from palimpsest.runtime.parts import Forwarding, Foundation
 
 
 def build_forwarding(base: Foundation, *, for_edges: bool) -> Forwarding:

@@ -11,10 +11,10 @@ from palimpsest.relay.link import Link, open_link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
 from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.parts import Foundation, Stores
 from palimpsest.runtime.process_identity import is_gone, own_name
 from palimpsest.runtime.settings import Settings
 from palimpsest.runtime.wiring.loops import run_loop
-from palimpsest.runtime.wiring.parts import Foundation, Stores
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.runtime.memory_wiring import MemoryParts, build_wording, run_learning, run_memory
+from palimpsest.runtime.parts import Edge, Foundation, MemoryParts, Process
 from palimpsest.runtime.reconciler import Reconciler
 from palimpsest.runtime.settings import Settings
 from palimpsest.runtime.wiring.context import build_context
@@ -13,7 +13,7 @@ from palimpsest.runtime.wiring.edge import build_edge
 from palimpsest.runtime.wiring.forwarding import build_forwarding
 from palimpsest.runtime.wiring.foundation import build_foundation
 from palimpsest.runtime.wiring.loops import run_loop
-from palimpsest.runtime.wiring.parts import Edge, Foundation, Process
+from palimpsest.runtime.wiring.memory import build_wording, run_learning, run_memory
 from palimpsest.runtime.wiring.workers import (
     build_calling_activities,
     build_local_activities,

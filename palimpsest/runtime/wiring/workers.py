@@ -7,8 +7,8 @@ from activities.rewrite_context import RewriteContext
 from activities.summarise_cut import SummariseCut
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.memory.injector import Injector
+from palimpsest.runtime.parts import Context, Forwarding, Foundation
 from palimpsest.runtime.settings import Settings
-from palimpsest.runtime.wiring.parts import Context, Forwarding, Foundation
 from palimpsest.temporal.starter import Starter
 from palimpsest.temporal.worker import Activity
 from workflows.contracts import Deadlines

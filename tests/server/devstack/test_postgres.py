@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.devstack.process import Child, Mark
+from palimpsest.devstack.process import Child
+from palimpsest.runtime.process_mark import Mark
 from tests.support.supervisor import traces
 
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 from sqlalchemy import text
 
-from palimpsest.devstack.process import Mark
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.heartbeat import SETTLE_SECONDS, Heartbeat
 from palimpsest.runtime.process_identity import is_gone, own_name
+from palimpsest.runtime.process_mark import Mark
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import SHOWN, accepted, name

@@ -12,15 +12,11 @@ import pytest
 
 from palimpsest.devstack import data_dir, ports, state
 from palimpsest.devstack.announcement import context_line
-from palimpsest.devstack.process import (
-    LOG_CAP,
-    Child,
-    Mark,
-    open_log,
-)
+from palimpsest.devstack.process import LOG_CAP, Child, open_log
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.file_lock import FileLock, exclusive, try_lock
 from palimpsest.runtime.local_token import local_token
+from palimpsest.runtime.process_mark import Mark
 from palimpsest.runtime.settings import Settings
 from tests.support.supervisor import until
 

@@ -18,21 +18,25 @@ from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.forwarding.attempt import Wire
 from palimpsest.forwarding.calls import UpstreamCalls
 from palimpsest.forwarding.recovery import Recovery
+from palimpsest.memory.indexer import Indexer
+from palimpsest.memory.injector import Injector
+from palimpsest.memory.permission import Permission
 from palimpsest.providers.upstream import Upstream
 from palimpsest.relay.link import Link
 from palimpsest.runtime.heartbeat import Heartbeat
-from palimpsest.runtime.memory_wiring import MemoryParts
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.journal import Journal
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.stats import StatsStore
 from palimpsest.store.postgres.summaries import SummaryStore
 from palimpsest.store.spill import Spill
 from palimpsest.store.vault import Vault
+from palimpsest.store.vectors.model import VectorIndex
 from palimpsest.temporal.starter import Starter
 
 
@@ -76,6 +80,17 @@ class Context:
     epochs: PastReader
     unchanged: Unrewritten
     rewriter: Decider
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryParts:
+    """Memories, their index, and what puts them before the model."""
+
+    store: MemoryStore
+    permission: Permission
+    index: VectorIndex
+    indexer: Indexer
+    injector: Injector
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
-"""What a process needs to know things: memories, their index, the look for them, and learning."""
+"""Builds what remembers: memories, their index, injection, and learning."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from temporalio.client import Client
 
@@ -27,6 +26,7 @@ from palimpsest.memory.retrieval import Retriever
 from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.parts import MemoryParts
 from palimpsest.runtime.settings import Settings
 from palimpsest.store.postgres.advisory_lock import INDEXING, AdvisoryLock
 from palimpsest.store.postgres.database import Database
@@ -42,17 +42,6 @@ from palimpsest.temporal.worker import build_learning_worker
 
 _LEARNING_GRACE = 1.0
 """Seconds that are left to learning when a process stops: what is cut is learned again."""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryParts:
-    """What is known, as one process has it."""
-
-    store: MemoryStore
-    permission: Permission
-    index: VectorIndex
-    indexer: Indexer
-    injector: Injector
 
 
 @asynccontextmanager
