@@ -1,4 +1,4 @@
-"""The settings as the README lists them: `python -m harness.settings_table` writes them there."""
+"""Writes the table of settings into docs/configuration.md: `python -m harness.settings_table`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pydantic_core import PydanticUndefined
 
 from palimpsest.runtime.settings import Settings, variable_of
 
-README = Path(__file__).parents[1] / "README.md"
+CONFIGURATION = Path(__file__).parents[1] / "docs/configuration.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->\n"
 
 
@@ -20,11 +20,11 @@ def table() -> str:
 
 
 def with_table(text: str) -> str:
-    """A README's text with the table between its marks; raises ValueError without them."""
+    """``text`` with the table between its marks; raises ValueError without them."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the README lacks {BEGIN.strip()} or {END.strip()}")
+        raise ValueError(f"{BEGIN.strip()} or {END.strip()} is missing")
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
@@ -41,4 +41,4 @@ def _shown(default: object) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    CONFIGURATION.write_text(with_table(CONFIGURATION.read_text()))

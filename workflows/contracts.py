@@ -129,7 +129,7 @@ class RewriteContextInput:
 
 @dataclass(frozen=True)
 class SummariseCutResult:
-    """``outcome``: `kept`, `known` (it was there before), `not due`, `given up`."""
+    """``outcome``: `kept`, `known` (it was there before), `not_due`."""
 
     outcome: str
     took_ms: float

@@ -65,16 +65,16 @@ class Settings(BaseSettings):
     )
     context_thrift: bool = Field(
         True,
-        description="Rewrite before the limit too, where that is cheaper: when the provider's "
-        "cache is cold anyway, or the calls to come pay for it",
+        description="Rewrite before the limit too, where that is cheaper: the provider's cache "
+        "is cold anyway, or the calls to come pay for it",
     )
     context_keep: int = Field(
         10, ge=1, description="Newest tool exchanges that a rewrite leaves alone"
     )
     summariser: str | None = Field(
         None,
-        description="Model that sums up what a rewrite cuts, with the client's credentials; the "
-        "request waits for it, a minute at most; default: a structured account, without a call",
+        description="Model that summarises what a rewrite cuts, with the client's credentials; "
+        "the request waits for it, 60 s at most; default: a manifest alone, without a call",
     )
     thinking_escape: bool = Field(
         False,
@@ -83,43 +83,48 @@ class Settings(BaseSettings):
     )
     intelligence: Literal["on", "off"] = Field(
         "on",
-        description="Put what is known before the model, on turns of a person; the header "
-        "`x-palimpsest-memory: off` keeps a conversation out of it, for good",
+        description="Inject memories on turns of a person; the header `x-palimpsest-memory: off` "
+        "keeps a conversation out of it, for good",
     )
     intelligence_budget: int = Field(
-        4000, ge=100, le=50_000, description="Most tokens told at once; fewer in a short prompt"
+        4000, ge=100, le=50_000, description="Most tokens injected at once; fewer in a short prompt"
     )
     intelligence_deadline: float = Field(
-        0.25, gt=0, description="A request goes on without what is known after so long"
+        0.25, gt=0, description="Longest lookup of memories; after it a request goes on without"
     )
     intelligence_threshold: float = Field(
-        0.5, ge=0, le=1, description="Least relevance, 0 to 1, of what is put before the model"
+        0.5, ge=0, le=1, description="Least relevance, 0 to 1, of an injected memory"
     )
     intelligence_scope: Literal["project", "all"] = Field(
-        "project", description="Recall from the client's working directory only, or from all"
+        "project", description="Recall memories of the client's working directory only, or of all"
     )
     embedder: str = Field(
         "static", description="`static`: in the package; `fastembed:<model>`; `openai:<model>`"
     )
-    embedder_url: HttpUrl = Field("https://api.openai.com", description="Of `openai:` embedders")
+    embedder_url: HttpUrl = Field(
+        "https://api.openai.com", description="Server of `openai:` embedders"
+    )
     embedder_key: str | None = Field(None, description="Key of that server")
     reranker: str | None = Field(
-        None, description="Cross-encoder of fastembed that orders the best hits anew"
+        None, description="Cross-encoder of fastembed that reranks the best hits"
     )
-    learning: Literal["on", "off"] = Field("on", description="Keep turns, and learn from them")
+    learning: Literal["on", "off"] = Field("on", description="Archive turns, and learn from them")
     learning_idle: float = Field(
-        600, ge=0, description="A conversation that rests for so long is learned from"
+        600, ge=0, description="Idle time after which a conversation is learned from"
     )
-    learning_rate: float = Field(1, gt=0, description="Segments learned from in a second, at most")
+    learning_rate: float = Field(
+        1, gt=0, description="Most segments that are learned from in a second"
+    )
     distiller: str | None = Field(
-        None, description="Model that words what was learned; default: heuristics alone"
+        None, description="Model that words learned fixes; default: rules alone"
     )
     distiller_key: str | None = Field(None, description="API key for the distiller's calls")
     distiller_tokens: int = Field(
-        200_000, ge=0, description="Tokens that the distiller may use in a day"
+        200_000, ge=0, description="Most tokens that the distiller uses in a day"
     )
     forget: str = Field(
-        "", description="Projects that nothing is kept of: patterns of paths, between commas"
+        "",
+        description="Projects that no memories are kept of: patterns of paths, between commas",
     )
     allowed_hosts: str = Field(
         "", description="Further `Host` names to accept, separated by commas; `*` accepts all"
@@ -129,12 +134,12 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level")
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body")
-    retention_days: float = Field(30, gt=0, description="How long captured content is kept")
+    retention_days: float = Field(30, gt=0, description="Days that captured content is kept")
     capture_max_bytes: int = Field(
         5 * 1024**3, ge=1024**2, description="Size cap of captured content; the oldest goes first"
     )
     history_retention_days: int = Field(
-        7, ge=1, description="How long the engine keeps workflow histories"
+        7, ge=1, description="Days that the engine keeps workflow histories"
     )
     retry_attempts: int = Field(
         4, ge=1, description="Calls upstream for one request, the first included"
@@ -142,9 +147,13 @@ class Settings(BaseSettings):
     retry_total: float = Field(
         120, gt=0, description="No new attempt is begun after this many seconds"
     )
-    connect_timeout: float = Field(10, gt=0, description="Connecting to the upstream")
-    first_byte_timeout: float = Field(600, gt=0, description="Silence before the upstream's answer")
-    idle_timeout: float = Field(300, gt=0, description="Silence within the upstream's answer")
+    connect_timeout: float = Field(10, gt=0, description="Longest connect to the upstream")
+    first_byte_timeout: float = Field(
+        600, gt=0, description="Longest silence before the upstream's answer"
+    )
+    idle_timeout: float = Field(
+        300, gt=0, description="Longest silence within the upstream's answer"
+    )
     commit_after: float = Field(
         15, gt=0, description="A stream waits this long for the upstream's status, then 200 is sent"
     )
@@ -155,7 +164,7 @@ class Settings(BaseSettings):
         description="How long an upstream call goes on without its client; `inf`: for ever",
     )
     coalesce: Literal["always", "session", "never"] = Field(
-        "session", description="Which identical requests are one: see `docs/architecture.md`"
+        "session", description="Which identical requests are one: see `docs/configuration.md`"
     )
     on_outage: Literal["refuse", "pass"] = Field(
         "refuse", description="Engine or database down: 503, or pass first turns through unmanaged"
