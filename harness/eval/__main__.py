@@ -9,10 +9,8 @@ import msgspec
 
 from harness.bench.results import machine
 from harness.eval import learning
-from harness.eval.brought import bringing
 from harness.eval.labels import labels
-from harness.eval.measuring import PROCESSES, Measured, measure_all
-from harness.eval.recalling import recall
+from harness.eval.recall_benchmark import run_benchmark
 from harness.eval.results import (
     LATEST,
     Results,
@@ -21,9 +19,11 @@ from harness.eval.results import (
     rows,
     write,
 )
+from harness.eval.retrieval_after_cut import measure_and_write
+from harness.eval.session_measures import PROCESSES, SessionMeasures, measure_all
 from harness.eval.sessions import DATA, load, paths
 from harness.eval.table import render
-from harness.eval.timing import SIZES, timed
+from harness.eval.timing import SIZES, measure_times
 
 _QUICK, _LARGEST, _TOLD = 6, 20, 20
 
@@ -32,10 +32,10 @@ def run(files: list[Path], sizes: tuple[int, ...], processes: int, details: Path
     """Everything that is measured; ``details`` gets a line for each session. Files that are no
     sessions are named on stderr."""
     begun = perf_counter()
-    measured: list[Measured] = []
+    measured: list[SessionMeasures] = []
     bad: set[str] = set()
     for number, found in enumerate(measure_all(files, processes), 1):
-        if isinstance(found, Measured):
+        if isinstance(found, SessionMeasures):
             measured.append(found)
         else:
             bad.add(found.file)
@@ -46,7 +46,7 @@ def run(files: list[Path], sizes: tuple[int, ...], processes: int, details: Path
     if details:
         details.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in measured))
     largest = [load(path) for path in files if path.name not in bad][:_LARGEST]
-    times = [timed(largest, size) for size in sizes if largest]
+    times = [measure_times(largest, size) for size in sizes if largest]
     return Results(
         machine(),
         len(measured),
@@ -76,10 +76,12 @@ def main(arguments: list[str] | None = None) -> None:
     results = run(files, sizes, chosen.processes, chosen.details)
     write(results, chosen.output)
     print(f"{render(results)}\n\nwritten to {chosen.output}")
-    print(f"\n{learning.render(learning.learned(files, labels()), learning.foreseen(files))}")
-    print(f"\n{bringing(files, chosen.output.with_name('brought.json'))}")
+    precision = learning.measure_precision(files, labels())
+    foresight = learning.measure_foresight(files)
+    print(f"\n{learning.render(precision, foresight)}")
+    print(f"\n{measure_and_write(files, chosen.output.with_name('brought.json'))}")
     beside = chosen.output.with_name("recall.json")
-    print(f"\n{recall(chosen.data, beside, quick=chosen.quick)}")
+    print(f"\n{run_benchmark(chosen.data, beside, quick=chosen.quick)}")
 
 
 if __name__ == "__main__":

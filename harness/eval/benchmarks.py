@@ -1,4 +1,4 @@
-"""The benchmarks of recall: their files read, put on a shelf, asked, and summed up in rows."""
+"""The benchmarks of recall: read their files, index the memories, ask, and sum up in rows."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,10 @@ from time import perf_counter
 import msgspec
 
 from harness.eval import locomo, longmemeval
-from harness.eval.asked import Haystack
-from harness.eval.index import Shelf
+from harness.eval.index import EvalIndex
 from harness.eval.means import percentile
-from harness.eval.recall import WAYS, Recalled, recalled
+from harness.eval.questions import Haystack
+from harness.eval.recall import WAYS, QuestionRecall, measure_recall
 from harness.eval.sessions import HALVES, Half
 
 ALL = "all"
@@ -37,8 +37,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     p95: float
 
 
-class Shelved(msgspec.Struct, frozen=True):
-    """What it took to put the memories into indexes: in ``seconds``, one after the other."""
+class IndexCost(msgspec.Struct, frozen=True):
+    """The cost of indexing the memories: ``seconds`` one after the other, ``bytes`` on disk."""
 
     benchmark: str
     memories: int
@@ -48,12 +48,12 @@ class Shelved(msgspec.Struct, frozen=True):
 
 class Benchmarks(msgspec.Struct, frozen=True):
     rows: list[Row]
-    shelved: list[Shelved]
+    shelved: list[IndexCost]
 
 
 @dataclass
-class _Measuring:
-    found: list[Recalled] = field(default_factory=list[Recalled])
+class _Totals:
+    found: list[QuestionRecall] = field(default_factory=list[QuestionRecall])
     memories: int = 0
     seconds: float = 0.0
     bytes: int = 0
@@ -64,10 +64,10 @@ def files(data: Path) -> dict[str, list[Path]]:
     return {"LoCoMo": locomo.paths(data), "LongMemEval": longmemeval.paths(data)}
 
 
-async def measured(data: Path, most: int | None = None) -> Benchmarks:
+async def measure(data: Path, most: int | None = None) -> Benchmarks:
     """``most``: haystacks of a benchmark, all by default."""
     rows: list[Row] = []
-    shelved: list[Shelved] = []
+    shelved: list[IndexCost] = []
     loaders: dict[str, Callable[[Path], Iterator[Haystack]]] = {
         "LoCoMo": locomo.load,
         "LongMemEval": longmemeval.load,
@@ -76,28 +76,28 @@ async def measured(data: Path, most: int | None = None) -> Benchmarks:
         stacks = [stack for path in paths for stack in loaders[name](path)][:most]
         if not stacks:
             continue
-        state = _Measuring()
+        state = _Totals()
         for at in range(0, len(stacks), _TOGETHER):
             await _measure(stacks[at : at + _TOGETHER], state)
         rows += _rows(name, state.found)
-        shelved.append(Shelved(name, state.memories, round(state.seconds, 1), state.bytes))
+        shelved.append(IndexCost(name, state.memories, round(state.seconds, 1), state.bytes))
     return Benchmarks(rows, shelved)
 
 
-async def _measure(stacks: Sequence[Haystack], state: _Measuring) -> None:
-    async with Shelf.opened() as shelf:
+async def _measure(stacks: Sequence[Haystack], state: _Totals) -> None:
+    async with EvalIndex.running() as index:
         begun = perf_counter()
         for stack in stacks:
-            await shelf.put(stack.memories)
+            await index.add(stack.memories)
         state.seconds += perf_counter() - begun
-        state.memories += len(shelf)
-        state.bytes += shelf.bytes
+        state.memories += len(index)
+        state.bytes += index.bytes
         for stack in stacks:
-            state.found += await recalled(shelf, stack)
+            state.found += await measure_recall(index, stack)
 
 
-def _rows(benchmark: str, found: Sequence[Recalled]) -> Iterator[Row]:
-    grouped: defaultdict[tuple[Half, str, str], list[Recalled]] = defaultdict(list)
+def _rows(benchmark: str, found: Sequence[QuestionRecall]) -> Iterator[Row]:
+    grouped: defaultdict[tuple[Half, str, str], list[QuestionRecall]] = defaultdict(list)
     for one in found:
         for kind in (ALL, one.kind):
             grouped[one.half, kind, one.way].append(one)
@@ -108,7 +108,7 @@ def _rows(benchmark: str, found: Sequence[Recalled]) -> Iterator[Row]:
             yield _row(benchmark, *key, grouped[key])
 
 
-def _row(benchmark: str, half: Half, kind: str, way: str, found: Sequence[Recalled]) -> Row:
+def _row(benchmark: str, half: Half, kind: str, way: str, found: Sequence[QuestionRecall]) -> Row:
     times = [one.ms for one in found]
     return Row(
         benchmark=benchmark,

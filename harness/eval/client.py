@@ -31,7 +31,7 @@ class Client:
         self._plain: list[bytes] = []
         self._last: Message = {}
 
-    def hears(self, message: Message) -> None:
+    def append(self, message: Message) -> None:
         """The next message of the history."""
         if self._last:
             self._plain.append(encode(plain(self._last)))

@@ -8,8 +8,8 @@ thinking of what is kept goes, as Claude Code removes it.
 from harness.eval.client import encode
 from harness.eval.messages import without_thinking
 from harness.eval.meter import side_call
-from harness.eval.parts import Part, part
-from harness.eval.strategies import Asked, Sent, Setting
+from harness.eval.sized_message import SizedMessage, size_message
+from harness.eval.strategies import ClientRequest, StrategyContext, UpstreamRequest
 
 AT = 160_000
 REMAIN = 52_000
@@ -21,18 +21,20 @@ _HEAD = "This session is being continued from a previous conversation. The user 
 class Compaction:
     """``cut``: where the kept messages begin; ``old``: up to where they are without thinking."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: StrategyContext) -> None:
+        self._context = context
         self._cut, self._old = 0, 0
         self._summary: bytes | None = None
 
-    def send(self, asked: Asked) -> Sent:
-        now = self._kept(asked.messages)
-        size = self._setting.meter.tokens(now)
+    def send(self, request: ClientRequest) -> UpstreamRequest:
+        now = self._kept(request.messages)
+        size = self._context.meter.tokens(now)
         if size <= AT:
-            return Sent(now)
-        self._compact(asked.messages)
-        return Sent(self._kept(asked.messages), side_call(size, _INSTRUCTION), epoch=True)
+            return UpstreamRequest(now)
+        self._compact(request.messages)
+        return UpstreamRequest(
+            self._kept(request.messages), side_call(size, _INSTRUCTION), epoch=True
+        )
 
     def _compact(self, messages: tuple[bytes, ...]) -> None:
         self._summary = self._summarise(messages)
@@ -41,7 +43,7 @@ class Compaction:
         self._cut = cuts[-1]
         for cut in reversed(cuts[:-1]):
             before, self._cut = self._cut, cut
-            if self._setting.meter.tokens(self._kept(messages)) > REMAIN:
+            if self._context.meter.tokens(self._kept(messages)) > REMAIN:
                 self._cut = before
                 break
 
@@ -52,20 +54,20 @@ class Compaction:
         return (self._summary, *filter(None, old), *messages[self._old :])
 
     def _stripped(self, raw: bytes) -> bytes | None:
-        value = without_thinking(self._part(raw).value)
+        value = without_thinking(self._sized(raw).value)
         return encode(value) if value else None
 
     def _summarise(self, messages: tuple[bytes, ...]) -> bytes:
         texts: list[str] = []
         for raw in messages:
-            value = self._part(raw).value
+            value = self._sized(raw).value
             if value["role"] == "user" and isinstance(value["content"], str):
                 texts.append(value["content"])
         told = "\n".join(f"- {text}" for text in reversed(texts))[:_SUMMARY_CHARS]
         return encode({"role": "user", "content": _HEAD + told})
 
     def _role(self, raw: bytes) -> str:
-        return str(self._part(raw).value["role"])
+        return str(self._sized(raw).value["role"])
 
-    def _part(self, raw: bytes) -> Part:
-        return part(raw, self._setting.info.image_tokens)
+    def _sized(self, raw: bytes) -> SizedMessage:
+        return size_message(raw, self._context.info.image_tokens)

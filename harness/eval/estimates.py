@@ -7,8 +7,8 @@ ratio is learned from each answer as the store does it (0.7 of the old, 0.3 of t
 from collections.abc import Iterator
 
 from harness.eval.client import encode, system_tokens
-from harness.eval.parts import part
 from harness.eval.sessions import Session
+from harness.eval.sized_message import size_message
 from palimpsest.dialects.anthropic.models import lookup
 
 _OLD = 0.7
@@ -37,4 +37,4 @@ def _measured(session: Session) -> Iterator[tuple[int, float]]:
         if turn.prompt and counted and turn.prompt > largest:
             yield turn.prompt, counted
             largest = turn.prompt
-        counted += part(encode(turn.message), info.image_tokens).tokens
+        counted += size_message(encode(turn.message), info.image_tokens).tokens

@@ -1,5 +1,5 @@
-"""An index of its own for a measurement: the product's embedder, engine and retriever, filled with
-memories that are nowhere else."""
+"""A memory index for one measurement: the product's embedder, vector engine and retriever over
+memories of its own."""
 
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
@@ -19,8 +19,8 @@ _AT_ONCE = 256
 _RANK = 60
 
 
-class Shelf:
-    """All queries are within one project, and answered by memories, best first."""
+class EvalIndex:
+    """Every search is within one project and returns memories, best first."""
 
     def __init__(self, index: EmbeddedIndex, embedder: StaticEmbedder, directory: Path) -> None:
         self._index = index
@@ -32,7 +32,7 @@ class Shelf:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls) -> "AsyncGenerator[Shelf]":
+    async def running(cls) -> "AsyncGenerator[EvalIndex]":
         embedder = StaticEmbedder.load()
         with tempfile.TemporaryDirectory() as directory:
             index = EmbeddedIndex(Path(directory), embedder.name, embedder.dimension)
@@ -50,7 +50,7 @@ class Shelf:
         files = (path.stat() for path in self._directory.rglob("*") if path.is_file())
         return sum(512 * file.st_blocks for file in files)
 
-    async def put(self, memories: Sequence[Memory]) -> None:
+    async def add(self, memories: Sequence[Memory]) -> None:
         for at in range(0, len(memories), _AT_ONCE):
             some = memories[at : at + _AT_ONCE]
             vectors = await self._embedder.embed([memory.text for memory in some])
@@ -66,13 +66,13 @@ class Shelf:
     async def lookup(self, ids: Sequence[str]) -> list[Memory]:
         return [self._memories[one] for one in ids]
 
-    async def by_words(self, text: str, project: str, limit: int) -> list[Memory]:
+    async def search_words(self, text: str, project: str, limit: int) -> list[Memory]:
         return await self.lookup([*(await self._found(text, project, limit)).matching])
 
-    async def by_meaning(self, text: str, project: str, limit: int) -> list[Memory]:
+    async def search_meaning(self, text: str, project: str, limit: int) -> list[Memory]:
         return await self.lookup([*(await self._found(text, project, limit)).near])
 
-    async def by_ranks(self, text: str, project: str, limit: int) -> list[Memory]:
+    async def search_fused(self, text: str, project: str, limit: int) -> list[Memory]:
         """Reciprocal rank fusion of the two."""
         found = await self._found(text, project, limit)
         scores: dict[str, float] = {}
@@ -81,13 +81,13 @@ class Shelf:
                 scores[one] = scores.get(one, 0.0) + 1 / (_RANK + rank)
         return await self.lookup(sorted(scores, key=lambda one: -scores[one])[:limit])
 
-    async def retrieved(
+    async def retrieve(
         self,
         query: Query,
         present: PresenceTest = nothing_present,
         threshold: float = 0.0,
     ) -> list[Memory]:
-        """As the product does it."""
+        """Search as the product does it."""
         retriever = self._retrievers.get(threshold)
         if retriever is None:
             retriever = Retriever(self._embedder, self._index, self.lookup, TENANT, threshold)

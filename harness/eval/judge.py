@@ -8,8 +8,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from harness.eval.parts import part
 from harness.eval.profiles import simulated
+from harness.eval.sized_message import size_message
 from harness.simulator import rules_cache, rules_messages, rules_thinking, rules_tools
 from harness.simulator.problem import Problem
 from harness.simulator.seal import Binder, Seal
@@ -72,7 +72,7 @@ class Judge:
         for position, raw in enumerate(messages[same:], same):
             binder = copy.copy(self._binders[-1])
             self._binders.append(binder)
-            body = {**self._frame, "messages": [part(raw, self._image_cap).value]}
+            body = {**self._frame, "messages": [size_message(raw, self._image_cap).value]}
             asked = View({**body, "thinking": _ADAPTIVE}, {})
             try:
                 dropped = rules_thinking.check(asked, self._model, self._seal, binder)
@@ -83,7 +83,7 @@ class Judge:
         return problem
 
     def _values(self, messages: Sequence[bytes], first: int) -> list[dict[str, Any]]:
-        return [part(raw, self._image_cap).value for raw in messages[first:]]
+        return [size_message(raw, self._image_cap).value for raw in messages[first:]]
 
     def _thinks(self) -> bool:
         thinking: dict[str, Any] = self._frame.get("thinking") or {}

@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from harness.eval.labels import Label, interval, labels
+from harness.eval.lessons import Lesson, groups, read_lessons
 from harness.eval.sessions import DATA, paths
-from harness.eval.taught import Taught, groups, taught
 from palimpsest.learning.candidate import say_the_same
 from palimpsest.learning.model import CandidateKind
 from palimpsest.memory.model import Fix
@@ -42,17 +42,17 @@ class Precision(msgspec.Struct, frozen=True):
         )
 
 
-def learned(files: Sequence[Path], known: Mapping[str, Label]) -> list[Precision]:
+def measure_precision(files: Sequence[Path], known: Mapping[str, Label]) -> list[Precision]:
     """A row for each kind and one for all, of candidates and of what is offered."""
-    found = taught(files)
-    apart: dict[str, list[Taught]] = {}
+    found = read_lessons(files)
+    apart: dict[str, list[Lesson]] = {}
     for one in found:
         apart.setdefault(one.key, []).append(one)
     offered = [group for group in groups(found) if len({one.session for one in group}) > 1]
     return [*_rows("candidates", list(apart.values()), known), *_rows("offered", offered, known)]
 
 
-class Foreseen(msgspec.Struct, frozen=True):
+class Foresight(msgspec.Struct, frozen=True):
     """Going through the sessions in the order of time: errors that two earlier ones had ended in
     one way, and how many of them ended that way again."""
 
@@ -67,11 +67,11 @@ class Foreseen(msgspec.Struct, frozen=True):
         )
 
 
-def foreseen(files: Sequence[Path]) -> Foreseen:
+def measure_foresight(files: Sequence[Path]) -> Foresight:
     """What would have been offered, against what then was done; no label is needed for it."""
-    known: list[list[Taught]] = []
+    known: list[list[Lesson]] = []
     met = same = 0
-    found = [one for one in taught(files) if isinstance(one.candidate.detail, Fix)]
+    found = [one for one in read_lessons(files) if isinstance(one.candidate.detail, Fix)]
     for one in sorted(found, key=lambda one: (one.at, one.session)):
         offered = [group for group in known if _offers(group, one)]
         met += bool(offered)
@@ -79,14 +79,14 @@ def foreseen(files: Sequence[Path]) -> Foreseen:
             say_the_same(group[0].candidate.detail, one.candidate.detail) for group in offered
         )
         known = groups([*(each for group in known for each in group), one])
-    return Foreseen(met, same)
+    return Foresight(met, same)
 
 
-def render(rows: Sequence[Precision], seen: Foreseen) -> str:
+def render(rows: Sequence[Precision], seen: Foresight) -> str:
     return "\n".join((_HEAD, *map(str, rows), str(seen)))
 
 
-def _offers(group: Sequence[Taught], one: Taught) -> bool:
+def _offers(group: Sequence[Lesson], one: Lesson) -> bool:
     """Whether earlier sessions bear the group out, and it is about the same error."""
     details = group[0].candidate.detail, one.candidate.detail
     signatures = {detail.signature for detail in details if isinstance(detail, Fix)}
@@ -94,7 +94,7 @@ def _offers(group: Sequence[Taught], one: Taught) -> bool:
 
 
 def _rows(
-    which: Which, made: Sequence[list[Taught]], known: Mapping[str, Label]
+    which: Which, made: Sequence[list[Lesson]], known: Mapping[str, Label]
 ) -> list[Precision]:
     kinds = [[group for group in made if group[0].candidate.kind == what] for what in CandidateKind]
     rows = [
@@ -104,7 +104,7 @@ def _rows(
 
 
 def _row(
-    which: Which, what: str, made: Sequence[list[Taught]], known: Mapping[str, Label]
+    which: Which, what: str, made: Sequence[list[Lesson]], known: Mapping[str, Label]
 ) -> Precision:
     """What is offered is worded as the first that said it."""
     told = [known[group[0].key] for group in made if group[0].key in known]
@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="laid out like ../shared/data")
     chosen = parser.parse_args(arguments)
     files = paths(chosen.data)
-    print(render(learned(files, labels()), foreseen(files)))
+    print(render(measure_precision(files, labels()), measure_foresight(files)))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from harness.eval.asked import Haystack, Place, Question
 from harness.eval.index import TENANT
+from harness.eval.questions import Haystack, Place, Question
 from palimpsest.memory.model import Kind, Memory, memory_id
 
 _SESSION = re.compile(r"session_\d+\Z")

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from harness.eval.asked import Haystack, Place, Question
 from harness.eval.index import TENANT
+from harness.eval.questions import Haystack, Place, Question
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory

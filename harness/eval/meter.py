@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from harness.eval.parts import Part, part
 from harness.eval.profiles import simulated
+from harness.eval.sized_message import SizedMessage, size_message
 from harness.simulator import rules_cache
 from harness.simulator.cache import Piece, PromptCache
 from harness.simulator.canonical import block_digest
@@ -31,7 +31,7 @@ class Meter:
             for block in blocks(frame.get("system"))
         ]
         self._frame_size = sum(len(msgspec.json.encode(b)) for b in blocks(frame.get("system")))
-        self._before: list[Part] | None = None
+        self._before: list[SizedMessage] | None = None
         self.billed = 0.0
         self.peak = 0
         self.stable: list[float] = []
@@ -59,10 +59,10 @@ class Meter:
             self.breaks += share < 1
         self._before = parts
 
-    def _parts(self, messages: Sequence[bytes]) -> list[Part]:
-        return [part(raw, self._info.image_tokens) for raw in messages]
+    def _parts(self, messages: Sequence[bytes]) -> list[SizedMessage]:
+        return [size_message(raw, self._info.image_tokens) for raw in messages]
 
-    def _share(self, before: list[Part], now: list[Part]) -> float:
+    def _share(self, before: list[SizedMessage], now: list[SizedMessage]) -> float:
         """The previous request's share that is a prefix of this one."""
         same = 0
         while same < min(len(before), len(now)) and before[same] is now[same]:

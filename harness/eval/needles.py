@@ -7,12 +7,19 @@ whole length of the session, places within a result over all its lines.
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from harness.eval.sessions import Session
 
-Where = Literal["user", "tool"]
+
+class NeedlePlace(StrEnum):
+    """In the user's words, or in a tool's result."""
+
+    USER = "user"
+    TOOL = "tool"
+
 
 USER_NEEDLES = 4
 TOOL_NEEDLES = 10
@@ -24,26 +31,26 @@ _NAMES = ("orion", "juniper", "halcyon", "marrow", "tessel", "quillon", "vesper"
 class Needle:
     """``key`` is to be found in what is sent; ``position``: of the message that holds it."""
 
-    where: Where
+    where: NeedlePlace
     shape: str
     key: str
     text: str
     position: int
 
 
-def planted(session: Session) -> tuple[Session, list[Needle]]:
+def plant_needles(session: Session) -> tuple[Session, list[Needle]]:
     """The session with needles in it; fewer where it has too few places for them."""
     random = Random(session.id)
     messages = [turn.message for turn in session.turns]
     needles: list[Needle] = []
-    kinds: tuple[tuple[Where, list[int], int], ...] = (
-        ("user", _user_places(session), USER_NEEDLES),
-        ("tool", _tool_places(session), TOOL_NEEDLES),
+    kinds: tuple[tuple[NeedlePlace, list[int], int], ...] = (
+        (NeedlePlace.USER, _user_places(session), USER_NEEDLES),
+        (NeedlePlace.TOOL, _tool_places(session), TOOL_NEEDLES),
     )
     for where, places, most in kinds:
         for position in sorted(random.sample(places, min(most, len(places)))):
             needle = _needle(where, position, len(needles), random)
-            place = _into_user if where == "user" else _into_result
+            place = _into_user if where is NeedlePlace.USER else _into_result
             messages[position] = place(messages[position], needle.text, random)
             needles.append(needle)
     return session.with_messages(messages), needles
@@ -90,7 +97,7 @@ def _into_result(message: dict[str, Any], text: str, random: Random) -> dict[str
     return {**message, "content": blocks}
 
 
-def _needle(where: Where, position: int, number: int, random: Random) -> Needle:
+def _needle(where: NeedlePlace, position: int, number: int, random: Random) -> Needle:
     shape = list(SHAPES)[number % len(SHAPES)]
     key, text = SHAPES[shape](random)
     return Needle(where, shape, key, text, position)

@@ -49,7 +49,7 @@ class Needs:
     uses: list[Use] = field(default_factory=list[Use])
 
     @classmethod
-    def of(cls, session: Session) -> "Needs":
+    def from_session(cls, session: Session) -> "Needs":
         found = cls()
         inputs: dict[str, Any] = {}
         for position, turn in enumerate(session.turns):
@@ -60,11 +60,13 @@ class Needs:
                 found.uses.append(Use(position, frozenset(named)))
             for block in results(turn.message):
                 use = block["tool_use_id"]
-                strings = frozenset((*_path(inputs.get(use, {})), *said(result_text(block))))
+                strings = frozenset(
+                    (*_path(inputs.get(use, {})), *rare_strings(result_text(block)))
+                )
                 found.results.append(Result(position, use, strings))
         return found
 
-    def at(self, position: int) -> set[str]:
+    def needed_at(self, position: int) -> set[str]:
         """The ids of the results before that message that are needed from it on."""
         holders: dict[str, list[str]] = {}
         for result in self.results:
@@ -88,8 +90,8 @@ class Needs:
 
 def _named(given: Any) -> Iterator[str]:
     yield from _path(given)
-    for text in strings(given):
-        yield from said(text)
+    for text in iterate_strings(given):
+        yield from rare_strings(text)
 
 
 def _path(given: Any) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _path(given: Any) -> Iterator[str]:
             yield _PATH_MARK + fields[name]
 
 
-def said(text: str) -> Iterator[str]:
+def rare_strings(text: str) -> Iterator[str]:
     for line in text.split("\n"):
         stripped = _NUMBERED.sub("", line).strip()
         if _LINE <= len(stripped) <= _LONGEST_LINE:
@@ -107,15 +109,15 @@ def said(text: str) -> Iterator[str]:
     yield from _WORDS.findall(text)
 
 
-def strings(value: Any) -> Iterator[str]:
+def iterate_strings(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value
         case dict():
             for inner in cast("dict[str, Any]", value).values():
-                yield from strings(inner)
+                yield from iterate_strings(inner)
         case list():
             for inner in cast("list[Any]", value):
-                yield from strings(inner)
+                yield from iterate_strings(inner)
         case _:
             return

@@ -1,17 +1,17 @@
-"""How much of what answers a question is found: by the product, and by simpler ways."""
+"""The share of a question's evidence that is retrieved: by the product and by simpler searches."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 
 import msgspec
 
-from harness.eval.asked import (
+from harness.eval.index import EvalIndex
+from harness.eval.questions import (
     Haystack,
     Place,
     Question,
     place_of,
 )
-from harness.eval.index import Shelf
 from harness.eval.sessions import Half
 from palimpsest.context.tokens import text_tokens
 from palimpsest.memory.model import Memory
@@ -21,10 +21,10 @@ TOKENS = (1_000, 2_000, 4_000, 8_000)
 _FIRST, _FEW = 10, 5
 _LIMIT = 400
 
-Way = Callable[[Shelf, str, Question], Awaitable[list[Memory]]]
+Search = Callable[[EvalIndex, str, Question], Awaitable[list[Memory]]]
 
 
-class Recalled(msgspec.Struct, frozen=True):
+class QuestionRecall(msgspec.Struct, frozen=True):
     """Of one question in one way: shares of the evidence found among the first ten and within
     tokens (as `TOKENS`), whether all of it, and all its conversations, are among the first five,
     and what it took. A message counts as found by any part of it."""
@@ -39,23 +39,23 @@ class Recalled(msgspec.Struct, frozen=True):
     ms: float
 
 
-async def _words(shelf: Shelf, project: str, question: Question) -> list[Memory]:
-    return await shelf.by_words(question.text, project, _LIMIT)
+async def _words(index: EvalIndex, project: str, question: Question) -> list[Memory]:
+    return await index.search_words(question.text, project, _LIMIT)
 
 
-async def _meaning(shelf: Shelf, project: str, question: Question) -> list[Memory]:
-    return await shelf.by_meaning(question.text, project, _LIMIT)
+async def _meaning(index: EvalIndex, project: str, question: Question) -> list[Memory]:
+    return await index.search_meaning(question.text, project, _LIMIT)
 
 
-async def _ranks(shelf: Shelf, project: str, question: Question) -> list[Memory]:
-    return await shelf.by_ranks(question.text, project, _LIMIT)
+async def _ranks(index: EvalIndex, project: str, question: Question) -> list[Memory]:
+    return await index.search_fused(question.text, project, _LIMIT)
 
 
-async def _ours(shelf: Shelf, project: str, question: Question) -> list[Memory]:
-    return await shelf.retrieved(Query(question.text, project, now=question.at, limit=_LIMIT))
+async def _ours(index: EvalIndex, project: str, question: Question) -> list[Memory]:
+    return await index.retrieve(Query(question.text, project, now=question.at, limit=_LIMIT))
 
 
-WAYS: dict[str, Way] = {
+WAYS: dict[str, Search] = {
     "BM25": _words,
     "dense": _meaning,
     "rank fusion": _ranks,
@@ -63,13 +63,13 @@ WAYS: dict[str, Way] = {
 }
 
 
-async def recalled(shelf: Shelf, haystack: Haystack) -> list[Recalled]:
-    """Every question in every way; the haystack's memories are on the shelf."""
-    found: list[Recalled] = []
+async def measure_recall(index: EvalIndex, haystack: Haystack) -> list[QuestionRecall]:
+    """Every question in every way; the index holds the haystack's memories."""
+    found: list[QuestionRecall] = []
     for question in haystack.questions:
         for name, way in WAYS.items():
             begun = perf_counter()
-            memories = await way(shelf, haystack.name, question)
+            memories = await way(index, haystack.name, question)
             ms = 1000 * (perf_counter() - begun)
             found.append(_measured(haystack.half, question, name, memories, ms))
     return found
@@ -77,11 +77,11 @@ async def recalled(shelf: Shelf, haystack: Haystack) -> list[Recalled]:
 
 def _measured(
     half: Half, question: Question, way: str, memories: Sequence[Memory], ms: float
-) -> Recalled:
+) -> QuestionRecall:
     places = [place_of(memory) for memory in memories]
     conversations = list(dict.fromkeys(place.conversation for place in places))
     within = [_within(memories, tokens) for tokens in TOKENS]
-    return Recalled(
+    return QuestionRecall(
         half,
         question.kind,
         way,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.eval import lost
+from harness.eval import needle_recovery
 from harness.eval.benchmarks import ALL, Benchmarks, Row
 from harness.eval.recall import TOKENS
 
@@ -13,7 +13,7 @@ _HEAD = (
 )
 
 
-def render(found: Benchmarks, needles: Sequence[lost.Row]) -> str:
+def render(found: Benchmarks, needles: Sequence[needle_recovery.Row]) -> str:
     """All ways over all questions first, then the product's by kind, then needles."""
     lines = ["recall: shares of what answers a question, found", _HEAD]
     lines += [_row(row) for row in found.rows if row.kind == ALL]
@@ -42,9 +42,9 @@ def _shelved(found: Benchmarks) -> Iterator[str]:
         )
 
 
-def _needles(row: lost.Row) -> str:
+def _needles(row: needle_recovery.Row) -> str:
     return (
         f"{row.half:<9} {row.needles:>4} needles that an epoch cut ({row.kind}): {row.found:.1%}"
-        f" found, {row.told:.1%} told within {lost.BUDGET} tokens, {row.told_within:.1%} within the"
-        f" {row.tokens} that are told beside so small a prompt"
+        f" found, {row.told:.1%} told within {needle_recovery.BUDGET} tokens,"
+        f" {row.told_within:.1%} within the {row.tokens} that are told beside so small a prompt"
     )

@@ -2,8 +2,8 @@
 
 from harness.eval.client import encode
 from harness.eval.messages import Message, results
-from harness.eval.parts import part
-from harness.eval.strategies import Asked, Sent, Setting
+from harness.eval.sized_message import size_message
+from harness.eval.strategies import ClientRequest, StrategyContext, UpstreamRequest
 
 BUDGET = 60_000
 _CLEARED = "[Old tool result content cleared]"
@@ -12,22 +12,22 @@ _CLEARED = "[Old tool result content cleared]"
 class Recency:
     """The oldest results are replaced by a note once all of them together pass the budget."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: StrategyContext) -> None:
+        self._context = context
         self._cleared: dict[bytes, bytes] = {}
 
-    def send(self, asked: Asked) -> Sent:
-        info = self._setting.info
+    def send(self, request: ClientRequest) -> UpstreamRequest:
+        info = self._context.info
         left = BUDGET / info.ratio
         sent: list[bytes] = []
-        for raw in reversed(asked.messages):
-            found = part(raw, info.image_tokens)
+        for raw in reversed(request.messages):
+            found = size_message(raw, info.image_tokens)
             if any(results(found.value)):
                 left -= found.tokens
                 sent.append(raw if left >= 0 else self._clear(raw, found.value))
             else:
                 sent.append(raw)
-        return Sent(tuple(reversed(sent)))
+        return UpstreamRequest(tuple(reversed(sent)))
 
     def _clear(self, raw: bytes, value: Message) -> bytes:
         if raw not in self._cleared:

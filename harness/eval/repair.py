@@ -15,7 +15,7 @@ _INTERRUPTED = "[Request interrupted by user for tool use]"
 _GO_ON = "Please continue."
 
 
-def repaired(messages: list[Message]) -> tuple[list[Message], list[Origin]]:
+def repair_messages(messages: list[Message]) -> tuple[list[Message], list[Origin]]:
     """The mended messages, and for each the index it comes from and whether it is that one's own,
     not one put in beside it."""
     kept = [(i, m) for i, m in enumerate(map(_spoken, messages)) if m["content"]]

@@ -7,31 +7,31 @@ import msgspec
 
 from harness.eval.client import Client, frame, system_tokens
 from harness.eval.compaction import Compaction
+from harness.eval.epoch_ledger import Ledger
 from harness.eval.judge import Judge
 from harness.eval.meter import Meter
-from harness.eval.needles import Needle
+from harness.eval.needles import Needle, NeedlePlace
 from harness.eval.profiles import Profile
 from harness.eval.recency import Recency
-from harness.eval.rewritten import Ledger
 from harness.eval.sessions import Half, Session
-from harness.eval.signing import Signer
+from harness.eval.signer import Signer
 from harness.eval.strategies import (
-    Asked,
+    ClientRequest,
     PassThrough,
-    Sent,
-    Setting,
     Strategy,
+    StrategyContext,
+    UpstreamRequest,
 )
 
-STRATEGIES: dict[str, Callable[[Setting], Strategy]] = {
-    "pass-through": lambda setting: PassThrough(),
+STRATEGIES: dict[str, Callable[[StrategyContext], Strategy]] = {
+    "pass-through": lambda context: PassThrough(),
     "compaction": Compaction,
     "recency": Recency,
     "ledger": Ledger,
 }
 
 
-class Found(msgspec.Struct, frozen=True):
+class NeedleCounts(msgspec.Struct, frozen=True):
     """Needles found of those planted."""
 
     user: int = 0
@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True):
     lost: tuple[str, ...] = ()
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+class SessionReplay(msgspec.Struct, frozen=True, kw_only=True):
     """A session's figures. ``longest``: its own prompt at its largest, in tokens; ``billed`` in
     tokens, ``stable`` a mean share; needles as they stood at the last call."""
 
@@ -61,7 +61,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     stable: float
     breaks: int
     epochs: int
-    needles: Found
+    needles: NeedleCounts
 
 
 @dataclass
@@ -75,7 +75,7 @@ class _Tally:
     sent: Sequence[bytes] = ()
 
 
-def replay(session: Session, needles: list[Needle], profile: Profile, name: str) -> Replayed:
+def replay(session: Session, needles: list[Needle], profile: Profile, name: str) -> SessionReplay:
     """Every call of the session through the strategy of that name."""
     info = profile.info(session.model)
     system = system_tokens(session)
@@ -83,19 +83,19 @@ def replay(session: Session, needles: list[Needle], profile: Profile, name: str)
     signer, client = Signer(), Client(request)
     meter = Meter(request, info, system)
     judge = Judge(request, signer.seal, info.image_tokens)
-    strategy = STRATEGIES[name](Setting(info, profile.limit(info), meter))
+    strategy = STRATEGIES[name](StrategyContext(info, profile.limit(info), meter))
     window = profile.overflow(info)
     tally = _Tally()
     for position, turn in enumerate(session.turns):
         message = turn.message
         if turn.is_reply and position:
-            asked = _asked(session, position, client)
-            tally.longest = max(tally.longest, meter.tokens(asked.messages))
-            sent = strategy.send(asked)
-            _take(sent, asked, meter, judge, tally, window)
+            client_request = _client_request(session, position, client)
+            tally.longest = max(tally.longest, meter.tokens(client_request.messages))
+            sent = strategy.send(client_request)
+            _record(sent, client_request, meter, judge, tally, window)
             message = signer.reply(message, judge.binder)
-        client.hears(message)
-    return Replayed(
+        client.append(message)
+    return SessionReplay(
         session=session.id,
         half=session.half,
         profile=profile.name,
@@ -112,20 +112,27 @@ def replay(session: Session, needles: list[Needle], profile: Profile, name: str)
         stable=sum(meter.stable) / len(meter.stable) if meter.stable else 1.0,
         breaks=meter.breaks,
         epochs=tally.epochs,
-        needles=found(needles, tally.sent),
+        needles=find_needles(needles, tally.sent),
     )
 
 
-def _asked(session: Session, position: int, client: Client) -> Asked:
+def _client_request(session: Session, position: int, client: Client) -> ClientRequest:
     """The request of the reply at that position; it goes out when its last message came."""
     at = session.turns[position - 1].at
     answers = (turn.at for turn in reversed(session.turns[: position - 1]) if turn.is_reply)
     answered = next(answers, None)
     idle = max(0.0, at - answered) if answered is not None else None
-    return Asked(client.messages(), client.body, at, idle)
+    return ClientRequest(client.messages(), client.body, at, idle)
 
 
-def _take(sent: Sent, asked: Asked, meter: Meter, judge: Judge, tally: _Tally, window: int) -> None:
+def _record(
+    sent: UpstreamRequest,
+    request: ClientRequest,
+    meter: Meter,
+    judge: Judge,
+    tally: _Tally,
+    window: int,
+) -> None:
     tally.epochs += sent.epoch
     valid = judge.check(sent.messages)
     tally.sent = sent.messages
@@ -136,16 +143,16 @@ def _take(sent: Sent, asked: Asked, meter: Meter, judge: Judge, tally: _Tally, w
         tally.overflows += 1
         return
     tally.completed += valid
-    meter.take(sent.messages, asked.at)
+    meter.take(sent.messages, request.at)
     meter.billed += sent.extra
 
 
-def found(needles: Sequence[Needle], sent: Sequence[bytes]) -> Found:
+def find_needles(needles: Sequence[Needle], sent: Sequence[bytes]) -> NeedleCounts:
     """Which needles are in these messages, in their place or told of elsewhere."""
     text = b"\n".join(sent)
     lost = [needle for needle in needles if needle.key.encode() not in text]
-    user = sum(needle.where == "user" for needle in needles)
-    lost_user = sum(needle.where == "user" for needle in lost)
+    user = sum(needle.where is NeedlePlace.USER for needle in needles)
+    lost_user = sum(needle.where is NeedlePlace.USER for needle in lost)
     tool, lost_tool = len(needles) - user, len(lost) - lost_user
     names = tuple(f"{needle.where} {needle.shape} #{needle.position}" for needle in lost)
-    return Found(user - lost_user, user, tool - lost_tool, tool, names)
+    return NeedleCounts(user - lost_user, user, tool - lost_tool, tool, names)

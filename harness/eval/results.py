@@ -13,9 +13,9 @@ from harness.eval.means import (
     percentile,
     share,
 )
-from harness.eval.measuring import Measured
-from harness.eval.pruned import Pruned
-from harness.eval.replay import Found, Replayed
+from harness.eval.prunes import Prune
+from harness.eval.replay import NeedleCounts, SessionReplay
+from harness.eval.session_measures import SessionMeasures
 from harness.eval.sessions import HALVES, Half
 from harness.eval.timing import Times
 
@@ -93,9 +93,9 @@ class Results(msgspec.Struct, frozen=True):
     times: list[Times]
 
 
-def rows(measured: Sequence[Measured]) -> list[Row]:
+def rows(measured: Sequence[SessionMeasures]) -> list[Row]:
     """Grouped by profile, half, fits or beyond, strategy."""
-    grouped: defaultdict[tuple[str, Half, bool, str], list[Replayed]] = defaultdict(list)
+    grouped: defaultdict[tuple[str, Half, bool, str], list[SessionReplay]] = defaultdict(list)
     for one in (replayed for found in measured for replayed in found.replays):
         grouped[one.profile, one.half, one.beyond, one.strategy].append(one)
 
@@ -113,7 +113,7 @@ def rows(measured: Sequence[Measured]) -> list[Row]:
 
 def _row(
     key: tuple[str, Half, bool, str],
-    found: list[Replayed],
+    found: list[SessionReplay],
     base: float | None,
     client: float | None,
 ) -> Row:
@@ -140,21 +140,21 @@ def _row(
     )
 
 
-def prune_rows(measured: Sequence[Measured]) -> list[PruneRow]:
+def prune_rows(measured: Sequence[SessionMeasures]) -> list[PruneRow]:
     """Grouped by profile, half, target."""
-    grouped: defaultdict[tuple[str, Half, int], list[Pruned]] = defaultdict(list)
+    grouped: defaultdict[tuple[str, Half, int], list[Prune]] = defaultdict(list)
     for one in (pruned for found in measured for pruned in found.prunes):
         grouped[one.profile, one.half, one.target].append(one)
     return [_prune_row(key, grouped[key]) for key in sorted(grouped)]
 
 
-def _prune_row(key: tuple[str, Half, int], found: list[Pruned]) -> PruneRow:
-    sessions: defaultdict[str, list[Pruned]] = defaultdict(list)
+def _prune_row(key: tuple[str, Half, int], found: list[Prune]) -> PruneRow:
+    sessions: defaultdict[str, list[Prune]] = defaultdict(list)
     for one in found:
         if one.needed:
             sessions[one.session].append(one)
 
-    def shares(kept: Callable[[Pruned], int]) -> list[float]:
+    def shares(kept: Callable[[Prune], int]) -> list[float]:
         return [sum(map(kept, of)) / sum(one.needed for one in of) for of in sessions.values()]
 
     own, recent = shares(lambda one: one.kept), shares(lambda one: one.kept_by_recency)
@@ -173,7 +173,7 @@ def _prune_row(key: tuple[str, Half, int], found: list[Pruned]) -> PruneRow:
     )
 
 
-def estimates(measured: Sequence[Measured]) -> list[Estimates]:
+def estimates(measured: Sequence[SessionMeasures]) -> list[Estimates]:
     """One row for each half."""
     found: list[Estimates] = []
     for half in HALVES:
@@ -188,7 +188,7 @@ def write(results: Results, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
 
 
-def _needles(found: Iterator[Found]) -> Needles:
+def _needles(found: Iterator[NeedleCounts]) -> Needles:
     every = list(found)
     return Needles(
         sum(one.user for one in every),

@@ -3,18 +3,25 @@
 import gzip
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from harness.eval.repair import Message, repaired
+from harness.eval.repair import Message, repair_messages
 
-Half = Literal["tuning", "held-out"]
+
+class Half(StrEnum):
+    """The half of the data that constants are tuned on, and the one that figures are from."""
+
+    TUNING = "tuning"
+    HELD_OUT = "held-out"
+
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-HALVES: tuple[Half, ...] = ("tuning", "held-out")
+HALVES = tuple(Half)
 UNREADABLE = (OSError, EOFError, msgspec.MsgspecError, LookupError, TypeError, ValueError)
 """What ``load`` raises for a file that is no session."""
 _SUMMARY = "This session is being continued from a previous conversation"
@@ -76,7 +83,7 @@ def load(path: Path) -> Session:
         if number:
             starts.append(len(turns))
         turns += _turns(segment[1:] if number and _is_summary(segment) else segment, turns)
-    messages, origins = repaired([turn.message for turn in turns])
+    messages, origins = repair_messages([turn.message for turn in turns])
     kept = tuple(
         replace(turns[origin], message=message, prompt=turns[origin].prompt if own else None)
         for message, (origin, own) in zip(messages, origins, strict=True)

@@ -9,7 +9,7 @@ from palimpsest.dialects.anthropic.models import ModelInfo
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClientRequest:
     """One request: the client's messages, when it came, and seconds since the last answer."""
 
     messages: tuple[bytes, ...]
@@ -19,7 +19,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Sent:
+class UpstreamRequest:
     """What goes upstream; ``extra``: billed tokens of a further call that it took. ``epoch``: a
     rewrite began with it."""
 
@@ -29,13 +29,13 @@ class Sent:
 
 
 class Strategy(Protocol):
-    """Is asked for each request of one conversation in turn."""
+    """Rewrites the requests of one conversation, one after the other."""
 
-    def send(self, asked: Asked) -> Sent: ...
+    def send(self, request: ClientRequest) -> UpstreamRequest: ...
 
 
 @dataclass(frozen=True)
-class Setting:
+class StrategyContext:
     """What a strategy is made for: one conversation's model, limit and meter."""
 
     info: ModelInfo
@@ -46,5 +46,5 @@ class Setting:
 class PassThrough:
     """The client's own request."""
 
-    def send(self, asked: Asked) -> Sent:
-        return Sent(asked.messages)
+    def send(self, request: ClientRequest) -> UpstreamRequest:
+        return UpstreamRequest(request.messages)

@@ -13,11 +13,11 @@ from time import process_time
 import msgspec
 
 from harness.eval.client import Client, encode, frame
+from harness.eval.epoch_ledger import EpochBook, rewrite_request
 from harness.eval.means import percentile
-from harness.eval.parts import part
 from harness.eval.profiles import PRESERVED
-from harness.eval.rewritten import Book, step
 from harness.eval.sessions import Session, Turn
+from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
 from palimpsest.context.render import body
 from palimpsest.context.rewriting import Outcome, Situation
@@ -41,19 +41,19 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     epoch_p95: float
 
 
-def timed(sessions: Sequence[Session], tokens: int) -> Times:
+def measure_times(sessions: Sequence[Session], tokens: int) -> Times:
     """The times at that length, over the last 120 requests before it."""
     info = PRESERVED.info("")
     situation = Situation(info, PRESERVED.limit(info), info.ratio, idle=1.0)
     turns = endless(sessions, tokens / info.ratio, info.image_tokens)
-    client, book = Client(frame(info.name)), Book()
+    client, book = Client(frame(info.name)), EpochBook()
     usual: list[float] = []
     epochs: list[float] = []
     measured = [i for i, turn in enumerate(turns) if turn.is_reply and i][-_TURNS:]
     heard = 0
     for number, position in enumerate(measured):
         for turn in turns[heard:position]:
-            client.hears(turn.message)
+            client.append(turn.message)
         heard = position
         view = parse(client.body(client.messages()))
         took, outcome = _milliseconds(view, book, situation)
@@ -74,9 +74,11 @@ def timed(sessions: Sequence[Session], tokens: int) -> Times:
     )
 
 
-def _milliseconds(view: RequestView, book: Book, situation: Situation) -> tuple[float, Outcome]:
+def _milliseconds(
+    view: RequestView, book: EpochBook, situation: Situation
+) -> tuple[float, Outcome]:
     begun = process_time()
-    outcome = step(view, book, situation, Policy())
+    outcome = rewrite_request(view, book, situation, Policy())
     body(view, outcome.messages)
     return (process_time() - begun) * 1000, outcome
 
@@ -91,7 +93,7 @@ def endless(sessions: Sequence[Session], counted: float, image_cap: int) -> list
                 if total >= counted:
                     return turns
                 message = _fresh(turn, f"_{round_}")
-                total += part(encode(message.message), image_cap).tokens
+                total += size_message(encode(message.message), image_cap).tokens
                 turns.append(message)
             round_ += 1
     return turns

@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 from harness.eval.client import Client, encode, frame
+from harness.eval.epoch_ledger import EpochBook, rewrite_request
 from harness.eval.judge import Judge, common
 from harness.eval.messages import Message
 from harness.eval.meter import Meter
-from harness.eval.rewritten import Book, step
-from harness.eval.signing import Signer
+from harness.eval.signer import Signer
 from harness.simulator.shape import blocks
 from palimpsest.context.model import Cause, Recall, decode
 from palimpsest.context.model import encode as stored
@@ -50,7 +50,7 @@ class Run:
     thinking: str = "adaptive"
     policy: Policy = field(default_factory=Policy)
     recalling: bool = False
-    book: Book = field(default_factory=Book)
+    book: EpochBook = field(default_factory=EpochBook)
     stable: list[float] = field(default_factory=list[float])
     epochs: int = 0
     recalls: int = 0
@@ -77,7 +77,7 @@ class Run:
                 situation = Situation(info, self.limit, info.ratio, waited, vain=vain)
                 unrecorded = dict(self.book)
                 recall = _recall(view) if self.recalling else None
-                outcome = step(view, self.book, situation, self.policy, recall)
+                outcome = rewrite_request(view, self.book, situation, self.policy, recall)
                 sent, vain = outcome.messages, outcome.tokens if outcome.vain else vain
                 assert judge.check(sent), f"message {position}: {judge.problem}"
                 if outcome.is_new and outcome.epoch and outcome.epoch.cause is Cause.RECALL:
@@ -86,7 +86,7 @@ class Run:
                     self.epochs += 1
                     assert not _lost(human, sent), f"message {position}"
                     if self.epochs <= _PLANNED_TWICE:
-                        again = step(view, unrecorded, situation, self.policy, recall)
+                        again = rewrite_request(view, unrecorded, situation, self.policy, recall)
                         assert again.messages == sent
                         assert unrecorded == self.book
                 else:
@@ -101,7 +101,7 @@ class Run:
                 message = signer.reply(message, judge.binder)
             elif message["role"] != "assistant":
                 human += _human(message)
-            client.hears(message)
+            client.append(message)
         self.stable, self.breaks, self.peak = meter.stable, meter.breaks, meter.peak
         self._again(requests)
 
@@ -111,7 +111,9 @@ class Run:
         chosen = [request for request in requests if request.is_new]
         chosen += Random(len(requests)).sample(requests, min(_AGAIN, len(requests)))
         for request in reversed(chosen):
-            again = step(request.view, book, request.situation, self.policy, request.recall)
+            again = rewrite_request(
+                request.view, book, request.situation, self.policy, request.recall
+            )
             assert again.messages == request.sent
         assert book == self.book
 

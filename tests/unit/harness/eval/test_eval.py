@@ -7,9 +7,9 @@ import pytest
 
 from harness.eval.__main__ import main
 from harness.eval.means import mean
-from harness.eval.needles import planted
+from harness.eval.needles import plant_needles
 from harness.eval.profiles import RECORDED
-from harness.eval.pruned import prunes
+from harness.eval.prunes import measure_prunes
 from harness.eval.results import Results
 from tests.support.eval_sessions import loop, session, write
 
@@ -40,7 +40,7 @@ def test_a_folder_without_sessions_is_named(tmp_path: Path) -> None:
 
 
 def test_a_prune_to_a_target() -> None:
-    found = list(prunes(*planted(session(*loop(50, lines=120))), RECORDED))
+    found = list(measure_prunes(*plant_needles(session(*loop(50, lines=120))), RECORDED))
     assert {one.target for one in found} == {40_000}
     for one in found:
         assert one.tokens <= one.target < one.tokens_before

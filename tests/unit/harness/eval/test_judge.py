@@ -10,7 +10,7 @@ from harness.eval.client import (
 )
 from harness.eval.judge import Judge
 from harness.eval.messages import Message
-from harness.eval.signing import Signer
+from harness.eval.signer import Signer
 from tests.support.eval_sessions import (
     loop,
     reply,
@@ -32,7 +32,7 @@ def led(messages: Sequence[Message], every: int = 1000) -> tuple[Judge, list[tup
             sent.append(client.messages())
             assert judge.check(sent[-1]), judge.problem
             message = signer.reply(message, judge.binder)
-        client.hears(message)
+        client.append(message)
     return judge, sent
 
 

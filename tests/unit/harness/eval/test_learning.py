@@ -6,12 +6,12 @@ import pytest
 
 from harness.eval.labels import Label, interval, labels
 from harness.eval.learning import (
-    Foreseen,
-    foreseen,
-    learned,
+    Foresight,
     main,
+    measure_foresight,
+    measure_precision,
 )
-from harness.eval.taught import groups, taught
+from harness.eval.lessons import groups, read_lessons
 from tests.support.agent_work import LINT, Doing, mended
 from tests.support.eval_sessions import Message, user, write
 
@@ -26,7 +26,7 @@ def test_a_fix_of_two_sessions_is_offered(tmp_path: Path) -> None:
         write(tmp_path, "b", messages(mended("other.file"))),
         write(tmp_path, "c", [user("hello")]),
     ]
-    found = taught([*files, tmp_path / "torn.json.gz"])
+    found = read_lessons([*files, tmp_path / "torn.json.gz"])
     assert [one.session for one in found] == ["a", "a", "b", "b"]
     [fix, lint] = [[one.session for one in group] for group in groups(found)]
     assert fix == lint == ["a", "b"]
@@ -34,7 +34,9 @@ def test_a_fix_of_two_sessions_is_offered(tmp_path: Path) -> None:
         one.key: Label(one.session, one.candidate.position, one.candidate.kind, one.key, right)
         for one, right in zip(found, (True, False, True, True), strict=True)
     }
-    rows = {(row.which, row.what): (row.found, row.right) for row in learned(files, known)}
+    rows = {
+        (row.which, row.what): (row.found, row.right) for row in measure_precision(files, known)
+    }
     assert rows["candidates", "fix"] == (2, 2)
     assert rows["offered", "fix"] == (1, 1)
     assert rows["offered", "command"][0] == 1
@@ -43,12 +45,12 @@ def test_a_fix_of_two_sessions_is_offered(tmp_path: Path) -> None:
 
 def test_what_is_offered_is_held_against_what_was_done_later(tmp_path: Path) -> None:
     files = [write(tmp_path, name, messages(mended(name))) for name in "abcd"]
-    assert foreseen(files[:2]) == Foreseen(0, 0)
-    assert foreseen(files) == Foreseen(2, 2)
+    assert measure_foresight(files[:2]) == Foresight(0, 0)
+    assert measure_foresight(files) == Foresight(2, 2)
     doing = Doing().run("make lint", LINT, fails=True)
     doing.edit("app/main.go", "os.Remove(path)", "if err := os.Remove(path); err != nil {")
     other = write(tmp_path, "e", messages(doing.run("make lint", "ok")))
-    assert foreseen([*files, other]) == Foreseen(3, 2)
+    assert measure_foresight([*files, other]) == Foresight(3, 2)
 
 
 def test_the_labels_are_enough_and_hold_no_text() -> None:

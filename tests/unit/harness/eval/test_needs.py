@@ -26,25 +26,25 @@ def talk(*later: str) -> Session:
 
 
 def test_a_line_that_is_used_later_is_needed() -> None:
-    assert Needs.of(talk()).at(5) == {"a"}
+    assert Needs.from_session(talk()).needed_at(5) == {"a"}
 
 
 def test_not_if_it_was_read_again_before_it_was_used() -> None:
-    found = Needs.of(talk(f"{LINE}\n"))
-    assert found.at(5) == set()
-    assert found.at(7) == {"later0"}
+    found = Needs.from_session(talk(f"{LINE}\n"))
+    assert found.needed_at(5) == set()
+    assert found.needed_at(7) == {"later0"}
 
 
 def test_the_same_path_is_a_need() -> None:
     found = talk("x\n", "y\n")
-    assert Needs.of(found).at(7) == {"a", "later0"}
+    assert Needs.from_session(found).needed_at(7) == {"a", "later0"}
 
 
 def test_words_that_many_results_hold_are_none() -> None:
-    assert Needs.of(talk(*[f"{LINE}\n"] * 3)).at(11) == set()
-    assert Needs.of(talk(*[f"{LINE}\n"] * 2)).at(9) == {"later1"}
+    assert Needs.from_session(talk(*[f"{LINE}\n"] * 3)).needed_at(11) == set()
+    assert Needs.from_session(talk(*[f"{LINE}\n"] * 2)).needed_at(9) == {"later1"}
 
 
 def test_only_the_next_forty_requests_count() -> None:
-    assert Needs.of(talk(*["x\n"] * 39)).at(5) == {"a"}
-    assert Needs.of(talk(*["x\n"] * 40)).at(5) == set()
+    assert Needs.from_session(talk(*["x\n"] * 39)).needed_at(5) == {"a"}
+    assert Needs.from_session(talk(*["x\n"] * 40)).needed_at(5) == set()

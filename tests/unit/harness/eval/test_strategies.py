@@ -2,22 +2,22 @@
 
 import pytest
 
-from harness.eval.needles import SHAPES, planted
+from harness.eval.needles import SHAPES, plant_needles
 from harness.eval.profiles import PRESERVED, RECORDED
-from harness.eval.replay import Replayed, replay
+from harness.eval.replay import SessionReplay, replay
 from tests.support.eval_sessions import loop, session
 
 LONG = session(*loop(120, lines=180))
 
 
-def replayed(name: str, *, preserved: bool = False) -> Replayed:
-    found, needles = planted(LONG)
+def replayed(name: str, *, preserved: bool = False) -> SessionReplay:
+    found, needles = plant_needles(LONG)
     return replay(found, needles, PRESERVED if preserved else RECORDED, name)
 
 
 def test_needles_are_unique_and_always_the_same() -> None:
-    found, needles = planted(LONG)
-    assert planted(LONG) == (found, needles)
+    found, needles = plant_needles(LONG)
+    assert plant_needles(LONG) == (found, needles)
     assert len(needles) == 11
     assert {needle.shape for needle in needles} == set(SHAPES)
     text = str([turn.message for turn in found.turns])

@@ -16,19 +16,19 @@ from harness.eval.client import (
     frame,
     plain,
 )
+from harness.eval.epoch_ledger import rewrite_request
 from harness.eval.messages import (
     Message,
     is_spoken,
     results,
     without_thinking,
 )
-from harness.eval.needles import Needle
+from harness.eval.needles import Needle, NeedlePlace
 from harness.eval.needs import Needs
-from harness.eval.parts import part
 from harness.eval.profiles import Profile
-from harness.eval.replay import Found, found
-from harness.eval.rewritten import step
+from harness.eval.replay import NeedleCounts, find_needles
 from harness.eval.sessions import Half, Session
+from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation
 from palimpsest.dialects.anthropic.models import ModelInfo
@@ -40,7 +40,7 @@ _LEAST = 1.3
 _LAST = 0.95
 
 
-class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+class Prune(msgspec.Struct, frozen=True, kw_only=True):
     """A prune at one point: results needed, and those of them still whole, by the ledger and by
     recency; tokens before and after; needles before the point found afterwards."""
 
@@ -54,23 +54,25 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     kept_by_recency: int
     tokens_before: int
     tokens: int
-    needles: Found
-    cut_needles: Found
+    needles: NeedleCounts
+    cut_needles: NeedleCounts
 
 
-def prunes(session: Session, needles: Sequence[Needle], profile: Profile) -> Iterator[Pruned]:
+def measure_prunes(
+    session: Session, needles: Sequence[Needle], profile: Profile
+) -> Iterator[Prune]:
     """Every prune of a session."""
-    needs = Needs.of(session)
+    needs = Needs.from_session(session)
     info = profile.info(session.model)
     sizes = [_size(turn.message, info) for turn in session.turns]
     for target in TARGETS:
-        for position in points(session, sizes, target):
-            needed = needs.at(position)
+        for position in choose_points(session, sizes, target):
+            needed = needs.needed_at(position)
             done = _rewritten(session, position, target, info)
             kept = _whole(session, done.messages, info)
             placed = [needle for needle in needles if needle.position < position]
             cut = [needle for needle in placed if _is_cut(session, needle, kept)]
-            yield Pruned(
+            yield Prune(
                 session=session.id,
                 half=session.half,
                 profile=profile.name,
@@ -81,12 +83,12 @@ def prunes(session: Session, needles: Sequence[Needle], profile: Profile) -> Ite
                 kept_by_recency=len(needed & _recent(session, sizes, position, target, info)),
                 tokens_before=done.tokens_before,
                 tokens=done.tokens,
-                needles=found(placed, done.messages),
-                cut_needles=found(cut, done.messages),
+                needles=find_needles(placed, done.messages),
+                cut_needles=find_needles(cut, done.messages),
             )
 
 
-def points(session: Session, sizes: Sequence[float], target: int) -> list[int]:
+def choose_points(session: Session, sizes: Sequence[float], target: int) -> list[int]:
     """Replies before which the prompt is well above the target, spread evenly."""
     if not session.calls:
         return []
@@ -98,21 +100,21 @@ def points(session: Session, sizes: Sequence[float], target: int) -> list[int]:
 
 
 def _size(message: Message, info: ModelInfo) -> float:
-    return part(encode(plain(message)), info.image_tokens).tokens * info.ratio
+    return size_message(encode(plain(message)), info.image_tokens).tokens * info.ratio
 
 
 def _rewritten(session: Session, position: int, target: int, info: ModelInfo) -> Outcome:
     client = Client(frame(info.name))
     for turn in session.turns[:position]:
-        client.hears(turn.message)
+        client.append(turn.message)
     view = parse(client.body(client.messages()))
-    return step(view, {}, Situation(info, target, info.ratio), Policy(target=target))
+    return rewrite_request(view, {}, Situation(info, target, info.ratio), Policy(target=target))
 
 
 def _whole(session: Session, sent: Sequence[bytes], info: ModelInfo) -> set[str]:
     """The ids of the results that are sent with the content they came with."""
     came = {b["tool_use_id"]: b for turn in session.turns for b in results(turn.message)}
-    found = (b for raw in sent for b in results(part(raw, info.image_tokens).value))
+    found = (b for raw in sent for b in results(size_message(raw, info.image_tokens).value))
     return {
         block["tool_use_id"]
         for block in found
@@ -142,4 +144,4 @@ def _recent(
 def _is_cut(session: Session, needle: Needle, kept: set[str]) -> bool:
     """Whether the result that it was planted in is not sent whole."""
     own = {block["tool_use_id"] for block in results(session.turns[needle.position].message)}
-    return needle.where == "tool" and not own <= kept
+    return needle.where is NeedlePlace.TOOL and not own <= kept

@@ -1,4 +1,4 @@
-"""Questions to a memory, with what answers them: the shape of every benchmark of recall."""
+"""Questions with their evidence: the common form of all benchmarks of recall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an epoch cut and a person's next turn brings back: needed results, their use, and the cost.
+"""Retrieval of what an epoch cut, on a person's next turn: needed results, their use, the cost.
 
 Sessions run at a limit of 60,000 tokens, so that most of them are cut. Whatever an epoch is about
 goes into the product's archive and index; each later turn of a person asks the product's
@@ -25,17 +25,17 @@ from harness.eval.client import (
     frame,
     system_tokens,
 )
-from harness.eval.index import TENANT, Shelf
+from harness.eval.epoch_ledger import EpochBook, rewrite_request
+from harness.eval.index import TENANT, EvalIndex
 from harness.eval.messages import Message
 from harness.eval.meter import Meter
 from harness.eval.needs import (
     HORIZON,
     Needs,
-    said,
-    strings,
+    iterate_strings,
+    rare_strings,
 )
 from harness.eval.profiles import RECORDED
-from harness.eval.rewritten import Book, step
 from harness.eval.sessions import (
     HALVES,
     UNREADABLE,
@@ -64,7 +64,7 @@ _ROOT = root("eval")
 _COLUMNS = ("turns", "told", "cut", "back", "tokens", "used", "cost")
 
 
-class Brought(msgspec.Struct, frozen=True, kw_only=True):
+class RetrievalAfterCut(msgspec.Struct, frozen=True, kw_only=True):
     """Of one session. ``turns`` of a person came after an epoch; ``missing`` needed results were
     cut at them, ``back`` of these were told; ``tokens`` were told and ``used`` of them used;
     billed tokens are those of the whole session."""
@@ -91,12 +91,12 @@ class _Tally:
     used: int = 0
 
 
-async def brought(session: Session, shelf: Shelf) -> Brought:
+async def measure_session(session: Session, index: EvalIndex) -> RetrievalAfterCut:
     """One session, with what comes back and without."""
     tally = _Tally()
-    billed = await _Walk(session, shelf, tally).billed()
-    without = await _Walk(session, None, tally).billed() if tally.told else billed
-    return Brought(
+    billed = await _SessionReplay(session, index, tally).billed()
+    without = await _SessionReplay(session, None, tally).billed() if tally.told else billed
+    return RetrievalAfterCut(
         session=session.id,
         half=session.half,
         billed=round(billed),
@@ -105,15 +105,15 @@ async def brought(session: Session, shelf: Shelf) -> Brought:
     )
 
 
-class _Walk:
+class _SessionReplay:
     """One session on its way; without a shelf nothing comes back."""
 
-    def __init__(self, session: Session, shelf: Shelf | None, tally: _Tally) -> None:
+    def __init__(self, session: Session, index: EvalIndex | None, tally: _Tally) -> None:
         self._session = session
-        self._shelf = shelf
+        self._index = index
         self._tally = tally
-        self._needs = Needs.of(session)
-        self._book: Book = {}
+        self._needs = Needs.from_session(session)
+        self._book: EpochBook = {}
         self._epoch: Epoch | None = None
         self._kept = 0
 
@@ -129,18 +129,18 @@ class _Walk:
                 view = parse(client.body(client.messages()))
                 situation = Situation(info, LIMIT, info.ratio, 1.0, vain=vain)
                 told = await self._told(view, position, info.ratio)
-                outcome = step(view, self._book, situation, Policy(), told)
+                outcome = rewrite_request(view, self._book, situation, Policy(), told)
                 vain = outcome.tokens if outcome.vain else vain
                 meter.take(outcome.messages, self._session.turns[position - 1].at)
                 self._epoch = outcome.epoch
                 if outcome.is_new and outcome.epoch and outcome.epoch.cause is not Cause.RECALL:
                     await self._keep(view)
-            client.hears(turn.message)
+            client.append(turn.message)
         return meter.billed
 
     async def _keep(self, view: RequestView) -> None:
         """An epoch has cut: what it is about goes into the archive."""
-        if self._shelf is None:
+        if self._index is None:
             return
         said = [
             ConversationMessage(raw, name, self._time(position))
@@ -150,7 +150,7 @@ class _Walk:
         ]
         origin = Origin(TENANT, self._session.id, self._session.id)
         first = max(0, self._kept - 1)
-        await self._shelf.put(
+        await self._index.add(
             list(archive_messages(origin, said[first:], first=first, since=self._kept))
         )
         self._kept = len(said)
@@ -158,7 +158,7 @@ class _Walk:
     async def _told(self, view: RequestView, position: int, ratio: float) -> Recall | None:
         """What is recalled for the reply at that position."""
         turn = newest_turn(view)
-        if self._shelf is None or turn is None or not self._kept:
+        if self._index is None or turn is None or not self._kept:
             return None
         cut = self._epoch.reduced() if self._epoch else set[int]()
         now = self._time(position)
@@ -168,7 +168,7 @@ class _Walk:
         def present(found: Match) -> bool:
             return found.position < len(view.messages) and found.position not in cut
 
-        memories = await self._shelf.retrieved(query, present, THRESHOLD)
+        memories = await self._index.retrieve(query, present, THRESHOLD)
         prompt = replay(view, self._epoch, ratio).tokens
         standing = sum(recall.tokens for recall in self._epoch.recalled) if self._epoch else 0
         budget = injection_budget(BUDGET, prompt, round(standing * ratio))
@@ -189,13 +189,13 @@ class _Walk:
         tally = self._tally
         tally.turns += 1
         named = self._named(position)
-        needed = self._needs.at(position)
+        needed = self._needs.needed_at(position)
         missing = [one for one in self._needs.results if one.id in needed and one.position in cut]
         tally.missing += len(missing)
         if told is None:
             return
         chosen = [memory for memory in memories if memory.id in told.memories]
-        words = {text for memory in chosen for text in said(memory.text)}
+        words = {text for memory in chosen for text in rare_strings(memory.text)}
         places = {memory.position for memory in chosen}
         tally.told += 1
         tally.back += sum(
@@ -206,7 +206,7 @@ class _Walk:
         tally.used += sum(
             text_tokens(memory.text)
             for memory in chosen
-            if any(encode(text)[1:-1] not in seen for text in {*said(memory.text)} & named)
+            if any(encode(text)[1:-1] not in seen for text in {*rare_strings(memory.text)} & named)
         )
 
     def _named(self, position: int) -> set[str]:
@@ -215,8 +215,8 @@ class _Walk:
         return {
             text
             for message in islice(replies, HORIZON)
-            for told in strings(_spoken(message))
-            for text in said(told)
+            for told in iterate_strings(_spoken(message))
+            for text in rare_strings(told)
         }
 
     def _time(self, position: int) -> datetime:
@@ -227,12 +227,12 @@ def _spoken(message: Message) -> list[Any]:
     return [block.get("text") or block.get("input") or "" for block in blocks(message["content"])]
 
 
-async def all_brought(sessions: Iterable[Session]) -> list[Brought]:
-    async with Shelf.opened() as shelf:
-        return [await brought(session, shelf) for session in sessions]
+async def measure_sessions(sessions: Iterable[Session]) -> list[RetrievalAfterCut]:
+    async with EvalIndex.running() as index:
+        return [await measure_session(session, index) for session in sessions]
 
 
-def render(found: Sequence[Brought]) -> str:
+def render(found: Sequence[RetrievalAfterCut]) -> str:
     """The table, per half and of all."""
     lines = [
         f"What a turn of a person brings back of what was cut, at {LIMIT:,} tokens",
@@ -245,7 +245,7 @@ def render(found: Sequence[Brought]) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, found: Sequence[Brought]) -> str:
+def _row(name: str, found: Sequence[RetrievalAfterCut]) -> str:
     def total(field: str) -> float:
         return sum(getattr(one, field) for one in found)
 
@@ -259,9 +259,9 @@ def _row(name: str, found: Sequence[Brought]) -> str:
     )
 
 
-def bringing(files: Sequence[Path], output: Path) -> str:
+def measure_and_write(files: Sequence[Path], output: Path) -> str:
     """The table of what was measured, and written, a row for each session."""
-    found = asyncio.run(all_brought(_sessions(files)))
+    found = asyncio.run(measure_sessions(_sessions(files)))
     output.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     return f"{render(found)}\n\nwritten to {output}"
 

@@ -1,4 +1,4 @@
-"""Needles that an epoch cut out of a session, and whether a person's next words bring them back.
+"""Recovery of needles that an epoch cut out of a session, by a person's question.
 
 Each session is pruned at its last point to one size. A needle whose message is not sent whole any
 more is asked for by name, not by its key, as a person would who remembers that there was something;
@@ -20,13 +20,13 @@ from harness.eval.client import (
     frame,
     plain,
 )
-from harness.eval.index import TENANT, Shelf
-from harness.eval.needles import Needle, Where, planted
-from harness.eval.parts import part
+from harness.eval.epoch_ledger import rewrite_request
+from harness.eval.index import TENANT, EvalIndex
+from harness.eval.needles import Needle, NeedlePlace, plant_needles
 from harness.eval.profiles import RECORDED
-from harness.eval.pruned import points
-from harness.eval.rewritten import step
+from harness.eval.prunes import choose_points
 from harness.eval.sessions import HALVES, Half, Session
+from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation
 from palimpsest.conversations.lineage import chain, root
@@ -55,13 +55,13 @@ _QUESTIONS = {
 """By the needle's shape (harness/eval/needles.py), with a word of it that is not its key."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class NeedleAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One needle that was cut: whether it is lost; whether it was among what was found, and in the
     block that was told, within the whole budget and within what such a prompt is allowed; tokens of
     the latter."""
 
     half: Half
-    where: Where
+    where: NeedlePlace
     shape: str
     lost: bool
     found: bool
@@ -70,7 +70,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
-class Pruned(NamedTuple):
+class PrunedSession(NamedTuple):
     """A session, its memories, and the needles whose messages are not sent whole any more."""
 
     session: Session
@@ -93,7 +93,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
-def rows(answers: Sequence[Asked]) -> list[Row]:
+def rows(answers: Sequence[NeedleAnswer]) -> list[Row]:
     """All, the lost ones, and by shape."""
     found: list[Row] = []
     for half in HALVES:
@@ -108,7 +108,7 @@ def rows(answers: Sequence[Asked]) -> list[Row]:
     return found
 
 
-def _row(half: Half, kind: str, some: Sequence[Asked]) -> Row:
+def _row(half: Half, kind: str, some: Sequence[NeedleAnswer]) -> Row:
     return Row(
         half=half,
         kind=kind,
@@ -120,21 +120,21 @@ def _row(half: Half, kind: str, some: Sequence[Asked]) -> Row:
     )
 
 
-async def asked(sessions: Sequence[Session]) -> list[Asked]:
+async def ask_for_needles(sessions: Sequence[Session]) -> list[NeedleAnswer]:
     """Every needle that was cut in any of the sessions."""
-    answers: list[Asked] = []
+    answers: list[NeedleAnswer] = []
     for at in range(0, len(sessions), _TOGETHER):
         project = f"/project-{at}"
-        pruned = [cut for one in sessions[at : at + _TOGETHER] if (cut := _pruned(one, project))]
-        async with Shelf.opened() as shelf:
+        pruned = [cut for one in sessions[at : at + _TOGETHER] if (cut := _prune(one, project))]
+        async with EvalIndex.running() as index:
             for cut in pruned:
-                await shelf.put(cut.memories)
+                await index.add(cut.memories)
             for cut in pruned:
-                answers += [await _answer(shelf, project, cut, needle) for needle in cut.needles]
+                answers += [await _answer(index, project, cut, needle) for needle in cut.needles]
     return answers
 
 
-def question(needle: Needle) -> str:
+def ask_without_key(needle: Needle) -> str:
     """Asks for the needle without its key."""
     match needle.shape:
         case "key=value":
@@ -152,27 +152,27 @@ def question(needle: Needle) -> str:
     return _QUESTIONS[needle.shape].format(about)
 
 
-def _pruned(session: Session, project: str) -> Pruned | None:
+def _prune(session: Session, project: str) -> PrunedSession | None:
     """None of a session that is never large enough."""
-    session, needles = planted(session)
+    session, needles = plant_needles(session)
     info = RECORDED.info(session.model)
     raw = [encode(plain(turn.message)) for turn in session.turns]
-    sizes = [part(one, info.image_tokens).tokens * info.ratio for one in raw]
-    places = points(session, sizes, TARGET)
+    sizes = [size_message(one, info.image_tokens).tokens * info.ratio for one in raw]
+    places = choose_points(session, sizes, TARGET)
     if not places:
         return None
     depth = places[-1]
     client = Client(frame(info.name))
     for turn in session.turns[:depth]:
-        client.hears(turn.message)
+        client.append(turn.message)
     view = parse(client.body(client.messages()))
-    outcome = step(view, {}, Situation(info, TARGET, info.ratio), Policy(target=TARGET))
-    gone = _gone(outcome)
+    outcome = rewrite_request(view, {}, Situation(info, TARGET, info.ratio), Policy(target=TARGET))
+    gone = _reduced(outcome)
     cut = [needle for needle in needles if needle.position in gone]
-    return Pruned(session, _archive(session, project, view), outcome, depth, cut)
+    return PrunedSession(session, _archive(session, project, view), outcome, depth, cut)
 
 
-def _gone(outcome: Outcome) -> set[int]:
+def _reduced(outcome: Outcome) -> set[int]:
     return outcome.epoch.reduced() if outcome.epoch else set()
 
 
@@ -188,16 +188,18 @@ def _archive(session: Session, project: str, view: RequestView) -> Sequence[Memo
     ).memories
 
 
-async def _answer(shelf: Shelf, project: str, cut: Pruned, needle: Needle) -> Asked:
-    gone = _gone(cut.outcome)
+async def _answer(
+    index: EvalIndex, project: str, cut: PrunedSession, needle: Needle
+) -> NeedleAnswer:
+    gone = _reduced(cut.outcome)
     name = cut.session.id
 
     def present(found: Match) -> bool:
         return found.conversation == name and found.position not in gone
 
     now = datetime.fromtimestamp(cut.session.turns[cut.depth].at, UTC)
-    query = Query(question(needle), project, name, now=now)
-    memories = await shelf.retrieved(query, present, THRESHOLD)
+    query = Query(ask_without_key(needle), project, name, now=now)
+    memories = await index.retrieve(query, present, THRESHOLD)
     ratio = RECORDED.info(cut.session.model).ratio
     budgets = BUDGET, injection_budget(BUDGET, cut.outcome.tokens, 0)
     full, small = (
@@ -205,7 +207,7 @@ async def _answer(shelf: Shelf, project: str, cut: Pruned, needle: Needle) -> As
         for budget in budgets
     )
     key = needle.key.encode()
-    return Asked(
+    return NeedleAnswer(
         half=cut.session.half,
         where=needle.where,
         shape=needle.shape,

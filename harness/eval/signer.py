@@ -1,4 +1,4 @@
-"""Thinking blocks signed anew, so that the strict rules can check what they are bound to.
+"""Signs thinking blocks anew, so that the strict rules can check what they are bound to.
 
 A signature is as long as the recorded one, since the estimate of thinking goes by that length.
 """

@@ -1,5 +1,5 @@
-"""What the recorded sessions teach, as one project's history: the candidates of each session, and
-which of them say the same."""
+"""Lessons of the recorded sessions, taken as one project's history: the candidates of each session,
+and the groups that say the same."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ _TOP = re.compile(
 
 
 @dataclass(frozen=True)
-class Taught:
+class Lesson:
     """``key`` is a hash of what the candidate says; ``at``: when its session began."""
 
     session: str
@@ -46,10 +46,10 @@ class Taught:
         return blake3("\0".join((self.candidate.kind, *said)).encode()).hexdigest()[:16]
 
 
-def taught(files: Iterable[Path]) -> list[Taught]:
+def read_lessons(files: Iterable[Path]) -> list[Lesson]:
     """All candidates, by session in the order of the files' names; files that are no sessions
     teach nothing."""
-    found: list[Taught] = []
+    found: list[Lesson] = []
     for path in sorted(files, key=lambda path: path.name):
         try:
             session = load(path)
@@ -58,14 +58,14 @@ def taught(files: Iterable[Path]) -> list[Taught]:
         messages = history(session)
         made = extract_candidates(messages, project(messages))
         found += (
-            Taught(session.id, session.half, candidate, session.turns[0].at) for candidate in made
+            Lesson(session.id, session.half, candidate, session.turns[0].at) for candidate in made
         )
     return found
 
 
-def groups(found: Sequence[Taught]) -> list[list[Taught]]:
+def groups(found: Sequence[Lesson]) -> list[list[Lesson]]:
     """Those that say the same, as the store puts them together: with the first that said it."""
-    made: list[list[Taught]] = []
+    made: list[list[Lesson]] = []
     for one in found:
         detail = one.candidate.detail
         known = next(

@@ -1,4 +1,4 @@
-"""A message as the measures need it, worked out once for each message's bytes."""
+"""A message with its sizes and cache pieces, computed once for each message's bytes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ from harness.simulator.canonical import block_digest
 from harness.simulator.shape import blocks
 from palimpsest.context.tokens import message_tokens
 
-_KEPT = 50_000
+_CACHED_MESSAGES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SizedMessage:
     """``pieces`` are the blocks as the prompt cache knows them, the message's tokens (before the
     model's ratio) on the last one; ``sizes`` are the lengths of the blocks' JSON."""
 
@@ -25,21 +25,21 @@ class Part:
     sizes: tuple[int, ...]
 
 
-_known: dict[tuple[bytes, int], Part] = {}
+_cached: dict[tuple[bytes, int], SizedMessage] = {}
 
 
-def part(raw: bytes, image_cap: int) -> Part:
-    """The message's part."""
+def size_message(raw: bytes, image_cap: int) -> SizedMessage:
+    """The decoded message with its sizes; ``image_cap`` is the most tokens of an image."""
     key = (raw, image_cap)
-    found = _known.get(key)
+    found = _cached.get(key)
     if found is None:
-        if len(_known) >= _KEPT:
-            _known.clear()
-        found = _known[key] = _part(raw, image_cap)
+        if len(_cached) >= _CACHED_MESSAGES:
+            _cached.clear()
+        found = _cached[key] = _sized(raw, image_cap)
     return found
 
 
-def _part(raw: bytes, image_cap: int) -> Part:
+def _sized(raw: bytes, image_cap: int) -> SizedMessage:
     value: dict[str, Any] = msgspec.json.decode(raw)
     found = blocks(value["content"])
     tokens = message_tokens(raw, image_cap)
@@ -52,4 +52,4 @@ def _part(raw: bytes, image_cap: int) -> Part:
         )
         for number, block in enumerate(found)
     )
-    return Part(value, tokens, pieces, tuple(len(msgspec.json.encode(b)) for b in found))
+    return SizedMessage(value, tokens, pieces, tuple(len(msgspec.json.encode(b)) for b in found))

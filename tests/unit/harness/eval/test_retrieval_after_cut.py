@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.eval.brought import LIMIT, all_brought, bringing
+from harness.eval.retrieval_after_cut import LIMIT, measure_and_write, measure_sessions
 from harness.eval.sessions import Session
 from tests.support.eval_sessions import (
     call,
@@ -35,7 +35,7 @@ def asking(question: str) -> Session:
 
 def test_a_fact_that_is_asked_for_comes_back_and_is_used() -> None:
     [found] = asyncio.run(
-        all_brought([asking("Which port does the billing staging database listen on?")])
+        measure_sessions([asking("Which port does the billing staging database listen on?")])
     )
     assert (found.turns, found.told) == (1, 1)
     assert found.missing == found.back == 1
@@ -44,7 +44,7 @@ def test_a_fact_that_is_asked_for_comes_back_and_is_used() -> None:
 
 
 def test_without_a_question_nothing_comes() -> None:
-    [found] = asyncio.run(all_brought([asking("Thank you, go on.")]))
+    [found] = asyncio.run(measure_sessions([asking("Thank you, go on.")]))
     assert (found.turns, found.told, found.back) == (1, 0, 0)
     assert found.missing == 1
     assert found.billed == found.billed_without
@@ -53,6 +53,6 @@ def test_without_a_question_nothing_comes() -> None:
 def test_a_file_that_is_no_session_is_left_out(tmp_path: Path) -> None:
     bad = tmp_path / "bad.json.gz"
     bad.write_bytes(b"no")
-    table = bringing([bad], tmp_path / "brought.json")
+    table = measure_and_write([bad], tmp_path / "brought.json")
     assert "back" in table
     assert msgspec.json.decode((tmp_path / "brought.json").read_bytes()) == []

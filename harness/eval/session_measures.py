@@ -7,51 +7,51 @@ from pathlib import Path
 import msgspec
 
 from harness.eval.estimates import errors
-from harness.eval.needles import planted
+from harness.eval.needles import plant_needles
 from harness.eval.profiles import PROFILES
-from harness.eval.pruned import Pruned, prunes
-from harness.eval.replay import STRATEGIES, Replayed, replay
+from harness.eval.prunes import Prune, measure_prunes
+from harness.eval.replay import STRATEGIES, SessionReplay, replay
 from harness.eval.sessions import UNREADABLE, Half, load
 
 PROCESSES = 2
 
 
-class Measured(msgspec.Struct, frozen=True):
+class SessionMeasures(msgspec.Struct, frozen=True):
     """What one session gave; ``errors`` of the estimate of its prompts."""
 
     session: str
     half: Half
-    replays: list[Replayed]
-    prunes: list[Pruned]
+    replays: list[SessionReplay]
+    prunes: list[Prune]
     errors: list[float]
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class UnreadableFile(msgspec.Struct, frozen=True):
     """A file that is no session."""
 
     file: str
     why: str
 
 
-def measure(path: Path) -> Measured | Unreadable:
+def measure(path: Path) -> SessionMeasures | UnreadableFile:
     """One session under each profile and strategy."""
     try:
         session = load(path)
     except UNREADABLE as error:
-        return Unreadable(path.name, repr(error))
-    sown, needles = planted(session)
-    return Measured(
+        return UnreadableFile(path.name, repr(error))
+    sown, needles = plant_needles(session)
+    return SessionMeasures(
         session.id,
         session.half,
         [replay(sown, needles, profile, name) for profile in PROFILES for name in STRATEGIES],
-        [found for profile in PROFILES for found in prunes(sown, needles, profile)],
+        [found for profile in PROFILES for found in measure_prunes(sown, needles, profile)],
         errors(session),
     )
 
 
 def measure_all(
     paths: Sequence[Path], processes: int = PROCESSES
-) -> Iterator[Measured | Unreadable]:
+) -> Iterator[SessionMeasures | UnreadableFile]:
     """Every session, in no particular order."""
     if processes == 1:
         yield from map(measure, paths)

@@ -7,13 +7,13 @@ from random import Random
 import msgspec
 import pytest
 
-from harness.eval import locomo, longmemeval, lost
-from harness.eval.asked import Place
+from harness.eval import locomo, longmemeval, needle_recovery
 from harness.eval.benchmarks import ALL
-from harness.eval.index import TENANT, Shelf
-from harness.eval.needles import SHAPES, Needle
+from harness.eval.index import TENANT, EvalIndex
+from harness.eval.needles import SHAPES, Needle, NeedlePlace
+from harness.eval.questions import Place
 from harness.eval.recall import WAYS
-from harness.eval.recalling import Recalls, main
+from harness.eval.recall_benchmark import RecallResults, main
 from palimpsest.memory.model import Kind, Memory, memory_id
 from palimpsest.memory.query import Query
 from tests.support import eval_benchmarks as benchmarks_made
@@ -51,7 +51,7 @@ def test_a_haystack_goes_through_the_archive(data: Path) -> None:
 def test_every_way_is_measured(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = data / "recall.json"
     main(["--data", str(data), "--output", str(output)])
-    found = msgspec.json.decode(output.read_bytes(), type=Recalls).benchmarks
+    found = msgspec.json.decode(output.read_bytes(), type=RecallResults).benchmarks
     total = {(row.benchmark, row.way): row for row in found.rows if row.kind == ALL}
     assert set(total) == {(name, way) for name in ("LoCoMo", "LongMemEval") for way in WAYS}
     assert total["LoCoMo", "palimpsest"].questions == 2
@@ -74,25 +74,25 @@ def test_a_folder_without_benchmarks_is_named(
 
 
 async def test_needles_that_an_epoch_cut_are_asked_for() -> None:
-    answers = await lost.asked([made.session(*made.loop(50, lines=120))])
+    answers = await needle_recovery.ask_for_needles([made.session(*made.loop(50, lines=120))])
     assert len(answers) >= 5
-    assert all(one.told <= one.found and one.tokens <= lost.BUDGET for one in answers)
+    assert all(one.told <= one.found and one.tokens <= needle_recovery.BUDGET for one in answers)
     assert sum(one.told for one in answers) >= 0.8 * len(answers)
-    [total, *_] = lost.rows(answers)
+    [total, *_] = needle_recovery.rows(answers)
     assert (total.kind, total.needles) == ("all", len(answers))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_needle_is_asked_for_without_its_key(shape: str) -> None:
     key, text = SHAPES[shape](Random(1))
-    asked = lost.question(Needle("tool", shape, key, text, 0))
+    asked = needle_recovery.ask_without_key(Needle(NeedlePlace.TOOL, shape, key, text, 0))
     assert asked.endswith("?")
     assert key not in asked
     assert "{" not in asked
 
 
 async def test_a_shelf_answers_within_a_project_only() -> None:
-    async with Shelf.opened() as shelf:
+    async with EvalIndex.running() as index:
         for project in ("one", "two"):
             text = f"The harbour of {project} is closed."
             name = memory_id(TENANT, project, Kind.TURN, text)
@@ -101,8 +101,8 @@ async def test_a_shelf_answers_within_a_project_only() -> None:
             memory = Memory(
                 id=name, tenant=TENANT, project=project, kind=kind, text=text, said_at=at
             )
-            await shelf.put([memory])
-        [found] = await shelf.retrieved(Query("Which harbour is closed?", "two"))
+            await index.add([memory])
+        [found] = await index.retrieve(Query("Which harbour is closed?", "two"))
         assert found.project == "two"
-        for way in (shelf.by_words, shelf.by_meaning, shelf.by_ranks):
+        for way in (index.search_words, index.search_meaning, index.search_fused):
             assert [one.project for one in await way("harbour", "one", 5)] == ["one"]

@@ -1,6 +1,6 @@
-"""Palimpsest's ledger: context.rewriting over epochs kept in a dict."""
+"""Palimpsest's own strategy: palimpsest.context.rewriting over a ledger of epochs in a dict."""
 
-from harness.eval.strategies import Asked, Sent, Setting
+from harness.eval.strategies import ClientRequest, StrategyContext, UpstreamRequest
 from palimpsest.context.model import Epoch, Recall
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation, rewrite
@@ -8,7 +8,7 @@ from palimpsest.conversations.lineage import Hash, chain, root
 from palimpsest.dialects.anthropic.cache_markers import cache_ttl
 from palimpsest.dialects.anthropic.view import RequestView, parse
 
-Book = dict[Hash, Epoch]
+EpochBook = dict[Hash, Epoch]
 
 _ROOT = root("eval")
 
@@ -16,28 +16,30 @@ _ROOT = root("eval")
 class Ledger:
     """``book`` holds the epochs by the chain hash that they are recorded under."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: StrategyContext) -> None:
+        self._context = context
         self._policy = Policy()
         self._vain = 0
-        self.book: Book = {}
+        self.book: EpochBook = {}
 
-    def send(self, asked: Asked) -> Sent:
-        view = parse(asked.body(asked.messages))
-        outcome = step(view, self.book, self._situation(view, asked.idle), self._policy)
+    def send(self, request: ClientRequest) -> UpstreamRequest:
+        view = parse(request.body(request.messages))
+        outcome = rewrite_request(
+            view, self.book, self._situation(view, request.idle), self._policy
+        )
         if outcome.vain or outcome.is_new:
             self._vain = outcome.tokens if outcome.vain else 0
-        return Sent(outcome.messages, epoch=outcome.is_new)
+        return UpstreamRequest(outcome.messages, epoch=outcome.is_new)
 
     def _situation(self, view: RequestView, idle: float | None) -> Situation:
-        info = self._setting.info
+        info = self._context.info
         ttl = cache_ttl(view)
-        return Situation(info, self._setting.limit, info.ratio, idle, ttl, vain=self._vain)
+        return Situation(info, self._context.limit, info.ratio, idle, ttl, vain=self._vain)
 
 
-def step(
+def rewrite_request(
     view: RequestView,
-    book: Book,
+    book: EpochBook,
     situation: Situation,
     policy: Policy,
     recall: Recall | None = None,
