@@ -12,6 +12,7 @@ from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.view import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
+from palimpsest.exchanges.lifecycle import Stage
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
@@ -46,6 +47,9 @@ class QueryIntelligence:
         started = time.perf_counter()
         view = await request_view(query.request_id, self._exchanges, self._requests)
         placement = await self._lookup.find(query.request_id, view)
+        exchange = self._exchanges.get(query.request_id)
+        if exchange:
+            exchange.lifecycle.advance(Stage.PLACED)
         project, hashes, place = placement.project, placement.chain, placement.place
         if place.conversation_id is None:
             place = await self._compacted(query.request_id, view, place)

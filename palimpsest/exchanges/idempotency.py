@@ -7,12 +7,15 @@ agent; who finds the claim taken either joins its holder or takes the claim over
 
 import dataclasses
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from blake3 import blake3
+
+from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
 from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.identity import identify
 from palimpsest.exchanges.model import AcceptedRequest, Identity, Outcome, RequestState
 from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.recorded_answer import replay
@@ -26,7 +29,32 @@ from palimpsest.runtime.process_identity import is_gone
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.vault import Sealed, Vault
 
+_CREDENTIALS = (b"authorization", b"x-api-key")
+_KEY = b"idempotency-key"
+_NAMED = b"x-palimpsest-request-id"
+_RETRY_COUNT = b"x-stainless-retry-count"
 _LAST_MOMENT_SECONDS = 2.0
+
+
+def identify(target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Identity:
+    """Read a request's identity; header names may be in any case."""
+    values = {name.lower(): value for name, value in headers}
+    credential = b"\0".join(values.get(name, b"") for name in _CREDENTIALS)
+    identity = _hash(b"request", target, credential, body)
+    key, session = values.get(_KEY), values.get(SESSION_HEADER)
+    if key:
+        fingerprint = _hash(b"key", credential, key)
+    else:
+        fingerprint = _hash(b"claim", identity, session or b"", values.get(AGENT_HEADER, b""))
+    named = values.get(_NAMED)
+    return Identity(
+        identity=identity,
+        fingerprint=fingerprint,
+        keyed=bool(key),
+        session=bool(session),
+        marked=bool(key or named) or _positive(values.get(_RETRY_COUNT)),
+        named=named.decode("latin-1") if named else None,
+    )
 
 
 class Coalesce(StrEnum):
@@ -183,3 +211,15 @@ def _is_broken(local: Exchange) -> bool:
     """Nobody writes to its answer any more: the process that called was lost in mid-answer, or
     its client was given up. The request goes on with another answer, or has one on record."""
     return local.lifecycle.client_left or (local.call is None and local.answer.error is not None)
+
+
+def _hash(*parts: bytes) -> bytes:
+    state = blake3()
+    for part in parts:
+        state.update(len(part).to_bytes(8, "big"))
+        state.update(part)
+    return state.digest()
+
+
+def _positive(count: bytes | None) -> bool:
+    return bool(count and count.isdigit() and int(count) > 0)

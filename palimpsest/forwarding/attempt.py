@@ -30,13 +30,14 @@ from palimpsest.forwarding.retry import (
 )
 from palimpsest.forwarding.settlement import (
     Times,
+    client_headers,
     estimated_tokens,
     result,
     settlement,
     usage_json,
 )
 from palimpsest.providers.encodings import Decoder
-from palimpsest.providers.headers import RawHeaders, value_of
+from palimpsest.providers.headers import value_of
 from palimpsest.providers.upstream import Upstream, body, response_headers
 from palimpsest.runtime.errors import (
     Fenced,
@@ -51,8 +52,6 @@ from palimpsest.store.spill import Spill
 from workflows.contracts import (
     ForwardUpstreamInput,
     ForwardUpstreamResult,
-    QueryIntelligenceResult,
-    RewriteContextResult,
 )
 
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
@@ -288,13 +287,3 @@ class Attempt:
         await self._commit.commit(end, self._journal.close(), release)
         self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
         return end
-
-
-def client_headers(known: QueryIntelligenceResult, plan: RewriteContextResult) -> RawHeaders:
-    """Headers of ours for the client: what the model saw, what was injected, what is missing."""
-    values = (
-        (b"x-palimpsest-context", plan.summary),
-        (b"x-palimpsest-intelligence", plan.intelligence),
-        (b"x-palimpsest-degraded", known.degraded or plan.degraded),
-    )
-    return tuple((name, value.encode("latin-1")) for name, value in values if value)

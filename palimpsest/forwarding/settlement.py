@@ -1,4 +1,4 @@
-"""The end of a request as one value, from what the attempt saw."""
+"""The end of a request as one value, and what workflow and client are told of a request."""
 
 import msgspec
 
@@ -9,9 +9,14 @@ from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Settlement
 from palimpsest.gateway.model import TENANT
-from palimpsest.providers.headers import recordable
+from palimpsest.providers.headers import RawHeaders, recordable
 from palimpsest.store.postgres.database import Row
-from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
+from workflows.contracts import (
+    ForwardUpstreamInput,
+    ForwardUpstreamResult,
+    QueryIntelligenceResult,
+    RewriteContextResult,
+)
 
 _WITH_RESULT = frozenset((Outcome.ANSWERED, Outcome.UPSTREAM_ERROR, Outcome.ABANDONED))
 
@@ -77,6 +82,16 @@ def result(end: Settlement, status: int) -> ForwardUpstreamResult:
         output_tokens=end.usage["output_tokens"] or 0,
         stop_reason=end.stop_reason,
     )
+
+
+def client_headers(known: QueryIntelligenceResult, plan: RewriteContextResult) -> RawHeaders:
+    """Headers of ours for the client: what the model saw, what was injected, what is missing."""
+    values = (
+        (b"x-palimpsest-context", plan.summary),
+        (b"x-palimpsest-intelligence", plan.intelligence),
+        (b"x-palimpsest-degraded", known.degraded or plan.degraded),
+    )
+    return tuple((name, value.encode("latin-1")) for name, value in values if value)
 
 
 def recorded_result(row: Row, attempts: int) -> ForwardUpstreamResult | None:

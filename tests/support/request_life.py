@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from tests.support.requests import message

@@ -5,7 +5,7 @@ from typing import Any
 
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.view import parse
-from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.store.postgres.requests import RequestStore

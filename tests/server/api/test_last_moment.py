@@ -5,7 +5,7 @@ from pathlib import Path
 
 from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.store.vault import Sealed

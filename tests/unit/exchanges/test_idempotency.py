@@ -4,8 +4,7 @@ import itertools
 
 import pytest
 
-from palimpsest.exchanges.idempotency import Coalesce, ResendTarget, is_resend
-from palimpsest.exchanges.identity import identify
+from palimpsest.exchanges.idempotency import Coalesce, ResendTarget, identify, is_resend
 from palimpsest.exchanges.model import Identity
 from palimpsest.runtime.errors import BadRequest
 
