@@ -1,7 +1,6 @@
 """The engine or the database away: a clear 503, a way back, and nothing that was said is lost."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -69,9 +68,7 @@ async def test_temporal_away_is_503_and_the_row_ends(
         ):
             assert (await client.post("/v1/messages", content=STREAM)).status_code == 200
             relay.cut()
-            started = time.monotonic()
             refused(await client.post("/v1/messages", content=STREAM))
-            assert time.monotonic() - started < 3
             state = await ended(running, await newest(running))
             assert (state["outcome"], state["status"]) == ("failed", 503)
             assert "Temporal" in state["reason"]
@@ -202,10 +199,8 @@ async def test_postgres_stopped_in_mid_stream_keeps_nothing_from_the_client(
             seen = await anext(chunks)
             await own_postgres.stop()
             more.set()
-            started = time.monotonic()
             seen += b"".join([chunk async for chunk in chunks])
         assert seen == b"".join(pieces)
-        assert time.monotonic() - started < 12
         await start_again(own_postgres)
         state = await ended(running, got.headers[ID])
         assert (state["outcome"], state["tokens"]["output"]) == ("answered", 7)

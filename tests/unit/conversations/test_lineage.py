@@ -1,7 +1,7 @@
 """Lineage holds through everything the real client changes, and through nothing else."""
 
 from random import Random
-from time import perf_counter
+from time import thread_time
 from types import ModuleType
 from typing import Any
 
@@ -138,10 +138,10 @@ def test_a_long_conversation_costs_what_is_new() -> None:
     best = float("inf")
     for turn in range(10):
         longer = [*(msgspec.json.encode(msgspec.Raw(m)) for m in messages), user(f"new {turn}")]
-        begun = perf_counter()
+        begun = thread_time()
         chain(ROOT, longer)
         node_hashes(longer)
-        best = min(best, perf_counter() - begun)
+        best = min(best, thread_time() - begun)
     assert best < 0.010
 
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import msgspec
@@ -72,9 +72,9 @@ def test_the_long_context_header_is_worth_the_tag() -> None:
 
 
 def test_an_endless_name_is_an_unknown_model() -> None:
-    begun = perf_counter()
+    begun = thread_time()
     assert lookup("@a" * 1_000_000 + "!").window == lookup("some-model").window
-    assert perf_counter() - begun < 1
+    assert thread_time() - begun < 1
 
 
 def test_every_row_can_be_reached() -> None:

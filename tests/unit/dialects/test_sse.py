@@ -1,7 +1,7 @@
 """The SSE parser: the same events whatever the chunks and the line ends."""
 
 from itertools import pairwise
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -79,10 +79,10 @@ def test_where_the_pending_event_begins() -> None:
 
 def test_a_huge_event_in_small_chunks_is_linear() -> None:
     parser = SseParser()
-    begun = perf_counter()
+    begun = thread_time()
     parser.feed(b"data: ")
     for _ in range(20_000):
         assert not parser.feed(b"x" * 1000)
     (event,) = parser.feed(b"\n\n")
     assert len(event.data) == 20_000_000
-    assert perf_counter() - begun < 5
+    assert thread_time() - begun < 5

@@ -1,7 +1,7 @@
 """The answer reader: what it knows after any number of bytes of any answer."""
 
 from itertools import pairwise
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -168,9 +168,9 @@ def test_it_is_quick() -> None:
     chunks = [stream[at : at + 1400] for at in range(0, len(stream), 1400)]
     reader, best = read(), float("inf")
     for _ in range(5):
-        begun = perf_counter()
+        begun = thread_time()
         reader = read(*chunks)
-        best = min(best, perf_counter() - begun)
+        best = min(best, thread_time() - begun)
     assert reader.complete
     assert best / reader.events < 10e-6
 

@@ -1,7 +1,7 @@
 """The view: lossless for every body, clear about what is no request."""
 
 from random import Random
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import msgspec
@@ -131,9 +131,9 @@ def quickest(body: bytes, times: int) -> float:
     """Seconds of the quickest parse: other work on the machine only ever adds."""
     best = float("inf")
     for _ in range(times):
-        begun = perf_counter()
+        begun = thread_time()
         parse(body)
-        best = min(best, perf_counter() - begun)
+        best = min(best, thread_time() - begun)
     return best
 
 
@@ -147,9 +147,9 @@ def test_it_is_quick() -> None:
 def test_many_duplicates_are_linear() -> None:
     names = b",".join(b'"a":%d' % number for number in range(100_000))
     body = b'{"model":"m","messages":[{}],' + names + b',"a":"' + b"x" * 1_000_000 + b'"}'
-    begun = perf_counter()
+    begun = thread_time()
     view = parse(body)
-    assert perf_counter() - begun < 3
+    assert thread_time() - begun < 3
     assert body[slice(*view.spans["a"])] == b'"' + b"x" * 1_000_000 + b'"'
 
 
