@@ -23,10 +23,10 @@ from tests.support.messages import (
     assistant,
     loop,
     text,
-    thought,
     user,
     view,
 )
+from tests.support.scenario import scenario
 
 OLD, NEW = "claude-opus-4-5", "claude-opus-5-5"
 POLICY = Policy(keep=2, target_share=0.3, cold_share=0.5, warm_share=1.0)
@@ -79,7 +79,11 @@ def test_later_turns_carry_it_byte_for_byte() -> None:
 
 
 def test_a_second_one_keeps_the_first() -> None:
-    messages = [user("Which port?"), assistant(text("5433.")), user("And the host?")]
+    messages = scenario("""
+        user: Which port?
+        assistant: 5433.
+        user: And the host?
+    """)
     first = sent(messages[:1], recalled=recall(0))
     second = sent(messages, epoch_of(first), recall(2, "It was db-2."))
     assert second.messages[0] == first.messages[0]
@@ -98,15 +102,28 @@ def test_the_same_turn_may_be_recalled_for_and_pruned() -> None:
 
 def test_pruning_keeps_what_thinking_is_bound_to_and_the_newest() -> None:
     """Thinking before the first change stays, and what was recalled before it must stay too."""
-    messages: list[Message] = [user("Which port?"), assistant(thought("a"), text("5433."))]
+    messages = scenario("""
+        user: Which port?
+        thinking: a
+        assistant: 5433.
+        user: Go on.
+        thinking: b
+        assistant: Yes.
+    """)
     first = sent(messages[:1], recalled=recall(0), model=NEW)
-    messages += [user("Go on."), assistant(thought("b"), text("Yes."))]
     messages += loop(60)
     old = len(messages) + 1
-    messages += [assistant(text("Well.")), user("Which host?"), assistant(text("db-2."))]
+    messages += scenario("""
+        assistant: Well.
+        user: Which host?
+        assistant: db-2.
+    """)
     second = sent(messages[: old + 1], epoch_of(first), recall(old, "It was db-2."), model=NEW)
     messages += loop(60)
-    messages += [assistant(text("Done.")), user("Which user?")]
+    messages += scenario("""
+        assistant: Done.
+        user: Which user?
+    """)
     place = len(messages) - 1
     found = sent(messages, epoch_of(second), recall(place, "It was bob."), 60_000, NEW)
     epoch = epoch_of(found)
@@ -134,9 +151,18 @@ def test_an_epoch_of_before_reads_as_it_was() -> None:
 
 def test_the_newest_turn_is_what_a_person_said_since_the_model_spoke() -> None:
     reminder = "<system-reminder>Be brief.</system-reminder>"
-    messages = [user("Old."), assistant(text("Yes.")), user(text(reminder), text("New."))]
+    messages = scenario(
+        """
+        user: Old.
+        assistant: Yes.
+        user: $reminder
+        user: New.
+        system: Mind.
+        """,
+        reminder=reminder,
+    )
+    assert newest_turn(view(messages[:3])) == Turn(2, "New.")
     assert newest_turn(view(messages)) == Turn(2, "New.")
-    assert newest_turn(view([*messages, {"role": "system", "content": "Mind."}])) == Turn(2, "New.")
     assert newest_turn(view(messages[:2])) is None
     assert newest_turn(view(loop(2))) is None
     assert newest_turn(view([user(reminder)])) is None

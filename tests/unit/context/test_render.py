@@ -22,13 +22,22 @@ from tests.support.messages import (
     user,
     view,
 )
+from tests.support.scenario import scenario
 
 
 def epoch(*decisions: Decision, depth: int = 3) -> Epoch:
     return Epoch(b"c" * 32, depth, Cause.PRESSURE, 1, 100, 50, False, decisions)
 
 
-MESSAGES = raw([user("go"), assistant(thought(), use(1)), user(result(1, "long output"), "and?")])
+MESSAGES = raw(
+    scenario("""
+        user: go
+        thinking: hm
+        call 1:
+        result 1: long output
+        user: and?
+    """)
+)
 STUB = msgspec.json.encode(result(1, "stub"))
 
 

@@ -26,6 +26,7 @@ from tests.support.messages import (
     user,
     view,
 )
+from tests.support.scenario import scenario
 
 OLD = lookup("claude-opus-4-5")
 NEW = lookup("claude-opus-5-5")
@@ -164,8 +165,16 @@ def test_bound_thinking_goes_with_the_first_change() -> None:
 
 
 def test_thinking_after_an_older_change_does_not_come_back() -> None:
-    talk = [assistant(thought(), "yes"), user("and?"), assistant(thought(), "no"), user("go on")]
-    messages = [user("Is it so?"), *talk, *loop(40)[1:]]
+    talk = scenario("""
+        user: Is it so?
+        thinking: hm
+        assistant: yes
+        user: and?
+        thinking: hm
+        assistant: no
+        user: go on
+    """)
+    messages = [*talk, *loop(40)[1:]]
     first = began(outcome(messages, 40_000, info=NEW))
     assert first.decisions[0].position > 3
     taken = tuple(Decision(at, thinking=Reason.OLD_THINKING) for at in (1, 3))
@@ -206,7 +215,16 @@ def test_thinking_then_text_go_where_there_are_no_results() -> None:
 
 def test_a_long_human_message_keeps_head_and_tail_at_last() -> None:
     words = [f"w{number}" for number in range(12_000)]
-    messages = [user(" ".join(words)), assistant("ok"), user("short"), assistant("ok"), user("go")]
+    messages = scenario(
+        """
+        user: $long
+        assistant: ok
+        user: short
+        assistant: ok
+        user: go
+        """,
+        long=" ".join(words),
+    )
     found = outcome(messages, 20_000, policy=replace(POLICY, keep=1))
     assert Reason.LONG_TEXT in reasons(found)
     assert "w0 w1" in said(found)

@@ -20,16 +20,8 @@ from palimpsest.context.transcript import MOST_CHARS, account, transcript
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.models import lookup
 from palimpsest.dialects.anthropic.view import RequestView
-from tests.support.messages import (
-    assistant,
-    exchange,
-    loop,
-    result,
-    text,
-    use,
-    user,
-    view,
-)
+from tests.support.messages import exchange, loop, text, user, view
+from tests.support.scenario import scenario
 from tests.support.stored_epochs import epoch as recorded
 
 MODEL = "claude-haiku-4-5"
@@ -94,15 +86,20 @@ def test_an_epoch_without_an_account_is_left_alone() -> None:
 
 
 def test_the_transcript_tells_what_goes_and_what_the_user_says() -> None:
-    messages = [
-        user("Mend the parser."),
-        assistant("I look.", use(1, file_path="/src/a.py")),
-        user(result(1, "no such file", is_error=True), "Try the other one."),
-        assistant(use(2, "Bash", command="cat b.py")),
-        user(result(2, "b" * 5_000)),
-        *(message for number in range(3, 60) for message in exchange(number, "word " * 800)),
-    ]
-    seen = view(messages)
+    begun = scenario(
+        """
+        user: Mend the parser.
+        assistant: I look.
+        call 1 Read: file_path=/src/a.py
+        result 1 failed: no such file
+        user: Try the other one.
+        call 2 Bash: command="cat b.py"
+        result 2: $b
+        """,
+        b="b" * 5_000,
+    )
+    more = (message for number in range(3, 60) for message in exchange(number, "word " * 800))
+    seen = view([*begun, *more])
     told = transcript(seen.messages, planned(seen, 20_000), None).split("\n")
     assert told[:6] == [
         "#0 user: Mend the parser.",

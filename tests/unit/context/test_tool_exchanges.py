@@ -1,21 +1,12 @@
-"""ExchangeRegistry found, and those that are never touched."""
+"""Tool exchanges found, and those that are never touched."""
 
 from typing import Any
 
 from palimpsest.context.protection import protected
 from palimpsest.context.tool_exchanges import Exchange, exchanges
 from palimpsest.dialects.anthropic.blocks import take_apart
-from tests.support.messages import (
-    Message,
-    assistant,
-    exchange,
-    loop,
-    raw,
-    result,
-    text,
-    use,
-    user,
-)
+from tests.support.messages import Message, exchange, loop, raw, user
+from tests.support.scenario import scenario
 
 
 def found(messages: list[Message]) -> list[Exchange]:
@@ -24,11 +15,15 @@ def found(messages: list[Message]) -> list[Exchange]:
 
 def test_parallel_calls_are_one_exchange() -> None:
     (one,) = found(
-        [
-            user("go"),
-            assistant("I look.", use(1, path="a"), use(2, "Grep")),
-            user(result(2, "two", is_error=True), result(1, [text("one")]), "and then"),
-        ]
+        scenario("""
+            user: go
+            assistant: I look.
+            call 1 Read: path=a
+            call 2 Grep:
+            result 2 failed: two
+            result 1: one
+            user: and then
+        """)
     )
     assert (one.position, one.result_position) == (1, 2)
     first, second = one.calls
@@ -42,8 +37,20 @@ def test_parallel_calls_are_one_exchange() -> None:
 
 
 def test_a_call_without_its_answer_is_no_exchange() -> None:
-    assert found([user("go"), assistant(use(1), use(2)), user(result(1, "x"))]) == []
-    assert found([user("go"), assistant(use(1))]) == []
+    assert not found(
+        scenario("""
+        user: go
+        call 1:
+        call 2:
+        result 1: x
+    """)
+    )
+    assert not found(
+        scenario("""
+        user: go
+        call 1:
+    """)
+    )
 
 
 def guarded(messages: list[Message], newest: int = 1) -> set[int]:
@@ -67,10 +74,10 @@ def test_skills_answers_and_references_are_protected() -> None:
 
 
 def test_what_the_user_said_to_a_refused_call_is_protected() -> None:
-    refused = [
-        assistant(use(90, "Bash")),
-        user(result(90, "The user doesn't want to proceed: use uv instead", is_error=True)),
-    ]
+    refused = scenario("""
+        call 90 Bash:
+        result 90 failed: The user doesn't want to proceed: use uv instead
+    """)
     assert 1 in guarded(names(refused))
 
 
