@@ -49,6 +49,7 @@ def pytest_configure_node(node: _Node) -> None:
     node.workerinput[_INPUT] = str(node.config.stash[DIRECTORY])
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
