@@ -7,15 +7,15 @@ from dataclasses import replace
 from temporalio import activity
 
 from palimpsest.conversations.compaction import is_compacted
-from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.conversations.session import session_of
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.lifecycle import Stage
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
+from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 from palimpsest.store.postgres.epochs import EpochStore
@@ -87,7 +87,7 @@ class QueryIntelligence:
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:
         it goes on as a new branch, of which nothing was sent yet."""
-        if not await off_the_loop(len(view.body), is_compacted, view.messages):
+        if not await off_the_loop(len(view.body), is_compacted, view):
             return place
         headers = await request_headers(request_id, self._exchanges, self._requests)
         session = session_of(TENANT, view, headers)

@@ -10,7 +10,7 @@ from palimpsest.conversations.epoch_lookup import Past, PastReader
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.rewriter import Decided, Decider
 from palimpsest.conversations.unchanged import Unrewritten
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.registry import ExchangeRegistry

@@ -12,7 +12,7 @@ from palimpsest.context.summary import question, room
 from palimpsest.context.transcript import transcript
 from palimpsest.conversations.epoch_lookup import PastReader
 from palimpsest.conversations.rewriter import Decider
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
@@ -94,8 +94,8 @@ class SummariseCut:
         return "kept"
 
     def _question(self, view: RequestView, epoch: Epoch, before: Epoch | None) -> bytes:
-        excerpt = transcript(view.messages, epoch, before)
-        return question(view, excerpt, self._model, room(epoch))
+        excerpt = transcript(view, epoch, before)
+        return question(view, excerpt, self._model, room(view.dialect, epoch))
 
     async def _ask(self, exchange: Exchange, content: bytes, lease: Lease) -> Said:
         """What the model said; else the call's row is closed with what became of it."""

@@ -16,8 +16,8 @@ from api.serializers import (
     shown_epoch,
 )
 from palimpsest.context.model import Epoch
-from palimpsest.context.render import applied
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.context.render import apply_epoch
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.errors import NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.parts import Process
@@ -113,12 +113,12 @@ def _shown_turn(row: Row) -> dict[str, Any]:
 
 def _diff(body: bytes, epoch: Epoch | None, about: dict[str, Any]) -> bytes:
     """``change`` is `same`, `edited` or `dropped`; what is the same is shown once."""
-    messages = parse(body).messages
+    view = parse(body)
     decisions = {decision.position: decision for decision in epoch.changes()} if epoch else {}
     why = reasons(epoch) if epoch else {}
-    seen = iter(applied(messages, epoch))
+    seen = iter(apply_epoch(view, epoch))
     rows: list[dict[str, Any]] = []
-    for position, sent in enumerate(messages):
+    for position, sent in enumerate(view.messages):
         decision = decisions.get(position)
         row: dict[str, Any] = {"position": position, "client": msgspec.Raw(sent)}
         if decision is None:

@@ -15,7 +15,7 @@ from api.routes.passthrough import forward_unmanaged
 from palimpsest.conversations.project import project_of
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.session import named_session
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import BadRequest, DatabaseUnavailable

@@ -10,7 +10,7 @@ from api.outage import pass_unmanaged
 from api.process import process_of
 from api.streaming import AnswerResponse, Pace, Reader
 from palimpsest.context.options import check_treatment
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.runtime.offload import off_the_loop

@@ -12,7 +12,7 @@ from api.process import process_of
 from api.serializers import plain, shown_context
 from palimpsest.context.model import Epoch
 from palimpsest.conversations.rendered import Rendered, render
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.errors import Expired
 from palimpsest.store.postgres.database import Row
 

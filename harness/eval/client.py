@@ -8,8 +8,8 @@ import msgspec
 
 from harness.eval.profiles import MAX_TOKENS
 from harness.eval.sessions import Session
-from palimpsest.context.tokens import message_tokens
 from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.anthropic.sizes import message_tokens
 
 Message = dict[str, Any]
 

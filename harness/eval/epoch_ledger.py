@@ -4,9 +4,14 @@ from harness.eval.strategies import ClientRequest, StrategyContext, UpstreamRequ
 from palimpsest.context.model import Epoch, Recall
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation, rewrite
-from palimpsest.conversations.lineage import Hash, chain, root
+from palimpsest.conversations.lineage import (
+    chain,
+    root,
+)
 from palimpsest.dialects.anthropic.cache_markers import cache_ttl
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
+from palimpsest.dialects.model import RequestView
+from palimpsest.runtime.hash_chain import Hash
 
 EpochBook = dict[Hash, Epoch]
 
@@ -46,7 +51,7 @@ def rewrite_request(
 ) -> Outcome:
     """One request: the deepest epoch of its chain applies, a new one is recorded. What was decided
     about this very request before takes the place of ``recall``."""
-    hashes = chain(_ROOT, view.messages)
+    hashes = chain(_ROOT, view.messages, DIALECT)
     recorded = next((book[name] for name in reversed(hashes) if name in book), None)
     if recorded and recorded.depth == len(hashes):
         recall = None

@@ -13,7 +13,8 @@ from blake3 import blake3
 from harness.eval.client import encode
 from harness.eval.sessions import Half, Session, load
 from palimpsest.context.tool_exchanges import Call, exchanges
-from palimpsest.dialects.anthropic.blocks import Message, take_apart
+from palimpsest.dialects.anthropic.blocks import parse_message
+from palimpsest.dialects.model import Message
 from palimpsest.learning.candidate import Candidate, say_the_same
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.memory.model import Fix
@@ -79,7 +80,7 @@ def groups(found: Sequence[Lesson]) -> list[list[Lesson]]:
 
 
 def history(session: Session) -> list[Message]:
-    return [take_apart(encode(turn.message)) for turn in session.turns]
+    return [parse_message(encode(turn.message)) for turn in session.turns]
 
 
 def calls(messages: Sequence[Message]) -> list[Call]:

@@ -11,6 +11,7 @@ import msgspec
 from harness.eval.index import TENANT
 from harness.eval.questions import Haystack, Place, Question
 from palimpsest.conversations.lineage import chain, root
+from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 
@@ -62,9 +63,9 @@ def _memories(
         msgspec.json.encode({"role": turn["role"], "content": turn["content"]}) for turn in turns
     ]
     # A chat may stand in a haystack twice: each is a conversation of its own.
-    hashes = chain(root(f"{TENANT} {conversation}"), messages)
+    hashes = chain(root(f"{TENANT} {conversation}"), messages, DIALECT)
     said = [ConversationMessage(raw, link, at) for raw, link in zip(messages, hashes, strict=True)]
-    return archive_messages(Origin(TENANT, project, conversation), said)
+    return archive_messages(Origin(TENANT, project, conversation), said, DIALECT)
 
 
 def _moment(told: str) -> datetime:

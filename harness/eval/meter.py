@@ -13,7 +13,7 @@ from harness.simulator.cache import Piece, PromptCache
 from harness.simulator.canonical import block_digest
 from harness.simulator.shape import blocks
 from palimpsest.context.economics import READ, WRITE_1H, WRITE_5M
-from palimpsest.dialects.anthropic.models import ModelInfo
+from palimpsest.dialects.model import ModelInfo
 
 _KEY = "eval"
 

@@ -30,7 +30,8 @@ from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
+from palimpsest.dialects.model import RequestView
 from palimpsest.learning.job import SegmentJob, run_segment_job
 from palimpsest.memory.archive import Origin
 from palimpsest.memory.injection import compose_injection, injection_budget
@@ -180,7 +181,7 @@ def _archive(session: Session, project: str, view: RequestView) -> Sequence[Memo
     """As a segment's workflow makes it, secrets taken out."""
     times = [datetime.fromtimestamp(turn.at, UTC) for turn in session.turns]
     origin = Origin(TENANT, project, session.id)
-    chains = chain(root("eval"), view.messages)
+    chains = chain(root("eval"), view.messages, DIALECT)
     messages = tuple(view.messages)
     times = tuple(times[: len(messages)])
     return run_segment_job(
@@ -203,7 +204,9 @@ async def _answer(
     ratio = RECORDED.info(cut.session.model).ratio
     budgets = BUDGET, injection_budget(BUDGET, cut.outcome.tokens, 0)
     full, small = (
-        compose_injection(memories, conversation=name, now=now, budget=round(budget / ratio))
+        compose_injection(
+            memories, DIALECT, conversation=name, now=now, budget=round(budget / ratio)
+        )
         for budget in budgets
     )
     key = needle.key.encode()

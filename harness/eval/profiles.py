@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from harness.simulator import models
 from palimpsest.context.budget import CAP, budget
-from palimpsest.dialects.anthropic.models import ModelInfo, lookup
+from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.model import ModelInfo
 
 MAX_TOKENS = 32_000
 _KNOWN = "claude-opus-4-5"

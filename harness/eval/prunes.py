@@ -31,8 +31,8 @@ from harness.eval.sessions import Half, Session
 from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation
-from palimpsest.dialects.anthropic.models import ModelInfo
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.model import ModelInfo
 
 TARGETS = (40_000, 60_000, 80_000)
 _POINTS = 4

@@ -13,7 +13,7 @@ from harness.eval.questions import (
     place_of,
 )
 from harness.eval.sessions import Half
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.memory.model import Memory
 from palimpsest.memory.query import Query
 

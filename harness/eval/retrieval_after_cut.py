@@ -47,10 +47,11 @@ from harness.simulator.shape import blocks
 from palimpsest.context.model import Cause, Epoch, Recall
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Situation, replay
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.turn import newest_turn
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
+from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.injection import InjectionText, compose_injection, injection_budget
 from palimpsest.memory.model import Memory
@@ -145,13 +146,13 @@ class _SessionReplay:
         said = [
             ConversationMessage(raw, name, self._time(position))
             for position, (raw, name) in enumerate(
-                zip(view.messages, chain(_ROOT, view.messages), strict=True)
+                zip(view.messages, chain(_ROOT, view.messages, DIALECT), strict=True)
             )
         ]
         origin = Origin(TENANT, self._session.id, self._session.id)
         first = max(0, self._kept - 1)
         await self._index.add(
-            list(archive_messages(origin, said[first:], first=first, since=self._kept))
+            list(archive_messages(origin, said[first:], DIALECT, first=first, since=self._kept))
         )
         self._kept = len(said)
 
@@ -172,7 +173,9 @@ class _SessionReplay:
         prompt = replay(view, self._epoch, ratio).tokens
         standing = sum(recall.tokens for recall in self._epoch.recalled) if self._epoch else 0
         budget = injection_budget(BUDGET, prompt, round(standing * ratio))
-        told = compose_injection(memories, conversation=name, now=now, budget=round(budget / ratio))
+        told = compose_injection(
+            memories, DIALECT, conversation=name, now=now, budget=round(budget / ratio)
+        )
         self._judge(told, memories, view, position, cut)
         if told is None:
             return None

@@ -9,7 +9,7 @@ from harness.simulator import rules_cache
 from harness.simulator.cache import Piece
 from harness.simulator.canonical import block_digest
 from harness.simulator.shape import blocks
-from palimpsest.context.tokens import message_tokens
+from palimpsest.dialects.anthropic.sizes import message_tokens
 
 _CACHED_MESSAGES = 50_000
 

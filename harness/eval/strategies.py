@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.eval.meter import Meter
-from palimpsest.dialects.anthropic.models import ModelInfo
+from palimpsest.dialects.model import ModelInfo
 
 
 @dataclass(frozen=True)

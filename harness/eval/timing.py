@@ -19,9 +19,10 @@ from harness.eval.profiles import PRESERVED
 from harness.eval.sessions import Session, Turn
 from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
-from palimpsest.context.render import body
 from palimpsest.context.rewriting import Outcome, Situation
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.body import build_body
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.model import RequestView
 
 SIZES = (200_000, 1_000_000)
 _TURNS, _EVERY = 120, 6
@@ -79,7 +80,7 @@ def _milliseconds(
 ) -> tuple[float, Outcome]:
     begun = process_time()
     outcome = rewrite_request(view, book, situation, Policy())
-    body(view, outcome.messages)
+    build_body(view, outcome.messages)
     return (process_time() - begun) * 1000, outcome
 
 

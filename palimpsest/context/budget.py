@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from palimpsest.context.tokens import TokenEstimate
-from palimpsest.dialects.anthropic.models import ModelInfo
+from palimpsest.dialects.model import ModelInfo, TokenEstimate
 
 CappedBy = Literal["window", "max_tokens", "cap"]
 

@@ -4,18 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
-import msgspec
-
 from palimpsest.context.history import History
 from palimpsest.context.model import Decision, Edit, Reason
-from palimpsest.context.render import edited
-
-
-class _Stub(msgspec.Struct):
-    content: str = ""
-
-
-_STUB = msgspec.json.Decoder(_Stub)
+from palimpsest.context.render import edit_message
 
 
 class Draft:
@@ -63,7 +54,7 @@ class Draft:
         edit = self._edits.get(position, {}).get(block)
         if edit is None or edit.content is None or edit.reason is Reason.DUPLICATE:
             return None
-        return _STUB.decode(edit.content).content
+        return self.history.dialect.block(edit.content).result_text()
 
     def drop(self, position: int, reason: Reason) -> None:
         """Leave the whole message out."""
@@ -140,4 +131,6 @@ class Draft:
             edits=tuple(self._edits.get(position, {}).values()),
             append=tuple(self._appended.get(position, ())),
         )
-        self._sizes[position] = self.history.size(edited(self.history.raw[position], decision))
+        self._sizes[position] = self.history.size(
+            edit_message(self.history.dialect, self.history.raw[position], decision)
+        )

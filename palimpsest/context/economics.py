@@ -4,18 +4,18 @@ Billed-equivalent tokens: 1 uncached, 1.25 or 2 written to the cache for five mi
 0.1 read from it (the API's price list; REFERENCE "What real traffic looks like").
 """
 
-from palimpsest.dialects.anthropic.cache_markers import HOUR
-
 READ = 0.1
 WRITE_5M = 1.25
 WRITE_1H = 2.0
+
+_HOUR = 3600.0
 
 _LEAST_SAVING = 0.25
 
 
 def write_price(ttl: float) -> float:
     """What one token costs to write, by the marker's life in seconds."""
-    return WRITE_1H if ttl >= HOUR else WRITE_5M
+    return WRITE_1H if ttl >= _HOUR else WRITE_5M
 
 
 def pays_cold(before: int, after: int) -> bool:

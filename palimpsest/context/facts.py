@@ -14,8 +14,8 @@ from palimpsest.context.gist import gist
 from palimpsest.context.quoting import argument, clipped, one_line
 from palimpsest.context.rarity import words, worth
 from palimpsest.context.salience import Fragment, fragments
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 
 _READ = 6
 # Tokens of one fact with what is beside its rarest words, and the most for these; where there is

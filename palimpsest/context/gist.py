@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from palimpsest.context.rarity import word_places, words
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.tokenizer import text_tokens
 
 _PIECE = re.compile(r"\S+")
 # About one token each: quicker than to count them.

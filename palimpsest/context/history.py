@@ -6,21 +6,33 @@ from functools import cached_property
 from itertools import pairwise
 
 from palimpsest.context.speech import Speech, speech
-from palimpsest.context.tokens import message_tokens, thinking_tokens
 from palimpsest.context.tool_exchanges import Exchange, exchanges
-from palimpsest.dialects.anthropic.blocks import Message, take_apart
+from palimpsest.dialects.model import Dialect, Message, RequestView, Role
 
 
 @dataclass(frozen=True)
 class History:
-    """``raw`` are the messages as the client sent them; tokens are before the model's ratio."""
+    """The messages of a request. Tokens are before the model's ratio.
 
-    raw: Sequence[bytes]
+    view: the request as the client sent it
+    image_cap: the most tokens that one image can cost
+    """
+
+    view: RequestView
     image_cap: int
+
+    @property
+    def raw(self) -> Sequence[bytes]:
+        """The messages as the client sent them."""
+        return self.view.messages
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.view.dialect
 
     @cached_property
     def messages(self) -> list[Message]:
-        return [take_apart(raw) for raw in self.raw]
+        return [self.dialect.message(raw) for raw in self.raw]
 
     @cached_property
     def tokens(self) -> list[int]:
@@ -38,17 +50,17 @@ class History:
         spoken = [
             position
             for position, message in enumerate(self.messages)
-            if message.role != "system" or message.blocks
+            if message.role is not Role.SYSTEM or message.blocks
         ]
         found: set[int] = set()
         for one, other in pairwise(spoken):
             roles = self.messages[one].role, self.messages[other].role
-            if roles.count("system") == 1:
-                found.add(other if roles[0] == "system" else one)
+            if roles.count(Role.SYSTEM) == 1:
+                found.add(other if roles[0] is Role.SYSTEM else one)
         return frozenset(found)
 
     def size(self, raw: bytes) -> int:
-        return message_tokens(raw, self.image_cap)
+        return self.dialect.message_tokens(raw, self.image_cap)
 
     @cached_property
     def thinking(self) -> dict[int, int]:
@@ -58,7 +70,7 @@ class History:
         for position, message in enumerate(self.messages):
             hidden = [block for block in message.blocks if block.is_thinking]
             if 0 < len(hidden) < len(message.blocks):
-                found[position] = sum(thinking_tokens(block.value) for block in hidden)
+                found[position] = sum(map(self.dialect.thinking_tokens, hidden))
         return found
 
     @cached_property
@@ -76,7 +88,7 @@ class History:
 
     @cached_property
     def _spoken(self) -> list[list[tuple[int, str, Speech]]]:
-        return [_texts(message) if message.role == "user" else [] for message in self.messages]
+        return [_texts(message) if message.role is Role.USER else [] for message in self.messages]
 
 
 def _texts(message: Message) -> list[tuple[int, str, Speech]]:

@@ -12,8 +12,8 @@ from palimpsest.context.sections import (
     open_tasks,
     user_requests,
 )
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 
 _OPEN, _CLOSE = "<palimpsest>", "</palimpsest>"
 _LEAST = 40

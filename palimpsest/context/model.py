@@ -11,8 +11,6 @@ from enum import StrEnum
 
 import msgspec
 
-from palimpsest.conversations.lineage import Hash
-
 _VERSION = 1
 
 
@@ -80,7 +78,7 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
     pruned. ``recalled`` is in order, for messages that are sent; ``cut`` is the depth up to which
     the history was last pruned, None: all of it."""
 
-    chain: Hash
+    chain: bytes
     depth: int
     cause: Cause
     number: int

@@ -20,7 +20,7 @@ from palimpsest.context.steps import (
     by_recency,
 )
 from palimpsest.context.tool_exchanges import Call
-from palimpsest.dialects.anthropic.blocks import text_block
+from palimpsest.dialects.model import Role
 
 _LEAST_MANIFEST = 400
 _MOST_MANIFEST = 15_000
@@ -120,7 +120,7 @@ def _told(made: Draft, words: int) -> Draft:
     account = _account(made)
     place = _place(made) if account.calls or account.notes else None
     if place is not None:
-        made.append(place, text_block(manifest(account, words)))
+        made.append(place, made.history.dialect.text_block(manifest(account, words)))
     return made
 
 
@@ -129,7 +129,7 @@ def _place(made: Draft) -> int | None:
     newest = max(made.changed)
     messages = made.history.messages
     return next(
-        (p for p in range(newest, -1, -1) if messages[p].role == "user" and not made.dropped(p)),
+        (p for p in range(newest, -1, -1) if messages[p].role is Role.USER and not made.dropped(p)),
         None,
     )
 
@@ -154,7 +154,7 @@ def _account(made: Draft) -> Account:
     notes = tuple(
         Note(position, block.text())
         for position, message in enumerate(history.messages)
-        if message.role == "assistant" and made.dropped(position)
+        if message.role is Role.ASSISTANT and made.dropped(position)
         for block in message.blocks
         if block.text()
     )

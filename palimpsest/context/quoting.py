@@ -3,8 +3,8 @@ one of our own remarks."""
 
 import re
 
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 
 # Tags that a model takes for the client's word, or for ours.
 _TAGS = re.compile(r"<(?=/?(?:palimpsest|system-reminder|system|function_|antml))", re.IGNORECASE)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import chain
 from math import log2
 
-from palimpsest.context.tokens import vocabulary_ranks
+from palimpsest.dialects.tokenizer import vocabulary_ranks
 
 _WORD = re.compile(r"\w+(?:(?<=\d)\.\d+)*")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")

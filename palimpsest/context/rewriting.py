@@ -13,11 +13,9 @@ from palimpsest.context.economics import pays_cold, pays_warm
 from palimpsest.context.history import History
 from palimpsest.context.model import Cause, Epoch, Recall
 from palimpsest.context.planner import Policy, Room, draft
-from palimpsest.context.render import applied
-from palimpsest.context.tokens import estimate
-from palimpsest.conversations.lineage import Hash
-from palimpsest.dialects.anthropic.models import ModelInfo
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.context.render import apply_epoch
+from palimpsest.dialects.model import ModelInfo, RequestView
+from palimpsest.runtime.hash_chain import Hash
 
 _LEAST_GAIN = 0.1
 _LEAST_ROOM = 500
@@ -58,9 +56,11 @@ class Outcome:
 
 def replay(view: RequestView, epoch: Epoch | None, ratio: float) -> Outcome:
     """The recorded decisions alone."""
-    messages = applied(view.messages, epoch)
-    before = estimate(view).total
-    counted = estimate(replace(view, messages=messages)).total if epoch else before
+    messages = apply_epoch(view, epoch)
+    before = view.dialect.prompt_tokens(view).total
+    counted = (
+        view.dialect.prompt_tokens(replace(view, messages=messages)).total if epoch else before
+    )
     return Outcome(epoch, False, messages, round(before * ratio), round(counted * ratio), counted)
 
 
@@ -116,7 +116,7 @@ def plan(
     room = _room(fixed + _tokens(_carried(recalled, 0, newest)), situation, policy)
     bound = situation.info.preserved_thinking and not situation.escape
     changed = _first_change(now, view) if bound else None
-    made = draft(History(view.messages, situation.info.image_tokens), room, policy, changed)
+    made = draft(History(view, situation.info.image_tokens), room, policy, changed)
     if made is None:
         return None
     carried = _carried(recalled, min(made.changed), newest)
@@ -202,7 +202,7 @@ def _epoch(
 
 
 def _fixed(view: RequestView) -> int:
-    sizes = estimate(view)
+    sizes = view.dialect.prompt_tokens(view)
     return sizes.system + sizes.tools
 
 

@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from palimpsest.context.gist import gist
 from palimpsest.context.rarity import rarities, words, worth
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.runtime.lru import Memo
 
 _LONGEST_TEXT = 200_000

@@ -6,11 +6,8 @@ a person's; so is everything that is in doubt.
 
 import re
 from enum import StrEnum
-from typing import Any, cast
 
-import msgspec
-
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 
 
 class Speech(StrEnum):
@@ -73,12 +70,7 @@ def is_human_request(view: RequestView, *, agent: bool) -> bool:
     agent's id), nor in side calls, which have no tools or ask for a format."""
     if agent or view.tools in (None, b"[]"):
         return False
-    start, end = view.spans.get("output_config", (0, 0))
-    try:
-        config: Any = msgspec.json.decode(view.body[start:end] or b"null")
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-        return True
-    return not (isinstance(config, dict) and cast("dict[str, Any]", config).get("format"))
+    return not view.dialect.asks_for_format(view)
 
 
 def _kind(tag: str, inner: str) -> Speech:

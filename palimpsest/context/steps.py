@@ -7,15 +7,13 @@ must. ``Ground`` is what every step has to leave alone.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from palimpsest.context.draft import Draft
 from palimpsest.context.model import Edit, Reason
 from palimpsest.context.speech import Speech
 from palimpsest.context.stub import stub
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call, Exchange
-from palimpsest.dialects.anthropic.blocks import text_block
+from palimpsest.dialects.model import BlockKind, Role
+from palimpsest.dialects.tokenizer import text_tokens
 
 Scorer = Callable[[Sequence[Exchange]], Sequence[float]]
 
@@ -65,7 +63,7 @@ def client_output(draft: Draft, room: int, ground: Ground) -> None:
         for number, text, kind in draft.history.spoken(position):
             if kind is Speech.OUTPUT and text_tokens(text) > _WORTH * 2:
                 kept = _shortened(text, _WORTH, _WORTH // 2, f"#{position}")
-                edit = Edit(number, text_block(kept), Reason.CLIENT_OUTPUT)
+                edit = Edit(number, draft.history.dialect.text_block(kept), Reason.CLIENT_OUTPUT)
                 draft.edit(position, edit)
 
 
@@ -117,10 +115,15 @@ def old_text(draft: Draft, room: int, ground: Ground) -> None:
         if excess <= 0:
             return
         message = draft.history.messages[position]
-        plain = all(block.is_thinking or block.kind == "text" for block in message.blocks)
+        plain = all(block.is_thinking or block.kind is BlockKind.TEXT for block in message.blocks)
         if position in draft.history.anchors:
             continue
-        if message.role == "assistant" and message.blocks and plain and not draft.dropped(position):
+        if (
+            message.role is Role.ASSISTANT
+            and message.blocks
+            and plain
+            and not draft.dropped(position)
+        ):
             excess -= draft.size(position)
             draft.drop(position, Reason.OLD_TEXT)
 
@@ -137,7 +140,9 @@ def long_text(draft: Draft, room: int, ground: Ground) -> None:
             if text_tokens(text) > LONG_TEXT:
                 before = draft.size(position)
                 kept = _shortened(text, _HEAD, _TAIL, f"#{position}")
-                draft.edit(position, Edit(number, text_block(kept), Reason.LONG_TEXT))
+                draft.edit(
+                    position, Edit(number, draft.history.dialect.text_block(kept), Reason.LONG_TEXT)
+                )
                 excess -= before - draft.size(position)
 
 
@@ -164,7 +169,7 @@ def take(draft: Draft, exchange: Exchange) -> None:
     stays = False
     gone: list[int] = []
     for number, block in draft.history.messages[answer].numbered():
-        if block.kind == "tool_result" or kinds.get(number) is Speech.OUTPUT:
+        if block.kind is BlockKind.TOOL_RESULT or kinds.get(number) is Speech.OUTPUT:
             gone.append(number)
         else:
             stays = True
@@ -183,9 +188,8 @@ def _replace(draft: Draft, call: Call, reason: Reason, address: str) -> None:
         if number == call.result_block
     )
     words = stub(call, reason=reason, tokens=STUB_TOKENS, address=address)
-    value = {name: kept for name, kept in block.value.items() if name != "cache_control"}
-    content = msgspec.json.encode({**value, "content": words})
-    draft.edit(call.result_position, Edit(call.result_block, content, reason))
+    edit = Edit(call.result_block, block.replace_result(words), reason)
+    draft.edit(call.result_position, edit)
 
 
 def _shortened(text: str, head: int, tail: int, address: str) -> str:

@@ -11,8 +11,8 @@ from palimpsest.context.quoting import (
 )
 from palimpsest.context.readonly import only_reads
 from palimpsest.context.salience import salient
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 
 # Their output only says that they did what the call says.
 _ACKNOWLEDGED = ("TodoWrite", "TaskUpdate", "TaskCreate")

@@ -4,7 +4,6 @@ It takes no more room than the account did, so that the plan need not be made an
 """
 
 from collections.abc import Iterator
-from itertools import takewhile
 
 import msgspec
 
@@ -12,18 +11,16 @@ from palimpsest.context.history import History
 from palimpsest.context.manifest import Account, manifest
 from palimpsest.context.model import Epoch, Reason
 from palimpsest.context.quoting import clipped, harmless
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
 from palimpsest.context.transcript import account
-from palimpsest.dialects.anthropic.blocks import result_text, text_block
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import Dialect, RequestView
+from palimpsest.dialects.tokenizer import text_tokens
 
 LEAST_TOKENS = 200
 """An account below that is as good as any summary of what it tells."""
 
 _MOST_TOKENS = 4_000
 _LEAST_MANIFEST = 150
-_IDENTITY_CHARS = 300
 _ORDER = (
     "You keep the memory of a coding agent. A part of its conversation is about to be cut, and your"
     " summary takes its place: it is written for the agent itself, which goes on working. Tell what"
@@ -40,31 +37,22 @@ _NOTICE = (
 _CLOSE = "\n</palimpsest>"
 
 
-class _SystemBlock(msgspec.Struct):
-    text: str = ""
-
-
-_SYSTEM = msgspec.json.Decoder(list[_SystemBlock])
-
-
-def room(epoch: Epoch) -> int:
+def room(dialect: Dialect, epoch: Epoch) -> int:
     """Tokens that a summary of the epoch's cut may have; 0 where none is worth asking for."""
-    whole = text_tokens("\n".join(account(epoch)))
+    whole = text_tokens("\n".join(account(dialect, epoch)))
     return min(_MOST_TOKENS, max(whole // 2, LEAST_TOKENS)) if whole >= LEAST_TOKENS else 0
 
 
 def question(view: RequestView, excerpt: str, model: str, tokens: int) -> bytes:
     """The body of the request that asks ``model`` to sum up an excerpt of the view's conversation
     in so many tokens."""
-    order = _ORDER.format(words=tokens // 2)
-    told = excerpt.replace("</excerpt", "&lt;/excerpt")
-    return msgspec.json.encode(
-        {
-            "model": model,
-            "max_tokens": 2 * tokens,
-            "system": [*_identity(view), {"type": "text", "text": order}],
-            "messages": [{"role": "user", "content": f"<excerpt>\n{told}\n</excerpt>\nSum it up."}],
-        }
+    harmless_excerpt = excerpt.replace("</excerpt", "&lt;/excerpt")
+    return view.dialect.build_question(
+        view,
+        model=model,
+        max_tokens=2 * tokens,
+        order=_ORDER.format(words=tokens // 2),
+        text=f"<excerpt>\n{harmless_excerpt}\n</excerpt>\nSum it up.",
     )
 
 
@@ -74,15 +62,15 @@ def with_summary(epoch: Epoch, history: History, summary: str, model: str, ratio
     place = next((decision for decision in epoch.decisions if decision.append), None)
     if place is None:
         return epoch
-    whole = text_tokens("\n".join(account(epoch)))
+    whole = text_tokens("\n".join(account(history.dialect, epoch)))
     notice = _NOTICE.format(model=harmless(model))
-    space = min(room(epoch), whole - text_tokens(notice + _CLOSE))
+    space = min(room(history.dialect, epoch), whole - text_tokens(notice + _CLOSE))
     told = notice + clipped(harmless(summary.strip()), space) + _CLOSE
     texts = [told, *_manifest(history, epoch, whole - text_tokens(told))]
     grown = sum(map(text_tokens, texts)) - whole
     changed = msgspec.structs.replace(
         place,
-        append=tuple(map(text_block, texts)),
+        append=tuple(map(history.dialect.text_block, texts)),
         tokens_after=place.tokens_after + grown,
     )
     return msgspec.structs.replace(
@@ -95,7 +83,7 @@ def with_summary(epoch: Epoch, history: History, summary: str, model: str, ratio
 def _manifest(history: History, epoch: Epoch, tokens: int) -> Iterator[str]:
     """Files, commands and facts: a summary tells of the rest."""
     gone = {decision.position for decision in epoch.decisions if decision.drop}
-    stubs = dict(_stubs(epoch))
+    stubs = dict(_stubs(history.dialect, epoch))
     said: dict[str, str] = {}
     calls: list[Call] = []
     for exchange in history.exchanges:
@@ -109,21 +97,10 @@ def _manifest(history: History, epoch: Epoch, tokens: int) -> Iterator[str]:
         yield manifest(Account(calls, stubs=said), tokens)
 
 
-def _stubs(epoch: Epoch) -> Iterator[tuple[tuple[int, int], str]]:
+def _stubs(dialect: Dialect, epoch: Epoch) -> Iterator[tuple[tuple[int, int], str]]:
     """What stands in place of results that stand nowhere else, by message and block."""
     for decision in epoch.decisions:
         for edit in decision.edits:
             if edit.content is not None and edit.reason is Reason.OLD_RESULT:
-                words = result_text(msgspec.json.decode(edit.content))
+                words = dialect.block(edit.content).result_text()
                 yield (decision.position, edit.block), words
-
-
-def _identity(view: RequestView) -> list[dict[str, str]]:
-    """The short blocks with which the client's system prompt begins: by them the API knows the
-    clients that some credentials are good for."""
-    try:
-        blocks = _SYSTEM.decode(view.system or b"[]")
-    except msgspec.MsgspecError:
-        return []
-    short = takewhile(lambda block: 0 < len(block.text) <= _IDENTITY_CHARS, blocks)
-    return [{"type": "text", "text": block.text} for block in short]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from palimpsest.dialects.anthropic.blocks import Block, Message, result_text
+from palimpsest.dialects.model import Block, BlockKind, Message, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,43 +40,33 @@ def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
     """The exchanges that are whole: every call answered in the very next message."""
     for position, message in enumerate(messages[:-1]):
         answer = messages[position + 1]
-        if message.role != "assistant" or answer.role != "user":
+        if message.role is not Role.ASSISTANT or answer.role is not Role.USER:
             continue
         results = {
-            str(block.value.get("tool_use_id")): (number, block)
+            block.call_id: (number, block)
             for number, block in answer.numbered()
-            if block.kind == "tool_result"
+            if block.kind is BlockKind.TOOL_RESULT
         }
-        asked = [(n, block) for n, block in message.numbered() if block.kind == "tool_use"]
-        if not asked or any(str(block.value.get("id")) not in results for _, block in asked):
+        asked = [(n, block) for n, block in message.numbered() if block.kind is BlockKind.TOOL_CALL]
+        if not asked or any(block.call_id not in results for _, block in asked):
             continue
         calls = tuple(
-            _call(position, number, block, *results[str(block.value.get("id"))])
-            for number, block in asked
+            _call(position, number, block, *results[block.call_id]) for number, block in asked
         )
         yield Exchange(position, position + 1, calls)
 
 
 def _call(position: int, number: int, use: Block, result_number: int, result: Block) -> Call:
-    arguments = use.value.get("input")
-    kinds = list(_kinds(result.value.get("content")))
     return Call(
-        id=str(use.value.get("id")),
-        name=str(use.value.get("name", "")),
-        input=cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {},
+        id=use.call_id,
+        name=use.tool_name,
+        input=use.arguments,
         position=position,
         block=number,
         result_position=position + 1,
         result_block=result_number,
-        output=result_text(result.value),
-        is_error=result.value.get("is_error") is True,
-        media=sum(kind not in ("text", "tool_reference") for kind in kinds),
-        has_reference="tool_reference" in kinds,
+        output=result.result_text(),
+        is_error=result.is_error,
+        media=result.media,
+        has_reference=result.has_reference,
     )
-
-
-def _kinds(content: Any) -> Iterator[str]:
-    """The types of the parts of a result."""
-    for part in cast("list[Any]", content) if isinstance(content, list) else []:
-        if isinstance(part, dict):
-            yield str(cast("dict[str, Any]", part).get("type"))

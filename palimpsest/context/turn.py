@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from palimpsest.context.speech import Speech, speech
-from palimpsest.dialects.anthropic.blocks import take_apart
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +19,10 @@ def newest_turn(view: RequestView) -> Turn | None:
     said: list[str] = []
     place = None
     for position in range(len(view.messages) - 1, -1, -1):
-        message = take_apart(view.messages[position])
-        if message.role == "assistant":
+        message = view.dialect.message(view.messages[position])
+        if message.role is Role.ASSISTANT:
             break
-        if message.role != "user":
+        if message.role is not Role.USER:
             continue
         texts = [text for block in message.blocks if (text := block.text().strip())]
         human = [text for text in texts if speech(text) is Speech.HUMAN]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import structlog
 
 from palimpsest.context.model import Epoch
-from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import Unrewritten
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 from palimpsest.store.postgres.epochs import EpochStore, Kind

@@ -7,11 +7,11 @@ first activity waits for what is left of it.
 import asyncio
 from dataclasses import dataclass
 
-from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.project import lineage, project_of
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 

@@ -9,8 +9,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from palimpsest.conversations.lineage import Hash, chain, root
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.conversations.lineage import (
+    chain,
+    root,
+)
+from palimpsest.dialects.model import RequestView, Role
+from palimpsest.runtime.hash_chain import Hash
 
 # As Claude Code and others word it; Codex has a tag. The value ends with the line.
 _TOLD = re.compile(
@@ -18,13 +22,6 @@ _TOLD = re.compile(
 )
 _HINTS = (b"orking directory: ", b"<cwd>")
 _LOOKED_THROUGH = 64 * 1024
-
-
-class _Role(msgspec.Struct):
-    role: str = ""
-
-
-_ROLE = msgspec.json.Decoder(_Role)
 
 
 def project_of(view: RequestView) -> str:
@@ -39,12 +36,12 @@ def project_of(view: RequestView) -> str:
 def lineage(tenant: str, view: RequestView, project: str = "") -> tuple[Hash, ...]:
     """The chain of the request's messages, rooted in its tenant and project; ``project`` is what
     is known of that, for a request that tells none or has been looked through."""
-    return chain(root(tenant, project or project_of(view)), view.messages)
+    return chain(root(tenant, project or project_of(view)), view.messages, view.dialect)
 
 
 def _opening(view: RequestView) -> Iterator[bytes]:
     for message in view.messages:
-        if _ROLE.decode(message).role == "assistant":
+        if view.dialect.role(message) is Role.ASSISTANT:
             return
         yield message[:_LOOKED_THROUGH]
 

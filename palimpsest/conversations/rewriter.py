@@ -11,7 +11,7 @@ from palimpsest.context.budget import Budget, budget, token_ratio
 from palimpsest.context.model import Cause, Epoch, Recall
 from palimpsest.context.options import Mode, Treatment, treatment
 from palimpsest.context.planner import Policy
-from palimpsest.context.render import applied
+from palimpsest.context.render import apply_epoch
 from palimpsest.context.rewriting import (
     Outcome,
     Situation,
@@ -20,10 +20,7 @@ from palimpsest.context.rewriting import (
 )
 from palimpsest.conversations.epoch_lookup import Past
 from palimpsest.conversations.summaries import Summaries
-from palimpsest.dialects.anthropic.cache_markers import cache_ttl
-from palimpsest.dialects.anthropic.models import lookup
-from palimpsest.dialects.anthropic.thinking import asks_to_drop, can_ask_to_drop
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.lru import Memo
 from palimpsest.runtime.metrics import Metrics
@@ -40,7 +37,6 @@ _SECOND_CHANCE = 3
 """So many times the deadline has a conversation whose last plan came too late, since without a new
 epoch it would come to the end of its window; well within what the whole phase may take."""
 _REMEMBERED = 256
-_LONG_CONTEXT = b"context-1m"
 T = TypeVar("T")
 
 
@@ -141,18 +137,17 @@ class Decider:
         rewrite: RewriteContextInput,
         asked: Treatment,
     ) -> tuple[Budget, Situation]:
-        betas = [value for name, value in headers if name.lower() == b"anthropic-beta"]
-        large = any(_LONG_CONTEXT in value for value in betas)
-        info = lookup(view.model, long_context=large)
+        dialect = view.dialect
+        info = dialect.model(view.model, headers)
         limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=asked.cap)
-        wanted = self._rules.escape and can_ask_to_drop(view)
+        wanted = self._rules.escape and dialect.can_ask_to_drop(view)
         return limits, Situation(
             info=info,
             limit=limits.limit,
             ratio=token_ratio(info, rewrite.token_ratio),
             idle=rewrite.known.idle if rewrite.known else None,
-            ttl=cache_ttl(view),
-            escape=wanted or asks_to_drop(view),
+            ttl=dialect.cache_ttl(view),
+            escape=wanted or dialect.asks_to_drop(view),
         )
 
     async def _plan(
@@ -201,7 +196,7 @@ class Decider:
             return await asyncio.to_thread(replay, view, epoch, now.ratio)
         if kind == "on":
             self._metrics.epochs.labels(epoch.cause.value).inc()
-            self._metrics.stable.observe(_kept(applied(view.messages, recorded), outcome.messages))
+            self._metrics.stable.observe(_kept(apply_epoch(view, recorded), outcome.messages))
         return outcome
 
     async def _in_time(

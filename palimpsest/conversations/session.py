@@ -3,7 +3,7 @@
 from blake3 import blake3
 
 from palimpsest.context.speech import is_human_request
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.providers.headers import RawHeaders, value_of
 
 SESSION_HEADER = b"x-claude-code-session-id"

@@ -7,7 +7,7 @@ from palimpsest.context.history import History
 from palimpsest.context.model import Epoch
 from palimpsest.context.rewriting import Outcome, Situation, replay
 from palimpsest.context.summary import room, with_summary
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.store.postgres.summaries import Summary, SummaryStore
 
 
@@ -21,7 +21,7 @@ class Summaries:
         """The outcome with its epoch's summary; None while there is none, unless none is worth
         waiting for."""
         epoch = planned.epoch
-        if epoch is None or not await asyncio.to_thread(room, epoch):
+        if epoch is None or not await asyncio.to_thread(room, view.dialect, epoch):
             return planned
         summary = await self._store.get(epoch.chain)
         if summary is None:
@@ -30,6 +30,6 @@ class Summaries:
 
 
 def _with(view: RequestView, epoch: Epoch, summary: Summary, now: Situation) -> Outcome:
-    history = History(view.messages, now.info.image_tokens)
+    history = History(view, now.info.image_tokens)
     told = with_summary(epoch, history, summary.text, summary.model, now.ratio)
     return replace(replay(view, told, now.ratio), is_new=True)

@@ -6,21 +6,12 @@ unchanged a turn ago may pass unchanged again.
 
 from collections.abc import Sequence
 
-import msgspec
-
-from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.project import lineage
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView, Role
+from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.lru import Memo
 
 _REMEMBERED = 4_096
-
-
-class _Role(msgspec.Struct):
-    role: str = ""
-
-
-_ROLE = msgspec.json.Decoder(_Role)
 
 
 class Unrewritten:
@@ -42,7 +33,7 @@ class Unrewritten:
         for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
             if self._positions.get(position):
                 return True
-            spoken += _ROLE.decode(message).role == "assistant"
+            spoken += view.dialect.role(message) is Role.ASSISTANT
             if spoken > 1:
                 return False
         return not spoken

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.recorded_answer import recorded_pairs
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.providers.headers import RawHeaders

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from palimpsest.conversations.rendered import Rendered
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.answer import Answer
 from palimpsest.exchanges.lifecycle import Lifecycle, Stage, StopCause
 from palimpsest.providers.headers import RawHeaders

@@ -5,8 +5,8 @@ import asyncio
 import time
 from contextlib import suppress
 
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.dialects.anthropic.view import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry

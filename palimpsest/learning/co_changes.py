@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from palimpsest.context.speech import Speech, speech
 from palimpsest.context.tool_exchanges import Call
-from palimpsest.dialects.anthropic.blocks import Message
+from palimpsest.dialects.model import Message, Role
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.edits import find_edits
 from palimpsest.learning.model import CandidateKind
@@ -63,7 +63,7 @@ def _candidate(one: str, other: str, position: int, times: int) -> Candidate:
 
 def _is_request(message: Message) -> bool:
     texts = (block.text() for block in message.blocks)
-    return message.role == "user" and any(
+    return message.role is Role.USER and any(
         speech(text) is Speech.HUMAN for text in texts if text.strip()
     )
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from palimpsest.context.speech import Speech, speech
-from palimpsest.dialects.anthropic.blocks import Message, result_text
+from palimpsest.dialects.model import BlockKind, Message, Role
 from palimpsest.learning.candidate import CORRECTION_TRIGGER, Candidate
 from palimpsest.learning.model import CandidateKind
 from palimpsest.memory.model import Pattern
@@ -51,7 +51,7 @@ _CONFIDENT, _LIKELY = 0.7, 0.4
 def find_corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
     """The rules in what a person said, in order; also in what they said to a refused call."""
     for position, message in enumerate(messages):
-        if message.role != "user" or position == 0:
+        if message.role is not Role.USER or position == 0:
             continue
         for text in _human_texts(message):
             for sentence, confidence in find_rules(text):
@@ -78,6 +78,6 @@ def _human_texts(message: Message) -> Iterator[str]:
         text = block.text()
         if text and speech(text) is Speech.HUMAN:
             yield text
-        elif block.kind == "tool_result" and block.value.get("is_error") is True:
-            answer = _USER_ANSWER.search(result_text(block.value))
+        elif block.kind is BlockKind.TOOL_RESULT and block.is_error:
+            answer = _USER_ANSWER.search(block.result_text())
             yield from [answer[1]] if answer else ()

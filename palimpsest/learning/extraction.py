@@ -4,7 +4,7 @@ kind, nothing but the messages."""
 from collections.abc import Sequence
 
 from palimpsest.context.tool_exchanges import exchanges
-from palimpsest.dialects.anthropic.blocks import Message
+from palimpsest.dialects.model import Message
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.co_changes import find_co_changes
 from palimpsest.learning.corrections import find_corrections

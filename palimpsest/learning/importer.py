@@ -12,7 +12,7 @@ from pathlib import Path
 
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.session import SESSION_HEADER, named_session
-from palimpsest.dialects.anthropic.blocks import take_apart
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.redaction import redact_message
 from palimpsest.learning.transcripts import Transcript, parse_transcript
@@ -119,16 +119,18 @@ def _read(path: Path) -> Transcript:
 
 def _make_memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Memory]]:
     """Turns, and what they teach; both of texts that secrets were taken out of."""
-    hashes = chain(root(origin.tenant, origin.project), [spoken.raw for spoken in found.messages])
+    hashes = chain(
+        root(origin.tenant, origin.project), [spoken.raw for spoken in found.messages], DEFAULT
+    )
     said = [
         ConversationMessage(redact_message(spoken.raw, redact), name, spoken.said_at)
         for spoken, name in zip(found.messages, hashes, strict=True)
     ]
-    messages = [take_apart(one.raw) for one in said]
+    messages = [DEFAULT.message(one.raw) for one in said]
     learned = [
         candidate.to_memory(
             origin.tenant, origin.project, origin.conversation, said[candidate.position].said_at
         )
         for candidate in extract_candidates(messages, origin.project)
     ]
-    return list(archive_messages(origin, said)), learned
+    return list(archive_messages(origin, said, DEFAULT)), learned

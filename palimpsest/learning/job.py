@@ -10,7 +10,8 @@ from datetime import datetime
 import msgspec
 
 from palimpsest.context.tool_exchanges import exchanges
-from palimpsest.dialects.anthropic.blocks import Message, take_apart
+from palimpsest.dialects.model import Message
+from palimpsest.dialects.registry import DEFAULT, dialect_named
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.redaction import redact_message
@@ -24,7 +25,8 @@ _OF_AGENTS = ("fix", "command")
 
 class SegmentJob(msgspec.Struct, frozen=True):
     """Messages from position ``first`` on, as they came; what is new begins at ``since``.
-    ``offered``: what was put before the model, and at which position."""
+    ``offered``: what was put before the model, and at which position;
+    ``dialect`` names the format of the messages."""
 
     origin: Origin
     messages: tuple[bytes, ...]
@@ -34,6 +36,7 @@ class SegmentJob(msgspec.Struct, frozen=True):
     since: int
     archive: bool = False
     offered: tuple[tuple[int, Memory], ...] = ()
+    dialect: str = DEFAULT.name
 
 
 class SegmentLessons(msgspec.Struct, frozen=True):
@@ -49,11 +52,12 @@ def run_segment_job(job: SegmentJob) -> SegmentLessons:
         ConversationMessage(redact_message(message, redact), chain, at)
         for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
     ]
+    dialect = dialect_named(job.dialect)
     if job.archive:
         return SegmentLessons(
-            tuple(archive_messages(job.origin, said, first=job.first, since=job.since))
+            tuple(archive_messages(job.origin, said, dialect, first=job.first, since=job.since))
         )
-    messages = [take_apart(one.raw) for one in said]
+    messages = [dialect.message(one.raw) for one in said]
     found = _new_candidates(job, messages)
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     offered = [(position - job.first, memory) for position, memory in job.offered]

@@ -13,8 +13,8 @@ from palimpsest.context.speech import is_human_request
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.project import project_of
 from palimpsest.conversations.session import AGENT_HEADER
-from palimpsest.dialects.anthropic.answer_message import answered
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.model import Dialect
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
 from palimpsest.learning.job import SegmentJob
@@ -59,7 +59,7 @@ class SegmentReader:
             body = await self._requests.body(request_id)
         except NotFound:
             return "expired"
-        view = await asyncio.to_thread(parse, body)
+        view = await asyncio.to_thread(DEFAULT.parse, body)
         agent = value_of(recorded_pairs(row["headers"]), AGENT_HEADER) is not None
         if not agent and not is_human_request(view, agent=False):
             return "side_call"
@@ -69,17 +69,25 @@ class SegmentReader:
         origin = Origin(self._tenant, project, conversation, agent)
         messages = view.messages[:depth]
         if depth >= len(view.messages):
-            messages += await self._read_answer(row)
-        hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages)
+            messages += await self._read_answer(row, view.dialect)
+        hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages, view.dialect)
         since = await self._segments.learned(hashes)
         if since >= depth:
             return "known"
         first = max(0, since - _MESSAGES_BEFORE)
         times = await self._message_times(hashes)
-        job = SegmentJob(origin, messages[first:], hashes[first:], times[first:], first, since)
+        job = SegmentJob(
+            origin,
+            messages[first:],
+            hashes[first:],
+            times[first:],
+            first,
+            since,
+            dialect=view.dialect.name,
+        )
         return SegmentReading(job, hashes, row["applied_epoch"])
 
-    async def _read_answer(self, row: Row) -> tuple[bytes, ...]:
+    async def _read_answer(self, row: Row, dialect: Dialect) -> tuple[bytes, ...]:
         """What the model said to the request last, which no request after it brings back."""
         if row["outcome"] != Outcome.ANSWERED:
             return ()
@@ -90,7 +98,7 @@ class SegmentReader:
         headers = recorded_headers(row)
         decoder = Decoder(value_of(headers, b"content-encoding"))
         kind = value_of(headers, b"content-type") or ""
-        message = await asyncio.to_thread(answered, decoder.feed(recorded), kind)
+        message = await asyncio.to_thread(dialect.answer_message, decoder.feed(recorded), kind)
         return (message,) if message else ()
 
     async def _message_times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:

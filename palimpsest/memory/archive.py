@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
 from palimpsest.context.quoting import argument, one_line
 from palimpsest.context.speech import Speech, speech
 from palimpsest.context.tool_exchanges import Call, exchanges
-from palimpsest.dialects.anthropic.blocks import Message, result_text, take_apart
+from palimpsest.dialects.model import Block, BlockKind, Dialect, Message, Role
 from palimpsest.memory.languages import language_of
 from palimpsest.memory.model import Kind, Memory, memory_id
 from palimpsest.memory.splitting import split_text
@@ -26,7 +26,6 @@ _HEADLINE = 160
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
 # How clients number the lines of a file: the number stays, the space before it says nothing.
 _NUMBERED = re.compile(r"^ +(?=\d+(?:→|\t))", re.MULTILINE)
-_NOT_TEXT = re.compile(r"(?:type|tool_use_id|cache_control)\Z|encrypted")
 _PATHS = ("file_path", "notebook_path")
 
 
@@ -56,11 +55,16 @@ class _Text(NamedTuple):
 
 
 def archive_messages(
-    origin: Origin, messages: Sequence[ConversationMessage], *, first: int = 0, since: int = 0
+    origin: Origin,
+    messages: Sequence[ConversationMessage],
+    dialect: Dialect,
+    *,
+    first: int = 0,
+    since: int = 0,
 ) -> Iterator[Memory]:
     """Makes the memories of the messages from position ``since`` on; ``messages`` begin at position
     ``first``. The memory of a result names its call if the message with the call is among them."""
-    parsed = [take_apart(message.raw) for message in messages]
+    parsed = [dialect.message(message.raw) for message in messages]
     calls = {
         (call.result_position, call.result_block): call
         for exchange in exchanges(parsed)
@@ -92,16 +96,16 @@ def archive_messages(
 def _texts(
     message: Message, at: int, calls: dict[tuple[int, int], Call], project: str, *, agent: bool
 ) -> Iterator[_Text]:
-    if message.role not in ("user", "assistant"):
+    if message.role not in (Role.USER, Role.ASSISTANT):
         return
     for number, block in message.numbered():
         text = _REMINDER.sub("", block.text())
-        if message.role == "assistant" and text.strip():
+        if message.role is Role.ASSISTANT and text.strip():
             yield _Text("assistant", "", text)
-        elif block.kind == "tool_result":
-            yield _tool_text(calls.get((at, number)), block.value, project)
-        elif block.kind.endswith("_tool_result"):
-            yield _Text("tool", block.kind.removesuffix("_tool_result"), _strings(block.value))
+        elif block.kind is BlockKind.TOOL_RESULT:
+            yield _tool_text(calls.get((at, number)), block, project)
+        elif block.kind is BlockKind.PROVIDER_RESULT:
+            yield _Text("tool", block.tool_name, block.result_text())
         elif text.strip():
             kind = speech(block.text())
             if kind is Speech.OUTPUT:
@@ -110,8 +114,8 @@ def _texts(
                 yield _Text("assistant" if agent else "user", "", text)
 
 
-def _tool_text(call: Call | None, result: dict[str, Any], project: str) -> _Text:
-    output = _NUMBERED.sub("", _REMINDER.sub("", result_text(result)))
+def _tool_text(call: Call | None, result: Block, project: str) -> _Text:
+    output = _NUMBERED.sub("", _REMINDER.sub("", result.result_text()))
     if call is None:
         return _Text("tool", "A tool returned", output)
     about = argument(call)
@@ -140,19 +144,6 @@ def _split_parts(text: _Text) -> Iterator[str]:
             yield f"… {one_line(found[0])[: _HEADLINE // 2]} …\n{part}"
         else:
             yield part
-
-
-def _strings(value: Any) -> str:
-    """All that is said anywhere in a value, but for what only the API can read."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "\n".join(filter(None, map(_strings, cast("list[Any]", value))))
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        told = (inner for name, inner in fields.items() if not _NOT_TEXT.match(name))
-        return "\n".join(filter(None, map(_strings, told)))
-    return ""
 
 
 def _json(value: Any) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from palimpsest.context.quoting import harmless, one_line
-from palimpsest.context.tokens import text_tokens
-from palimpsest.dialects.anthropic.blocks import text_block
+from palimpsest.dialects.model import Dialect
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.memory.model import (
     Fix,
     Kind,
@@ -57,7 +57,12 @@ def injection_budget(budget: int, prompt: int, standing: int) -> int:
 
 
 def compose_injection(
-    memories: Iterable[Memory], *, conversation: str, now: datetime, budget: int
+    memories: Iterable[Memory],
+    dialect: Dialect,
+    *,
+    conversation: str,
+    now: datetime,
+    budget: int,
 ) -> InjectionText | None:
     """The best of the memories, given in order of their worth, that fit; None when none does.
     ``conversation`` is the one that they are told in."""
@@ -76,7 +81,7 @@ def compose_injection(
     text = "\n".join((_HEAD, *_sections(list(chosen.values())), _FOOT))
     tokens = text_tokens(text)
     summary = _summary([memory.kind for memory, _ in chosen.values()], tokens)
-    return InjectionText(text_block(text), tokens, tuple(chosen), summary)
+    return InjectionText(dialect.text_block(text), tokens, tuple(chosen), summary)
 
 
 def _sections(chosen: Sequence[tuple[Memory, str]]) -> Iterator[str]:

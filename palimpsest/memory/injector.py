@@ -12,15 +12,15 @@ from palimpsest.context.options import Treatment, remembers, treatment
 from palimpsest.context.rewriting import replay
 from palimpsest.context.speech import is_human_request
 from palimpsest.context.turn import Turn, newest_turn
-from palimpsest.conversations.lineage import Hash
 from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import DatabaseUnavailable, PalimpsestError
+from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.lru import Memo
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
@@ -130,6 +130,7 @@ class Injector:
         told = await asyncio.to_thread(
             compose_injection,
             memories,
+            view.dialect,
             conversation=conversation,
             now=datetime.now(UTC),
             budget=round(budget / ratio),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.context.tokens import vocabulary_ranks
+from palimpsest.dialects.tokenizer import vocabulary_ranks
 from palimpsest.memory.bm25 import query_weights, split_words
 from palimpsest.store.vectors.model import Vector
 

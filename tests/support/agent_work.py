@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from palimpsest.dialects.anthropic.blocks import Message, take_apart
+from palimpsest.dialects.anthropic.blocks import parse_message
+from palimpsest.dialects.model import Message
 from tests.support.messages import Message as Built
 from tests.support.messages import (
     assistant,
@@ -30,7 +31,7 @@ class Doing:
 
     @property
     def messages(self) -> list[Message]:
-        return [take_apart(message) for message in raw(self.built)]
+        return [parse_message(message) for message in raw(self.built)]
 
     def call(self, name: str, output: str, *, fails: bool = False, **arguments: Any) -> "Doing":
         number = len(self.built)

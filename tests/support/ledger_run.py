@@ -16,11 +16,12 @@ from palimpsest.context.model import Cause, Recall, decode
 from palimpsest.context.model import encode as stored
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Situation
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.turn import newest_turn
 from palimpsest.dialects.anthropic.blocks import text_block
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.anthropic.models import lookup
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.tokenizer import text_tokens
 
 LONG_TEXT = 4_000
 HEAD = 1_000

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from palimpsest.context.tool_exchanges import Call
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.model import RequestView
 
 SOURCE = "\n".join(f"{n:6d}→\tvalue = load(store, key{n % 7})  # as before" for n in range(200))
 """What a tool shows of a file."""

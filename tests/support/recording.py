@@ -9,7 +9,7 @@ import msgspec
 
 from palimpsest.conversations.compaction import is_compacted
 from palimpsest.conversations.project import lineage
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from tests.support.supervisor import Up
 from tests.support.tap import Message, Tap
@@ -43,7 +43,7 @@ class Turn:
     @property
     def compacted(self) -> bool:
         """Whether it begins with the client's summary of what was before."""
-        return is_compacted(parse(self.path.read_bytes()).messages)
+        return is_compacted(parse(self.path.read_bytes()))
 
     def extends(self, earlier: "Turn") -> bool:
         """Whether it begins with all that the earlier one said."""

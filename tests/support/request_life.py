@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement

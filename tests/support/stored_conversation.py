@@ -8,7 +8,7 @@ import msgspec
 
 from harness.simulator.ask import BASH
 from palimpsest.conversations.project import lineage
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest
 from palimpsest.store.postgres.database import Database

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
@@ -81,7 +81,7 @@ def settlement(
         "counted_tokens": 8,
         "conversation_id": "conv_" + request_id,
         "turn": 1,
-        "chain": chain(root(TENANT), view.messages)[-1],
+        "chain": chain(root(TENANT), view.messages, DIALECT)[-1],
         "depth": len(view.messages),
     }
     return Settlement(**{**fields, **changes})

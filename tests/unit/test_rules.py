@@ -30,8 +30,9 @@ def named(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-def test_the_context_package_does_no_io() -> None:
-    for path in (ROOT / "palimpsest/context").rglob("*.py"):
+@pytest.mark.parametrize("package", ["context", "dialects"])
+def test_what_plans_and_what_parses_does_no_io(package: str) -> None:
+    for path in (ROOT / "palimpsest" / package).rglob("*.py"):
         for module in imports(path):
             assert module.partition(".")[0] not in PURE, f"{path.name} imports {module}"
 

@@ -12,7 +12,7 @@ _PIECES = {"text_delta": "text", "input_json_delta": "partial_json"}
 _SHAPES = (msgspec.MsgspecError, ValueError, RecursionError, KeyError, TypeError, AttributeError)
 
 
-def answered(answer: bytes, content_type: str) -> bytes | None:
+def answer_message(answer: bytes, content_type: str) -> bytes | None:
     """The message in an answer, without thinking: from a stream's bytes or a JSON body,
     decompressed. None where it has no content that can be read."""
     streamed = content_type.lower().startswith("text/event-stream")

@@ -1,71 +1,150 @@
 """One message taken apart into its blocks, each in the bytes it came in, and put together again.
 
-A message whose shape is unknown has no blocks and is never changed. A block's *number* is its
-place among the message's blocks without thinking, so that it is the same in every form in which a
-client sends the message.
+A string content is one text block. A block's number is its place among the message's blocks
+without thinking.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
 
+from palimpsest.dialects.model import Block, BlockKind, Message, Role
+
 THINKING = ("thinking", "redacted_thinking")
+
+_KINDS = {
+    "text": BlockKind.TEXT,
+    "thinking": BlockKind.THINKING,
+    "redacted_thinking": BlockKind.THINKING,
+    "tool_use": BlockKind.TOOL_CALL,
+    "tool_result": BlockKind.TOOL_RESULT,
+    "image": BlockKind.IMAGE,
+    "document": BlockKind.DOCUMENT,
+}
+_PROVIDER_RESULT = "_tool_result"
+_ROLES: dict[str, Role] = {role.value: role for role in Role}
+_UNREADABLE = re.compile(r"(?:type|tool_use_id|cache_control)\Z|encrypted")
+
+
+class _Role(msgspec.Struct):
+    role: str = ""
+
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _VALUE = msgspec.json.Decoder(dict[str, Any])
 _TEXT = msgspec.json.Decoder(str)
+_ROLE = msgspec.json.Decoder(_Role)
 _SHAPES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A block of a message: its bytes, and what they say."""
+class ContentBlock:
+    """A block of a Messages request; ``value`` is its decoded JSON."""
 
     raw: bytes = field(repr=False)
     value: dict[str, Any]
-    kind: str
-    """Its `type`; empty if it has none."""
+    wire_type: str
+    kind: BlockKind
 
     @property
     def is_thinking(self) -> bool:
-        return self.kind in THINKING
+        return self.kind is BlockKind.THINKING
+
+    @property
+    def call_id(self) -> str:
+        name = "id" if self.kind is BlockKind.TOOL_CALL else "tool_use_id"
+        return str(self.value.get(name))
+
+    @property
+    def tool_name(self) -> str:
+        if self.kind is BlockKind.PROVIDER_RESULT:
+            return self.wire_type.removesuffix(_PROVIDER_RESULT)
+        return str(self.value.get("name", ""))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        given = self.value.get("input")
+        return cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+
+    @property
+    def is_error(self) -> bool:
+        return self.value.get("is_error") is True
+
+    @property
+    def media(self) -> int:
+        return sum(kind not in ("text", "tool_reference") for kind in self._part_types())
+
+    @property
+    def has_reference(self) -> bool:
+        return "tool_reference" in self._part_types()
+
+    @property
+    def cache_marker(self) -> Any:
+        return self.value.get("cache_control")
 
     def text(self) -> str:
-        """What a text block says; empty for others."""
-        text = self.value.get("text") if self.kind == "text" else None
+        text = self.value.get("text") if self.kind is BlockKind.TEXT else None
         return text if isinstance(text, str) else ""
 
+    def result_text(self) -> str:
+        """A string content, or the text blocks of a list; of a provider's result all texts but
+        those that only the API can read."""
+        if self.kind is BlockKind.PROVIDER_RESULT:
+            return _flat(self.value)
+        content = self.value.get("content")
+        if isinstance(content, str):
+            return content
+        if not isinstance(content, list):
+            return ""
+        parts = cast("list[Any]", content)
+        texts = (
+            cast("dict[str, Any]", part).get("text") for part in parts if isinstance(part, dict)
+        )
+        return "\n".join(text for text in texts if isinstance(text, str))
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """``fields`` holds the raw values of all but ``content``; ``blocks`` includes thinking."""
+    def replace_result(self, text: str) -> bytes:
+        fields = {name: kept for name, kept in self.value.items() if name != "cache_control"}
+        return msgspec.json.encode({**fields, "content": text})
 
-    role: str
-    blocks: tuple[Block, ...]
-    fields: dict[str, bytes] = field(repr=False)
+    def _part_types(self) -> Iterator[str]:
+        """The types of the parts of a result."""
+        content = self.value.get("content")
+        for part in cast("list[Any]", content) if isinstance(content, list) else []:
+            if isinstance(part, dict):
+                yield str(cast("dict[str, Any]", part).get("type"))
 
-    def numbered(self) -> Iterator[tuple[int, Block]]:
-        """The blocks that have a number, with it."""
-        return enumerate(block for block in self.blocks if not block.is_thinking)
 
-
-def take_apart(raw: bytes) -> Message:
-    """The message as blocks; a string content is one text block."""
+def parse_message(raw: bytes) -> Message:
+    """The message as blocks; without any when its shape is unknown."""
     try:
         fields = {name: bytes(value) for name, value in _FIELDS.decode(raw).items()}
         content = fields.pop("content", b"")
         role = _TEXT.decode(fields.get("role", b'""'))
-        return Message(role, tuple(_blocks(content)), fields)
+        return Message(_ROLES.get(role, Role.OTHER), tuple(_blocks(content)), fields)
     except _SHAPES:
-        return Message("", (), {})
+        return Message(Role.OTHER, (), {})
+
+
+def parse_block(raw: bytes) -> Block:
+    """One block of JSON; raises msgspec's errors for what is no object."""
+    value = _VALUE.decode(raw)
+    found = value.get("type")
+    wire_type = found if isinstance(found, str) else ""
+    return ContentBlock(bytes(raw), value, wire_type, _KINDS.get(wire_type) or _other(wire_type))
+
+
+def role_of(raw: bytes) -> Role:
+    """The role of a raw message, by decoding nothing else of it."""
+    return _ROLES.get(_ROLE.decode(raw).role, Role.OTHER)
 
 
 def put_together(message: Message, blocks: Sequence[bytes]) -> bytes:
     """The message with these blocks for its content."""
-    fields = {**message.fields, "content": b"[" + b",".join(blocks) + b"]"}
+    fields = {**message.rest, "content": b"[" + b",".join(blocks) + b"]"}
     pairs = (msgspec.json.encode(name) + b":" + value for name, value in fields.items())
     return b"{" + b",".join(pairs) + b"}"
 
@@ -75,27 +154,37 @@ def text_block(text: str) -> bytes:
     return msgspec.json.encode({"type": "text", "text": text})
 
 
-def result_text(block: dict[str, Any]) -> str:
-    """The text of a tool result: a string, or the text blocks of a list."""
-    content = block.get("content")
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    parts = cast("list[Any]", content)
-    texts = (cast("dict[str, Any]", part).get("text") for part in parts if isinstance(part, dict))
-    return "\n".join(text for text in texts if isinstance(text, str))
+def mark(raw: bytes, marker: Any) -> bytes:
+    """The block with this cache marker."""
+    return msgspec.json.encode({**_VALUE.decode(raw), "cache_control": marker})
+
+
+def _other(wire_type: str) -> BlockKind:
+    is_result = wire_type.endswith(_PROVIDER_RESULT)
+    return BlockKind.PROVIDER_RESULT if is_result else BlockKind.OTHER
 
 
 def _blocks(content: bytes) -> Iterator[Block]:
     if content.startswith(b'"'):
-        yield Block(
+        yield ContentBlock(
             b'{"type":"text","text":' + content + b"}",
             {"type": "text", "text": _TEXT.decode(content)},
             "text",
+            BlockKind.TEXT,
         )
     elif content.startswith(b"["):
         for item in _ITEMS.decode(content):
-            value = _VALUE.decode(item)
-            kind = value.get("type")
-            yield Block(bytes(item), value, kind if isinstance(kind, str) else "")
+            yield parse_block(item)
+
+
+def _flat(value: Any) -> str:
+    """All texts anywhere in a value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(filter(None, map(_flat, cast("list[Any]", value))))
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        texts = (inner for name, inner in fields.items() if not _UNREADABLE.match(name))
+        return "\n".join(filter(None, map(_flat, texts)))
+    return ""

@@ -2,7 +2,7 @@
 
 import re
 
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 
 FIVE_MINUTES = 300.0
 HOUR = 3600.0

@@ -1,11 +1,12 @@
 """The model table (models.json): what each model's window is and how it treats its thinking."""
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+
+from palimpsest.dialects.model import ModelInfo
 
 _TABLE = Path(__file__).with_name("models.json")
 # Before the name: a provider's path or dotted prefix. After it: a window tag, date or version.
@@ -14,24 +15,6 @@ _AFTER = re.compile(r"(?:@[\w.-]+|-v\d+(?::\d+)?|:[\w.-]+)+$")
 _DATE = re.compile(r"-(?:20\d{6}|latest)$")
 _LARGE = "[1m]"
 _LONGEST = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """What is known of a model; windows and outputs in tokens.
-
-    ``validates_sum``: the API refuses a request whose prompt and max_tokens together exceed the
-    window. ``preserved_thinking``: thinking is bound to the exact bytes before it. ``ratio``: the
-    model's tokens per token of our estimate. ``image_tokens``: the most an image can cost.
-    """
-
-    name: str
-    window: int
-    max_output: int
-    validates_sum: bool
-    preserved_thinking: bool
-    ratio: float
-    image_tokens: int
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

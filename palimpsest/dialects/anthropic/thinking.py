@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
 
 BINDING_BETA = "thinking-binding-controls-2026-08-01"
 _BINDING = b'"block_binding":{"prefix_mismatch_behavior":"drop_block"}'

@@ -1,64 +1,27 @@
-"""The lossless view of a Messages request: its frame is decoded, each message stays raw bytes.
-
-The frame is everything but the messages: ``prefix`` up to the first message, ``separators``
-between messages, ``suffix`` after the last. ``prefix + messages + suffix`` is always the body.
-"""
+"""Splits the body of a Messages request: its top-level fields are decoded, each message stays raw
+bytes."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from json import JSONDecoder
 
 import msgspec
 
 from palimpsest.dialects.anthropic.malformed import describe
+from palimpsest.dialects.model import Dialect, RequestView, Span
 from palimpsest.runtime.errors import BadRequest
-
-Span = tuple[int, int]
-
-
-class _Role(msgspec.Struct):
-    role: str = ""
-
 
 _WHITESPACE = re.compile(rb"[ \t\n\r]*")
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_ROLE = msgspec.json.Decoder(_Role)
 _NAME = msgspec.json.Decoder(str)
 _TOO_DEEP = "The request body is not valid JSON: nested too deeply"
 _SKIPPER = JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestView:
-    """A request body, split at its messages.
-
-    ``system`` and ``tools`` are raw JSON, None when absent or null. ``separators`` holds the bytes
-    between neighbours; a single one stands between all messages. ``spans`` says where the value of
-    each top-level field lies in the body (the last one of duplicates, as JSON readers take it).
-    """
-
-    body: bytes = field(repr=False)
-    model: str
-    stream: bool
-    max_tokens: int | None
-    system: bytes | None = field(repr=False)
-    tools: bytes | None = field(repr=False)
-    messages: tuple[bytes, ...] = field(repr=False)
-    prefix: bytes = field(repr=False)
-    separators: tuple[bytes, ...] = field(repr=False)
-    suffix: bytes = field(repr=False)
-    spans: Mapping[str, Span] = field(repr=False)
-
-    def has_assistant_turn(self) -> bool:
-        """Whether the model has already spoken in this conversation."""
-        return any(_ROLE.decode(message).role == "assistant" for message in self.messages)
-
-
-def parse(body: bytes) -> RequestView:
+def split(body: bytes, dialect: Dialect) -> RequestView:
     """Split ``body``; raises BadRequest, in the API's words, for what is no Messages request."""
     values = _fields(body)
     model = _model(values.get("model"))
@@ -71,6 +34,7 @@ def parse(body: bytes) -> RequestView:
     first = _space(body, start + 1)
     separators, last = _separators(body, first, end, messages)
     return RequestView(
+        dialect=dialect,
         body=body,
         model=model,
         stream=values.get("stream") == b"true",
@@ -83,14 +47,6 @@ def parse(body: bytes) -> RequestView:
         suffix=body[last:],
         spans=spans,
     )
-
-
-def join(messages: Sequence[bytes], separators: Sequence[bytes]) -> bytes:
-    """The messages with the bytes between them; one separator stands for all."""
-    if len(separators) <= 1:
-        return b"".join(separators).join(messages)
-    between = (*separators, b"")
-    return b"".join(part for pair in zip(messages, between, strict=True) for part in pair)
 
 
 def _fields(body: bytes) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack, suppress
 
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.upstream import Upstream

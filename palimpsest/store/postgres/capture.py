@@ -3,9 +3,8 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from palimpsest.conversations.lineage import node_hashes
-from palimpsest.dialects.anthropic.frame import encode_frame
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView
+from palimpsest.runtime.hash_chain import node_hashes
 from palimpsest.store.postgres.blobs import Blob, blob_hash
 
 _LATEST = 8
@@ -37,7 +36,7 @@ class CapturedBody:
 
 def capture(view: RequestView, known: Container[bytes]) -> CapturedBody:
     """Split a body; the work is proportional to what ``known`` does not hold."""
-    frame = encode_frame(view)
+    frame = view.dialect.encode_frame(view)
     hashes = node_hashes(view.messages)
     blobs: dict[bytes, Blob] = {}
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from palimpsest.dialects.anthropic.frame import Frame, rebuild
+from palimpsest.dialects.frame import rebuild
+from palimpsest.dialects.model import Frame
 from palimpsest.exchanges.model import AcceptedRequest, ClaimHolder, Outcome, StoredCredentials
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.runtime.errors import Expired, NotFound

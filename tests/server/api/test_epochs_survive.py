@@ -14,7 +14,7 @@ from palimpsest.context.planner import Policy
 from palimpsest.context.steps import by_recency
 from palimpsest.context.tool_exchanges import Exchange
 from palimpsest.conversations.rewriter import ContextRules, Decider
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.metrics import Metrics
 from tests.support.agent import SETTINGS, Agent, post
 from tests.support.proxy import Parts, RunningProxy, running_proxy

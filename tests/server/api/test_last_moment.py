@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.lifecycle import StopCause

@@ -10,7 +10,7 @@ import pytest
 from harness.simulator import Simulator
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import Unrewritten
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.database import retry_unavailable

@@ -7,7 +7,7 @@ from activities.forward_upstream import ForwardUpstream
 from harness.simulator import Simulator
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.rendered import Rendered
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry
@@ -66,10 +66,10 @@ async def forwarded(
 async def test_the_plan_goes_before_what_is_held(
     running: RunningProxy, upstream: Simulator
 ) -> None:
-    name = chain(root(TENANT), parse(BODY).messages)[-1]
+    name = chain(root(TENANT), parse(BODY).messages, DIALECT)[-1]
     await running.process.stores.epochs.record(epoch(name, 3, cut=1), "on", "conv_1", "req")
     by_plan = body_of(ONE, {"role": "user", "content": "two"})
-    other = Rendered("00" * 32, body_of(ONE), escape=False)
+    other = Rendered("00" * 32, body_of(ONE))
     assert await forwarded(running, upstream, None, None) == BODY
     assert await forwarded(running, upstream, None, other) == BODY
     assert await forwarded(running, upstream, name.hex(), None) == by_plan

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.answer import Answer, AnswerHead
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.registry import ExchangeRegistry

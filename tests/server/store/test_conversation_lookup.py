@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from palimpsest.conversations.lookup import ConversationLookup
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.conversations import ConversationStore, Place
 from palimpsest.store.postgres.database import Database

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
@@ -26,7 +26,7 @@ async def sent_by_an_epoch(database: Database, *, kind: str = "on") -> tuple[byt
     """The chain of a request that began an epoch and was answered."""
     store, body = RequestStore(database), message(noise(20_000, 1))
     request_id = await accept(store, body)
-    hashes = chain(root(TENANT), parse(body).messages)
+    hashes = chain(root(TENANT), parse(body).messages, DIALECT)
     made = epoch(hashes[-1], len(hashes))
     ledger = EpochStore(database, TENANT)
     await ledger.record(made, "on" if kind == "on" else "observe", "another", request_id)
@@ -75,7 +75,7 @@ async def test_it_goes_when_its_conversation_has_not_been_used_for_long(
 async def test_one_that_an_open_request_began_stays(database: Database) -> None:
     store, body = RequestStore(database), message("open")
     request_id = await accept(store, body)
-    hashes = chain(root(TENANT), parse(body).messages)
+    hashes = chain(root(TENANT), parse(body).messages, DIALECT)
     ledger = EpochStore(database, TENANT)
     await ledger.record(epoch(hashes[-1], 1), "on", "conv", request_id)
     assert await store.begin_attempt(request_id, "test", {**SHOWN, "applied_epoch": hashes[-1]})

@@ -7,7 +7,7 @@ import pytest
 
 from palimpsest.context.model import Cause
 from palimpsest.conversations.project import lineage
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.segments import Segment, SegmentStore

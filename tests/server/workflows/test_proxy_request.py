@@ -20,7 +20,7 @@ from harness.simulator import Fault, Pace, Simulator
 from harness.simulator.ask import BASH
 from palimpsest.context.rewriting import Outcome, rewrite
 from palimpsest.conversations import rewriter
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.offload import LOOP_BYTES

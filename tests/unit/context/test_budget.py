@@ -8,8 +8,8 @@ from palimpsest.context.budget import (
     fits,
     token_ratio,
 )
-from palimpsest.context.tokens import TokenEstimate
 from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.model import TokenEstimate
 
 OLD = lookup("claude-opus-4-1")
 NEW = lookup("claude-opus-5-5")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from palimpsest.context.gist import gist
 from palimpsest.context.rarity import rarities, words
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.tokenizer import text_tokens
 
 LINE = "ERROR E575860: the lock on junipermaaf is at this moment held by the process with pid 40783"
 WORTHS = rarities([words(LINE), words("the lock on is at this moment held by process with pid")])

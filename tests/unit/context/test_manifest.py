@@ -18,8 +18,8 @@ from palimpsest.context.manifest import (
     Request,
     manifest,
 )
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 from tests.support.messages import SOURCE
 from tests.support.planted_facts import facts as planted_facts
 from tests.support.planted_facts import planted

@@ -17,6 +17,7 @@ from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.project import project_of
 from palimpsest.dialects.anthropic.blocks import text_block
+from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.dialects.anthropic.models import lookup
 from tests.support.messages import (
     Message,
@@ -46,7 +47,7 @@ def sent(
     request = view(messages, model=model)
     info = lookup(model)
     situation = Situation(info, limit, info.ratio)
-    hashes = chain(root("default"), request.messages)
+    hashes = chain(root("default"), request.messages, DIALECT)
     return rewrite(request, hashes, recorded, situation, POLICY, recalled)
 
 

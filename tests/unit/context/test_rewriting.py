@@ -15,7 +15,9 @@ from palimpsest.context.model import (
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Outcome, Situation, rewrite
 from palimpsest.conversations.lineage import chain, root
-from palimpsest.dialects.anthropic.models import ModelInfo, lookup
+from palimpsest.dialects.anthropic.dialect import DIALECT
+from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.model import ModelInfo
 from tests.support.messages import (
     Message,
     assistant,
@@ -42,7 +44,7 @@ def outcome(
     **situation: Any,
 ) -> Outcome:
     request = view(messages, model=info.name)
-    hashes = chain(root("default"), request.messages)
+    hashes = chain(root("default"), request.messages, DIALECT)
     return rewrite(
         request, hashes, recorded, Situation(info, limit, info.ratio, **situation), policy
     )

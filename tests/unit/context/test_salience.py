@@ -7,8 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from palimpsest.context.salience import fragments, salient
-from palimpsest.context.tokens import text_tokens
-from palimpsest.dialects.anthropic.blocks import result_text, take_apart
+from palimpsest.dialects.anthropic.blocks import parse_message
+from palimpsest.dialects.model import BlockKind
+from palimpsest.dialects.tokenizer import text_tokens
 from tests.support.planted_facts import facts, planted
 from tests.support.sessions import encode, load
 
@@ -83,6 +84,6 @@ def _outputs() -> list[str]:
         text
         for segment in load(3, 400)
         for message in segment.messages
-        for block in take_apart(encode(message)).blocks
-        if block.kind == "tool_result" and (text := result_text(block.value))
+        for block in parse_message(encode(message)).blocks
+        if block.kind is BlockKind.TOOL_RESULT and (text := block.result_text())
     ]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palimpsest.context.speech import Speech, is_human_request, speech
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 
 REMINDER = "<system-reminder>\n{}\n</system-reminder>"
 READ = 'Called the Read tool with the following input: {"file_path":"/a.py"}'

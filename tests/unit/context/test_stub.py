@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from palimpsest.context.model import Reason
 from palimpsest.context.stub import stub
-from palimpsest.context.tokens import text_tokens
 from palimpsest.context.tool_exchanges import Call
+from palimpsest.dialects.tokenizer import text_tokens
 from tests.support.planted_facts import facts, planted
 from tests.support.tool_calls import call
 

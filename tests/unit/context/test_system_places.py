@@ -19,11 +19,11 @@ from harness.simulator.shape import Obj
 from harness.simulator.tokens import Tokens
 from harness.simulator.view import view
 from palimpsest.context.planner import Policy
-from palimpsest.context.render import body
 from palimpsest.context.rewriting import Situation, rewrite
 from palimpsest.conversations.lineage import chain, root
+from palimpsest.dialects.anthropic.body import build_body
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.dialects.anthropic.models import lookup
-from palimpsest.dialects.anthropic.view import parse
 
 TURNS, CALLS = 30, 3
 OUTPUT = "a line of output\n" * 400
@@ -57,8 +57,10 @@ def test_every_system_message_stays_where_it_may_stand(
     messages = talked(interrupted=interrupted, reminded=reminded, ended=ended)
     asked = parse(msgspec.json.encode(request(*messages)))
     situation = Situation(info=lookup(MODEL), limit=limit, ratio=1.3)
-    outcome = rewrite(asked, chain(root("t"), asked.messages), None, situation, Policy(keep=3))
-    sent = msgspec.json.decode(body(asked, outcome.messages))
+    outcome = rewrite(
+        asked, chain(root("t"), asked.messages, DIALECT), None, situation, Policy(keep=3)
+    )
+    sent = msgspec.json.decode(build_body(asked, outcome.messages))
 
     assert outcome.is_new
     judge(view(sent, {"x-api-key": "k"}), tokens=Tokens(), seal=Seal())

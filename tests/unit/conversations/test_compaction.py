@@ -7,10 +7,10 @@ from tests.support.messages import (
     SUMMARY,
     Message,
     assistant,
-    raw,
     result,
     text,
     user,
+    view,
 )
 
 REMINDER = "<system-reminder>\nAs you answer, be brief.\n</system-reminder>"
@@ -22,14 +22,13 @@ REMINDER = "<system-reminder>\nAs you answer, be brief.\n</system-reminder>"
     ids=["block", "string", "after a reminder"],
 )
 def test_a_history_that_begins_with_the_clients_summary(first: Message) -> None:
-    assert is_compacted(raw([first]))
-    assert is_compacted(raw([first, assistant("Yes."), user("Go on.")]))
+    assert is_compacted(view([first]))
+    assert is_compacted(view([first, assistant("Yes."), user("Go on.")]))
 
 
 @pytest.mark.parametrize(
     "messages",
     [
-        [],
         [user("Mend the parser.")],
         [user("What does it mean? " + SUMMARY)],
         [user("Mend it."), assistant("Yes."), user(SUMMARY)],
@@ -38,7 +37,7 @@ def test_a_history_that_begins_with_the_clients_summary(first: Message) -> None:
         [{"role": "user", "content": 7}],
         [{"role": "user", "content": [text(SUMMARY) | {"text": None}]}],
     ],
-    ids=["none", "fresh", "quoted", "later", "assistant", "result", "number", "no text"],
+    ids=["fresh", "quoted", "later", "assistant", "result", "number", "no text"],
 )
 def test_any_other_history(messages: list[Message]) -> None:
-    assert not is_compacted(raw(messages))
+    assert not is_compacted(view(messages))

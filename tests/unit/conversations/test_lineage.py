@@ -9,16 +9,15 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from palimpsest.context import tokens
-from palimpsest.context.tokens import messages_tokens
-from palimpsest.conversations import lineage
 from palimpsest.conversations.lineage import (
-    canonical_hash,
     chain,
-    node_hashes,
-    raw_hash,
     root,
 )
+from palimpsest.dialects.anthropic import canonical, sizes
+from palimpsest.dialects.anthropic.canonical import canonical_hash
+from palimpsest.dialects.anthropic.dialect import DIALECT
+from palimpsest.dialects.anthropic.sizes import messages_tokens
+from palimpsest.runtime.hash_chain import node_hashes, raw_hash
 from palimpsest.runtime.lru import Memo
 from tests.support.odd_json import OBJECTS, RANDOMS, write
 from tests.support.sessions import (
@@ -96,28 +95,28 @@ def test_spelling_does_not_matter(message: dict[str, Any], one: Random, other: R
 
 def test_every_prefix_of_real_sessions_continues_the_one_before() -> None:
     for segment in load(step=12, longest=120):
-        whole = chain(ROOT, as_sent(segment.messages))
+        whole = chain(ROOT, as_sent(segment.messages), DIALECT)
         bare = without_thinking(segment.messages)
         for length in range(1, len(segment.messages) + 1):
             sent = as_sent(segment.messages[:length])
-            assert chain(ROOT, sent) == whole[:length]
-            assert chain(ROOT, as_sent(bare[:length])) == whole[:length]
+            assert chain(ROOT, sent, DIALECT) == whole[:length]
+            assert chain(ROOT, as_sent(bare[:length]), DIALECT) == whole[:length]
         assert len(set(whole)) == len(whole)
 
 
 def test_an_edit_begins_a_new_branch_where_it_is() -> None:
     messages = [user(f"message {index}") for index in range(200)]
-    known = chain(ROOT, messages)
+    known = chain(ROOT, messages, DIALECT)
     for at in (0, 63, 64, 130, 199):
-        edited = chain(ROOT, [*messages[:at], user("something else"), *messages[at + 1 :]])
+        edited = chain(ROOT, [*messages[:at], user("something else"), *messages[at + 1 :]], DIALECT)
         assert edited[:at] == known[:at]
         assert not set(edited[at:]) & set(known)
 
 
 def test_tenants_share_no_chain() -> None:
     messages = [user("hello")] * 3
-    assert not set(chain(ROOT, messages)) & set(chain(root("other"), messages))
-    assert len(set(chain(ROOT, messages))) == 3
+    assert not set(chain(ROOT, messages, DIALECT)) & set(chain(root("other"), messages, DIALECT))
+    assert len(set(chain(ROOT, messages, DIALECT))) == 3
 
 
 def test_nodes_follow_the_exact_bytes() -> None:
@@ -133,13 +132,13 @@ def test_a_long_conversation_costs_what_is_new() -> None:
     text = 'line of "code"\n\twith escapes ' * 36
     messages = [user(f"{index} {text}") for index in range(4000)]
     assert sum(map(len, messages)) > 4_000_000
-    chain(ROOT, messages)
+    chain(ROOT, messages, DIALECT)
     node_hashes(messages)
     best = float("inf")
     for turn in range(10):
         longer = [*(msgspec.json.encode(msgspec.Raw(m)) for m in messages), user(f"new {turn}")]
         begun = thread_time()
-        chain(ROOT, longer)
+        chain(ROOT, longer, DIALECT)
         node_hashes(longer)
         best = min(best, thread_time() - begun)
     assert best < 0.010
@@ -170,13 +169,13 @@ def test_eight_conversations_of_a_million_tokens_stay_in_memory(
 
         monkeypatch.setattr(module, name, counting)
 
-    watch(lineage, "_canonical")
-    watch(tokens, "_raw_tokens")
+    watch(canonical, "_canonical")
+    watch(sizes, "_raw_tokens")
     for turn in range(3):
         decoded.clear()
         for talk in talks:
             talk.append(user(f"turn {turn} of {talk[0]!r}"))
-            chain(ROOT, talk)
+            chain(ROOT, talk, DIALECT)
             node_hashes(talk)
             messages_tokens(talk, 1600)
     assert len(decoded) == 2 * len(talks)

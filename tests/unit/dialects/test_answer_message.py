@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from harness.simulator.events import event
-from palimpsest.conversations.lineage import canonical_hash
-from palimpsest.dialects.anthropic.answer_message import answered
+from palimpsest.dialects.anthropic.answer_message import answer_message
+from palimpsest.dialects.anthropic.canonical import canonical_hash
 from tests.support.messages import (
     assistant,
     text,
@@ -22,7 +22,7 @@ def test_a_json_body() -> None:
     body = msgspec.json.encode(
         {"content": [thought(), text("Let me look."), use(1, file_path="/a")], "type": "message"}
     )
-    message = answered(body, "application/json")
+    message = answer_message(body, "application/json")
     assert message
     assert canonical_hash(message) == canonical_hash(SENT_BACK)
 
@@ -48,16 +48,17 @@ def test_a_stream() -> None:
         + at(2, "input_json_delta", '"/a"}').replace(b'"input_json"', b'"partial_json"')
         + event("message_stop")
     )
-    message = answered(stream, SSE)
+    message = answer_message(stream, SSE)
     assert message
     assert canonical_hash(message) == canonical_hash(SENT_BACK)
 
 
 def test_what_cannot_be_read_is_none() -> None:
-    assert answered(b"{}", "application/json") is None
-    assert answered(b"no json", "application/json") is None
-    assert answered(b'{"content": [{"type": "thinking"}]}', "application/json") is None
+    assert answer_message(b"{}", "application/json") is None
+    assert answer_message(b"no json", "application/json") is None
+    assert answer_message(b'{"content": [{"type": "thinking"}]}', "application/json") is None
     assert (
-        answered(event("content_block_delta", index=3, delta={"type": "text_delta"}), SSE) is None
+        answer_message(event("content_block_delta", index=3, delta={"type": "text_delta"}), SSE)
+        is None
     )
-    assert answered(b"data: no json\n\n", SSE) is None
+    assert answer_message(b"data: no json\n\n", SSE) is None

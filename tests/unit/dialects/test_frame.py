@@ -2,8 +2,8 @@
 
 import pytest
 
-from palimpsest.dialects.anthropic.frame import PART_BYTES, encode_frame, rebuild
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
+from palimpsest.dialects.frame import PART_BYTES, rebuild
 from tests.support.sessions import body_of, encode
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.328.{}; cc_entrypoint=cli;"
@@ -24,7 +24,7 @@ def request(billing: str, max_tokens: int, messages: list[bytes]) -> bytes:
 def test_an_unchanged_turn_costs_hundreds_of_bytes() -> None:
     first = parse(request("a1b", 32000, MESSAGES[:10]))
     second = parse(request("c3d", 128000, MESSAGES))
-    frames = encode_frame(first), encode_frame(second)
+    frames = DIALECT.encode_frame(first), DIALECT.encode_frame(second)
     assert frames[0].parts == frames[1].parts
     assert all(len(part) >= PART_BYTES for part in frames[0].parts)
     assert sum(map(len, frames[0].parts)) > 100_000
@@ -36,7 +36,7 @@ def test_an_unchanged_turn_costs_hundreds_of_bytes() -> None:
 def test_system_after_the_messages() -> None:
     tail = b',"system":' + encode("instructions " * 100) + b" }"
     view = parse(body_of(MESSAGES)[:-1] + tail)
-    frame = encode_frame(view)
+    frame = DIALECT.encode_frame(view)
     assert frame.parts == (view.system,)
     assert rebuild(frame, view.messages) == view.body
 
@@ -45,19 +45,21 @@ def test_a_system_whose_blocks_contain_each_other() -> None:
     block = encode({"type": "text", "text": "x" * PART_BYTES})
     system = b'[ "x", [' + block + b"], " + block + b" ]"
     view = parse(b'{"model":"m","system":' + system + b',"messages":[{}]}')
-    frame = encode_frame(view)
+    frame = DIALECT.encode_frame(view)
     assert frame.parts == (b"[" + block + b"]", block)
     assert rebuild(frame, view.messages) == view.body
 
 
 def test_the_same_separators_cost_the_same_for_any_number_of_messages() -> None:
-    few, many = (encode_frame(parse(body_of([b", ".join(MESSAGES[:count])]))) for count in (2, 50))
+    few, many = (
+        DIALECT.encode_frame(parse(body_of([b", ".join(MESSAGES[:count])]))) for count in (2, 50)
+    )
     assert few == many
 
 
 def test_a_lost_message_or_part_is_no_body() -> None:
     view = parse(b'{"model":"m","messages":[{} ,{},{}],"system":"%b"}' % (b"x" * PART_BYTES))
-    frame = encode_frame(view)
+    frame = DIALECT.encode_frame(view)
     with pytest.raises(ValueError):
         rebuild(frame, view.messages[:-1])
     with pytest.raises(ValueError):

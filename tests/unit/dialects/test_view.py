@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palimpsest.dialects.anthropic.frame import encode_frame, rebuild
-from palimpsest.dialects.anthropic.view import RequestView, join, parse
+from palimpsest.dialects.anthropic.dialect import DIALECT, parse
+from palimpsest.dialects.frame import join, rebuild
+from palimpsest.dialects.model import RequestView
 from palimpsest.runtime.errors import BadRequest
 from tests.support.odd_json import (
     NAMES,
@@ -48,7 +49,7 @@ def test_any_body_is_kept(
     for name, (start, end) in view.spans.items():
         assert msgspec.json.decode(body[start:end]) == last[name]
     assert set(view.spans) == set(last)
-    frame = encode_frame(view)
+    frame = DIALECT.encode_frame(view)
     assert rebuild(frame, view.messages) == body
 
 

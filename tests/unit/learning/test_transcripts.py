@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.context.tool_exchanges import exchanges
-from palimpsest.dialects.anthropic.blocks import take_apart
+from palimpsest.dialects.anthropic.blocks import parse_message
 from palimpsest.learning.transcripts import Transcript, parse_transcript
 from tests.support.transcripts import (
     CWD,
@@ -63,7 +63,7 @@ def test_parallel_calls_keep_all_their_results() -> None:
         ("assistant", ["toolu_1", "toolu_2", "toolu_3"]),
         ("user", ["toolu_2", "toolu_1", "toolu_3"]),
     ]
-    messages = [take_apart(spoken.raw) for spoken in found.messages]
+    messages = [parse_message(spoken.raw) for spoken in found.messages]
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     assert len(calls) == 3
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.conversations.lineage import chain, root
+from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Kind, Memory
 from tests.support.eval_sessions import (
@@ -23,12 +24,12 @@ ORIGIN = Origin("default", "/home/me/shop", "conv_1")
 
 def said(*messages: dict[str, Any]) -> list[ConversationMessage]:
     raw = [msgspec.json.encode(message) for message in messages]
-    hashes = chain(root("default"), raw)
+    hashes = chain(root("default"), raw, DIALECT)
     return [ConversationMessage(one, link, AT) for one, link in zip(raw, hashes, strict=True)]
 
 
 def kept(*messages: dict[str, Any], origin: Origin = ORIGIN) -> list[Memory]:
-    return list(archive_messages(origin, said(*messages)))
+    return list(archive_messages(origin, said(*messages), DIALECT))
 
 
 def texts(memories: Sequence[Memory]) -> list[tuple[str, str]]:
@@ -120,10 +121,10 @@ def test_a_history_that_is_read_in_pieces_gives_the_same_memories() -> None:
         user(result("t1", "a b c")),
         reply("Three."),
     )
-    whole = list(archive_messages(ORIGIN, history))
+    whole = list(archive_messages(ORIGIN, history, DIALECT))
     pieces = [
-        *archive_messages(ORIGIN, history[:2]),
-        *archive_messages(ORIGIN, history[1:], first=1, since=2),
+        *archive_messages(ORIGIN, history[:2], DIALECT),
+        *archive_messages(ORIGIN, history[1:], DIALECT, first=1, since=2),
     ]
     assert pieces == whole
     assert len({memory.id for memory in whole}) == len(whole)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palimpsest.context.speech import Speech, speech
-from palimpsest.context.tokens import text_tokens
+from palimpsest.dialects.anthropic.dialect import DIALECT
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.memory.injection import TAG, compose_injection, injection_budget
 from palimpsest.memory.model import (
     Fix,
@@ -49,7 +50,7 @@ def learned(detail: Pattern | Fix, name: str = "mem_2") -> Memory:
 
 
 def said(*memories: Memory, budget: int = 4000, conversation: str = "conv_a") -> str:
-    told = compose_injection(memories, conversation=conversation, now=NOW, budget=budget)
+    told = compose_injection(memories, DIALECT, conversation=conversation, now=NOW, budget=budget)
     assert told
     return msgspec.json.decode(told.block)["text"]
 
@@ -71,11 +72,11 @@ def test_every_entry_has_its_source_and_age() -> None:
 
 def test_the_best_that_fit_are_told_and_counted() -> None:
     long, short = turn("word " * 3000, name="mem_long"), turn("short", name="mem_short")
-    told = compose_injection([long, short], conversation="", now=NOW, budget=500)
+    told = compose_injection([long, short], DIALECT, conversation="", now=NOW, budget=500)
     assert told
     assert told.memories == ("mem_short",)
     assert told.summary == f"hit;archive=1;tokens={told.tokens}"
-    assert compose_injection([long], conversation="", now=NOW, budget=500) is None
+    assert compose_injection([long], DIALECT, conversation="", now=NOW, budget=500) is None
 
 
 def test_parts_of_a_turn_stand_in_their_order() -> None:
@@ -86,7 +87,7 @@ def test_parts_of_a_turn_stand_in_their_order() -> None:
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=6), st.integers(100, 2000))
 def test_the_budget_holds(texts: list[str], budget: int) -> None:
     memories = [turn(text, name=str(number)) for number, text in enumerate(texts)]
-    told = compose_injection(memories, conversation="", now=NOW, budget=budget)
+    told = compose_injection(memories, DIALECT, conversation="", now=NOW, budget=budget)
     assert told is None or told.tokens <= budget
     assert told is None or text_tokens(msgspec.json.decode(told.block)["text"]) == told.tokens
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.answer import Answer, AnswerHead
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.relay.assembler import AnswerAssembler

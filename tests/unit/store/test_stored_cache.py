@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from palimpsest.dialects.anthropic.view import RequestView, parse
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.model import RequestView
 from palimpsest.store.postgres.capture import CapturedBody, capture
 from palimpsest.store.postgres.stored_cache import CAPACITY, TTL_SECONDS, StoredCache
 from tests.support.requests import body_of

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd

@@ -1,16 +1,16 @@
-"""A request's frame for storage: a small skeleton, and its large values as parts of their own.
+"""A body's frame for storage, all but its messages: a small skeleton, and large values as parts.
 
-Parts are what repeats between turns (blocks of ``system``, ``tools``); stored by content they cost
-nothing on a turn that did not change them. The skeleton holds everything else but the messages.
+Parts are what repeats between turns (the system prompt, the tool list); stored by content they cost
+nothing on a turn that did not change them. The skeleton holds everything else but the messages. It
+is the same for every dialect.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from palimpsest.dialects.anthropic.view import RequestView, Span, join
+from palimpsest.dialects.model import Frame, RequestView, Span
 
 PART_BYTES = 512
 _VERSION = 1
@@ -26,21 +26,14 @@ class Skeleton(NamedTuple):
     tail: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """``skeleton`` is self-contained bytes; ``parts`` are in the order of the body."""
-
-    skeleton: bytes
-    parts: tuple[bytes, ...]
-
-
 _SKELETON = msgspec.msgpack.Decoder(Skeleton)
 
 
-def encode_frame(view: RequestView) -> Frame:
-    """The frame of ``view``, without its messages; parts have at least PART_BYTES bytes."""
+def encode_frame(view: RequestView, messages: str, split: Container[str]) -> Frame:
+    """The frame of ``view``, without its field ``messages``; parts have at least PART_BYTES bytes.
+    Lists in the fields of ``split`` are taken apart at their items."""
     body, first, last = view.body, len(view.prefix), len(view.body) - len(view.suffix)
-    cuts = sorted(_large(view))
+    cuts = sorted(_large(view, messages, split))
     before = [cut for cut in cuts if cut[1] <= first]
     after = [cut for cut in cuts if cut[0] >= last]
     skeleton = Skeleton(
@@ -68,12 +61,20 @@ def rebuild(frame: Frame, messages: Sequence[bytes]) -> bytes:
     )
 
 
-def _large(view: RequestView) -> Iterator[Span]:
-    """Where the large values lie; ``system`` is split at its blocks, for their first one varies."""
+def join(messages: Sequence[bytes], separators: Sequence[bytes]) -> bytes:
+    """The messages with the bytes between them; one separator stands for all."""
+    if len(separators) <= 1:
+        return b"".join(separators).join(messages)
+    between = (*separators, b"")
+    return b"".join(part for pair in zip(messages, between, strict=True) for part in pair)
+
+
+def _large(view: RequestView, messages: str, split: Container[str]) -> Iterator[Span]:
+    """Where the large values lie."""
     for name, (start, end) in view.spans.items():
-        if name == "messages" or end - start < PART_BYTES:
+        if name == messages or end - start < PART_BYTES:
             continue
-        if name == "system" and view.body[start : start + 1] == b"[":
+        if name in split and view.body[start : start + 1] == b"[":
             yield from _large_items(view.body, start, end)
         else:
             yield start, end

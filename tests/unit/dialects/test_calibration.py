@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from palimpsest.context.tokens import message_tokens
 from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.anthropic.sizes import message_tokens
 from tests.support.sessions import Segment, encode, load
 
 Point = tuple[int, float]

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from palimpsest.context.tokens import (
+from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.anthropic.sizes import (
     MESSAGE_TOKENS,
     SIGNATURE_FREE,
     SIGNATURE_RATE,
     TOOL_TOKENS,
     TOOLS_TOKENS,
-    estimate,
     message_tokens,
     messages_tokens,
-    text_tokens,
+    prompt_tokens,
 )
-from palimpsest.dialects.anthropic.view import parse
+from palimpsest.dialects.tokenizer import text_tokens
 from tests.support.sessions import body_of, encode
 
 WORDS = 'if x == "a":\n\treturn b\\n  # naïve 世界\n' * 10
@@ -76,12 +76,12 @@ def test_a_whole_request() -> None:
     deferred = tool | {"defer_loading": True}
     message = encode({"role": "user", "content": WORDS})
     system = [{"type": "text", "text": WORDS}]
-    got = estimate(parse(body_of([message] * 3, system=system, tools=[tool, deferred])))
+    got = prompt_tokens(parse(body_of([message] * 3, system=system, tools=[tool, deferred])))
     assert got.system == text_tokens(WORDS)
     assert TOOLS_TOKENS + text_tokens(WORDS) < got.tools < TOOLS_TOKENS + text_tokens(WORDS) + 30
     assert got.messages == 3 * (MESSAGE_TOKENS + text_tokens(WORDS))
     assert got.total == got.system + got.tools + got.messages
-    bare = estimate(parse(body_of([message])))
+    bare = prompt_tokens(parse(body_of([message])))
     assert (bare.system, bare.tools) == (0, 0)
 
 

