@@ -1,8 +1,9 @@
-"""Keep what was said in a segment, so that what is cut from the prompt can be found again."""
+"""Archive the messages of a segment, so that what is cut from the prompt can be found again."""
 
 from msgspec.structs import replace
 from temporalio import activity
 
+from palimpsest.learning.model import SegmentOutcome
 from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.store.postgres.memories import MemoryStore
@@ -21,7 +22,8 @@ class ArchiveSegment:
         reading = await self._reader.read(
             segment.request_id, segment.conversation_id, segment.depth
         )
-        if isinstance(reading, str):
+        if isinstance(reading, SegmentOutcome):
             return ArchiveSegmentResult(reading)
-        done = await run_in_process(replace(reading.job, archive=True))
-        return ArchiveSegmentResult("kept", await self._memories.save(done.memories))
+        lessons = await run_in_process(replace(reading.job, archive=True))
+        saved = await self._memories.save(lessons.memories)
+        return ArchiveSegmentResult(SegmentOutcome.KEPT, saved)

@@ -1,9 +1,10 @@
-"""Learn from a segment: candidates are saved or borne out, what was offered is judged."""
+"""Learn from a segment: save candidates or confirm memories, and judge injected memories."""
 
 from msgspec.structs import replace
 from temporalio import activity
 
 from palimpsest.learning.dedup import Deduplicator
+from palimpsest.learning.model import SegmentOutcome
 from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader, SegmentReading
 from palimpsest.memory.model import Memory
@@ -14,7 +15,7 @@ from workflows.contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegm
 
 
 class LearnFromSegment:
-    """The activity; last it marks the segment, and until then it may be repeated."""
+    """The activity; its last step marks the segment, and until then it may be repeated."""
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class LearnFromSegment:
         self._reader = reader
         self._segments = segments
         self._memories = memories
-        self._keeper = Deduplicator(memories)
+        self._deduplicator = Deduplicator(memories)
         self._ledger = ledger
 
     @activity.defn(name=LEARN_FROM_SEGMENT)
@@ -34,33 +35,34 @@ class LearnFromSegment:
         reading = await self._reader.read(
             segment.request_id, segment.conversation_id, segment.depth
         )
-        result = (
-            LearnSegmentResult(reading) if isinstance(reading, str) else await self._learn(reading)
-        )
+        if isinstance(reading, SegmentOutcome):
+            result, chain = LearnSegmentResult(reading), ()
+        else:
+            result, chain = await self._learn(reading), reading.chain
         end = Segment(
             bytes.fromhex(segment.chain),
             segment.conversation_id,
             segment.request_id,
             segment.depth,
         )
-        await self._segments.mark(end, () if isinstance(reading, str) else reading.chain)
+        await self._segments.mark(end, chain)
         return result
 
     async def _learn(self, reading: SegmentReading) -> LearnSegmentResult:
         offered = await self._offered(reading)
-        done = await run_in_process(replace(reading.job, offered=offered))
+        lessons = await run_in_process(replace(reading.job, offered=offered))
         chains = dict(enumerate(reading.chain))
-        new = await self._keeper.drop_repeated(done.memories, chains)
-        seen = [await self._keeper.save(memory) for memory in new]
-        for memory_id, helped in done.verdicts:
+        new = await self._deduplicator.drop_repeated(lessons.memories, chains)
+        seen = [await self._deduplicator.save(memory) for memory in new]
+        for memory_id, helped in lessons.verdicts:
             await self._memories.outcome(memory_id, helped)
         borne_out = tuple(dict.fromkeys(filter(None, seen)))
         return LearnSegmentResult(
-            "kept", 0, len(seen), seen.count(None), len(done.verdicts), borne_out
+            SegmentOutcome.KEPT, 0, len(seen), seen.count(None), len(lessons.verdicts), borne_out
         )
 
     async def _offered(self, reading: SegmentReading) -> tuple[tuple[int, Memory], ...]:
-        """What was put before the model in the new part of the segment, and where."""
+        """The memories that were injected in the new part of the segment, with their positions."""
         epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
         offered: list[tuple[int, Memory]] = []
         for recall in epoch.recalled if epoch else ():

@@ -1,5 +1,5 @@
-"""Have a model word what two conversations bore out. Without it, what was learned stands as the
-rules worded it."""
+"""Have a model word the fixes that two conversations confirmed. Without it they stay as the rules
+worded them."""
 
 import asyncio
 
@@ -38,7 +38,12 @@ def credentials(key: str) -> RawHeaders:
 
 
 class WordLearned:
-    """The activity. ``model`` is asked, with ``headers``; ``most`` tokens may go in a day."""
+    """The activity.
+
+    ``model``: which model words, called with ``headers``.
+    ``most``: tokens that may be spent in a day.
+    ``owner``: the process that calls.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""``python -m palimpsest.learning``: one job on stdin, what came of it on stdout, at leisure."""
+"""``python -m palimpsest.learning``: one segment job on stdin, its lessons on stdout, at low
+priority."""
 
 import os
 import sys

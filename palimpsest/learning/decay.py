@@ -1,7 +1,7 @@
-"""How much something learned is worth today, and when it is forgotten.
+"""How much a lesson is worth today, and when it expires.
 
-It fades with the time since it was last borne out, slower the more conversations bore it out, and
-sinks with each time that it was offered and did not help.
+Its worth decays with the time since it was last confirmed, slower the more conversations confirmed
+it, and falls with each time that it was injected and did not help.
 """
 
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from math import log2
 from palimpsest.memory.model import Kind, Memory
 
 HALF_LIFE = timedelta(days=45)
-"""Of what one conversation taught."""
+"""Of a lesson that one conversation taught."""
 
 FLOOR = 0.1
-"""What is worth less goes."""
+"""A lesson of less worth expires."""
 
 
 def current_worth(memory: Memory, now: datetime) -> float:
-    """From 0 to 1."""
+    """The worth of a lesson, 0 to 1."""
     age = max(timedelta(), now - memory.said_at)
     half_life = HALF_LIFE * (1 + log2(max(1, memory.conversations)))
     helped = (memory.successes + 1) / (memory.successes + memory.failures + 1)
@@ -25,7 +25,7 @@ def current_worth(memory: Memory, now: datetime) -> float:
 
 
 def is_stale(memory: Memory, now: datetime) -> bool:
-    """Whether it is to be forgotten. Turns are not, nor what a person said is right."""
+    """Whether a memory expires. Turns never do, nor what a person confirmed."""
     if memory.kind is Kind.TURN or memory.confirmed:
         return False
     return current_worth(memory, now) < FLOOR

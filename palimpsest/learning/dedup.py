@@ -1,5 +1,7 @@
-"""Keeping what was learned: what says the same as something known bears that out, and what another
-conversation said word for word bears nothing out."""
+"""Saves lessons without duplicates: a lesson that a memory teaches already confirms that memory.
+
+A message that is archived of another conversation, word for word, confirms nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,13 +18,14 @@ _ALIKE = 10
 
 
 class Deduplicator:
-    """Of one tenant's memories."""
+    """Saves lessons among one tenant's memories."""
 
     def __init__(self, memories: MemoryStore) -> None:
         self._memories = memories
 
     async def save(self, learned: Memory) -> str | None:
-        """The id of what was known and says the same; None if there is none and it is saved."""
+        """Saves a lesson and returns None; where a memory teaches the same, confirms that one and
+        returns its id."""
         for known in await self._find_similar(learned):
             if known.id == learned.id or say_the_same(known.detail, learned.detail):
                 await self._memories.see(known.id, learned.conversation)
@@ -33,11 +36,11 @@ class Deduplicator:
     async def drop_repeated(
         self, learned: Sequence[Memory], chains: Mapping[int, bytes]
     ) -> list[Memory]:
-        """Without what a turn taught that is kept of another conversation: one that was imported,
-        or goes on from it. ``chains``: the lineage through each position."""
+        """Drops lessons from messages that are archived of another conversation: an imported one,
+        or one that this goes on from. ``chains``: the lineage hash through each position."""
         turns = {one.id: _turn_id(one, chains[one.position]) for one in learned}
-        known = await self._memories.get(list(set(turns.values())))
-        elsewhere = {turn.id: turn.conversation for turn in known}
+        archived = await self._memories.get(list(set(turns.values())))
+        elsewhere = {turn.id: turn.conversation for turn in archived}
         return [
             one
             for one in learned
@@ -55,5 +58,5 @@ class Deduplicator:
 
 
 def _turn_id(learned: Memory, chain: bytes) -> str:
-    """The first part of the turn that taught it."""
+    """The id of the first part of the message that taught it."""
     return memory_id(learned.tenant, learned.project, Kind.TURN, chain.hex(), "0")

@@ -1,4 +1,4 @@
-"""Forgets what was learned and has gone stale."""
+"""Deletes lessons that have gone stale."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -18,23 +18,23 @@ _log = structlog.stdlib.get_logger()
 
 
 class Expiry:
-    """The loop; run by every process, harmless when several do."""
+    """A loop that every process runs; several at once do no harm."""
 
     def __init__(self, memories: MemoryStore) -> None:
         self._memories = memories
 
     async def run(self) -> None:
-        """Look for ever, a few times a day."""
+        """Expires lessons for ever, a few times a day."""
         await asyncio.sleep(_FIRST_AFTER_SECONDS)
         while True:
             try:
                 await self.expire(datetime.now(UTC))
             except DatabaseUnavailable as error:
-                _log.warning("forgetting waits", reason=str(error))
+                _log.warning("expiry waits", reason=str(error))
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def expire(self, now: datetime) -> int:
-        """How many went. What is stale may be learned again."""
+        """Deletes the stale lessons and returns their number. They may be learned again."""
         return sum([await self._expire_kind(kind, now) for kind in (Kind.PATTERN, Kind.FIX)])
 
     async def _expire_kind(self, kind: Kind, now: datetime) -> int:

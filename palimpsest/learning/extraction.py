@@ -1,5 +1,5 @@
-"""What a conversation teaches: all candidates in its messages. Deterministic, one pass for each
-kind, nothing but the messages."""
+"""Extracts all candidates from the messages of a conversation. Deterministic, and reads nothing
+else."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from palimpsest.learning.recipes import find_recipes
 
 
 def extract_candidates(messages: Sequence[Message], project: str = "") -> list[Candidate]:
-    """In the order of the positions that bear them out; ``project`` is the working directory, of
-    which paths are told apart from others'."""
+    """The candidates in the order of their positions. ``project`` is the working directory: paths
+    below it are made relative."""
     calls = [call for exchange in exchanges(messages) for call in exchange.calls]
     found = [
         *find_fixes(calls, project),

@@ -1,8 +1,8 @@
-"""Takes Claude Code's transcripts in: filed in the archive, and learned from.
+"""Imports Claude Code's transcripts: archives their messages, and learns from them.
 
-Again is no more: memories are named by their content. What a person deleted stays deleted, and
-nothing is taken of projects that opted out, nor of sessions that came through the proxy: those are
-filed already, or were not to be.
+A second import of a file adds nothing, since a memory's id is a hash of its content. What a person
+deleted stays deleted. Projects that opted out are skipped, and so are sessions that came through
+the proxy: they are archived already, or were not to be.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.session import SESSION_HEADER, named_session
 from palimpsest.dialects.registry import DEFAULT
 from palimpsest.learning.extraction import extract_candidates
+from palimpsest.learning.model import ImportOutcome
 from palimpsest.learning.redaction import redact_message
 from palimpsest.learning.transcripts import Transcript, parse_transcript
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
@@ -27,12 +28,16 @@ from palimpsest.store.postgres.opt_outs import imported
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of one file. ``outcome``: `taken`, `carried` (it came through the proxy),
-    `opted_out`, `nothing` (no message of a main conversation), `unreadable`; ``turns`` and
-    ``learned`` are those that were not known yet."""
+    """What became of one file.
+
+    ``messages``: in its main conversation.
+    ``turns``: new memories of turns.
+    ``learned``: new memories of lessons.
+    ``malformed``: lines that were left out.
+    """
 
     path: Path
-    outcome: str
+    outcome: ImportOutcome
     messages: int = 0
     turns: int = 0
     learned: int = 0
@@ -55,29 +60,30 @@ class TranscriptImporter:
         self._tenant = tenant
 
     async def import_folder(self, folder: Path) -> AsyncIterator[ImportReport]:
-        """Each transcript below the folder, the oldest first, so that what was learned last is
+        """Imports each transcript below the folder, the oldest first, so that newer lessons are
         seen last."""
         for path in await asyncio.to_thread(_list_transcripts, folder):
             yield await self.import_file(path)
 
     async def import_file(self, path: Path) -> ImportReport:
+        """Imports one transcript."""
         try:
             found = await asyncio.to_thread(_read, path)
         except OSError:
-            return ImportReport(path, "unreadable")
+            return ImportReport(path, ImportOutcome.UNREADABLE)
         if not found.messages:
-            return ImportReport(path, "nothing", malformed=found.malformed)
+            return _skip(path, ImportOutcome.NOTHING, found)
         if await self._is_proxied(found.session):
-            return ImportReport(path, "carried", len(found.messages), malformed=found.malformed)
+            return _skip(path, ImportOutcome.CARRIED, found)
         conversation = imported(found.session or path.stem)
         if not await self._permission.allows(found.project, conversation):
-            return ImportReport(path, "opted_out", len(found.messages), malformed=found.malformed)
+            return _skip(path, ImportOutcome.OPTED_OUT, found)
         origin = Origin(self._tenant, found.project, conversation)
         turns, learned = await asyncio.to_thread(_make_memories, origin, found)
         learned = await self._drop_repeated(learned, turns)
         return ImportReport(
             path,
-            "taken",
+            ImportOutcome.TAKEN,
             len(found.messages),
             await self._memories.save(turns),
             await self._memories.save(learned),
@@ -93,8 +99,8 @@ class TranscriptImporter:
     async def _drop_repeated(
         self, learned: Sequence[Memory], turns: Sequence[Memory]
     ) -> list[Memory]:
-        """Without what another conversation said word for word: a resumed session repeats the
-        one that it goes on from, and bears nothing out."""
+        """Drops lessons from messages that are archived of another conversation: a resumed session
+        repeats the one that it goes on from, and confirms nothing."""
         first = {turn.position: turn for turn in turns if turn.part == 0}
         asked = [first[one.position].id for one in learned if one.position in first]
         known = await self._memories.get(asked)
@@ -106,8 +112,12 @@ class TranscriptImporter:
         return [one for one in learned if one.position not in repeated]
 
 
+def _skip(path: Path, outcome: ImportOutcome, found: Transcript) -> ImportReport:
+    return ImportReport(path, outcome, len(found.messages), malformed=found.malformed)
+
+
 def _list_transcripts(folder: Path) -> list[Path]:
-    """Sub-agents' transcripts tell nothing of a person."""
+    """The transcripts below a folder, oldest first, without those of sub-agents."""
     paths = (path for path in folder.rglob("*.jsonl") if not path.name.startswith("agent-"))
     return sorted(paths, key=lambda path: (path.stat().st_mtime, path))
 
@@ -118,7 +128,8 @@ def _read(path: Path) -> Transcript:
 
 
 def _make_memories(origin: Origin, found: Transcript) -> tuple[list[Memory], list[Memory]]:
-    """Turns, and what they teach; both of texts that secrets were taken out of."""
+    """The memories of turns, and of the lessons in them; secrets are taken out of the texts
+    first."""
     hashes = chain(
         root(origin.tenant, origin.project), [spoken.raw for spoken in found.messages], DEFAULT
     )

@@ -1,7 +1,8 @@
-"""What a segment is worked on with, apart from any database: what to keep of it, what it teaches,
-and what it says of what was offered. It is done in a process of its own (`python -m
-palimpsest.learning`): to look for secrets holds the interpreter for a tenth of a second and
-more.
+"""Finds the memories of a segment, its lessons, and whether injected memories helped; without a
+database.
+
+It runs in a process of its own (`python -m palimpsest.learning`), since the search for secrets
+holds the interpreter for a tenth of a second and more.
 """
 
 from dataclasses import replace
@@ -14,19 +15,27 @@ from palimpsest.dialects.model import Message
 from palimpsest.dialects.registry import DEFAULT, dialect_named
 from palimpsest.learning.candidate import Candidate
 from palimpsest.learning.extraction import extract_candidates
+from palimpsest.learning.model import CandidateKind
 from palimpsest.learning.redaction import redact_message
 from palimpsest.learning.verdicts import judge_offered
 from palimpsest.memory.archive import ConversationMessage, Origin, archive_messages
 from palimpsest.memory.model import Memory
 from palimpsest.memory.secrets import redact
 
-_OF_AGENTS = ("fix", "command")
+_FROM_AGENTS = (CandidateKind.FIX, CandidateKind.COMMAND)
 
 
 class SegmentJob(msgspec.Struct, frozen=True):
-    """Messages from position ``first`` on, as they came; what is new begins at ``since``.
-    ``offered``: what was put before the model, and at which position;
-    ``dialect`` names the format of the messages."""
+    """The messages of one segment, and what to do with them.
+
+    ``messages``: as the client sent them, from position ``first`` of the history on.
+    ``chains``: the lineage hash through each message.
+    ``times``: when each message was said.
+    ``since``: the position of the first message that was not learned from yet.
+    ``archive``: make memories of the turns; else learn.
+    ``offered``: memories that were injected, with the position of the message they stand in.
+    ``dialect``: the name of the messages' format.
+    """
 
     origin: Origin
     messages: tuple[bytes, ...]
@@ -40,14 +49,18 @@ class SegmentJob(msgspec.Struct, frozen=True):
 
 
 class SegmentLessons(msgspec.Struct, frozen=True):
-    """The turns to keep, or what was found; and of each thing that was offered and that was put to
-    the test, whether it helped."""
+    """The result of a segment job.
+
+    ``memories``: of turns for an archive job, else of lessons.
+    ``verdicts``: the ids of injected memories that were put to the test, and whether each helped.
+    """
 
     memories: tuple[Memory, ...] = ()
     verdicts: tuple[tuple[str, bool], ...] = ()
 
 
 def run_segment_job(job: SegmentJob) -> SegmentLessons:
+    """Archives the segment or learns from it, after taking secrets out. Deterministic."""
     said = [
         ConversationMessage(redact_message(message, redact), chain, at)
         for message, chain, at in zip(job.messages, job.chains, job.times, strict=True)
@@ -66,12 +79,12 @@ def run_segment_job(job: SegmentJob) -> SegmentLessons:
 
 
 def _new_candidates(job: SegmentJob, messages: list[Message]) -> list[Candidate]:
-    """What the new messages bear out; of a sub-agent no person said anything."""
+    """The candidates that the new messages confirm. In a sub-agent's segment no person speaks."""
     return [
         candidate
         for candidate in extract_candidates(messages, job.origin.project)
         if candidate.position + job.first >= job.since
-        and (not job.origin.agent or candidate.kind in _OF_AGENTS)
+        and (not job.origin.agent or candidate.kind in _FROM_AGENTS)
     ]
 
 

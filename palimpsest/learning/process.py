@@ -1,4 +1,4 @@
-"""Work on a segment in a process of its own, so that no request waits for it."""
+"""Runs a segment job in a child process, so that no request waits for it."""
 
 import asyncio
 import sys
@@ -13,8 +13,8 @@ _SECONDS = 120.0
 
 
 async def run_in_process(job: SegmentJob, seconds: float = _SECONDS) -> SegmentLessons:
-    """What came of it; raises Unavailable when the process died or took too long. It ends when
-    nobody waits for it."""
+    """Runs the job; raises Unavailable when the child dies or takes longer than ``seconds``. The
+    child ends when nobody waits for it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "palimpsest.learning"),
         stdin=asyncio.subprocess.PIPE,
@@ -24,8 +24,8 @@ async def run_in_process(job: SegmentJob, seconds: float = _SECONDS) -> SegmentL
     )
     try:
         async with asyncio.timeout(seconds):
-            told = await asyncio.to_thread(msgspec.msgpack.encode, job)
-            said, _ = await process.communicate(told)
+            encoded = await asyncio.to_thread(msgspec.msgpack.encode, job)
+            output, _ = await process.communicate(encoded)
     except TimeoutError as error:
         raise Unavailable("learning from a segment took too long") from error
     finally:
@@ -34,4 +34,4 @@ async def run_in_process(job: SegmentJob, seconds: float = _SECONDS) -> SegmentL
             await process.wait()
     if process.returncode:
         raise Unavailable(f"learning from a segment ended with status {process.returncode}")
-    return await asyncio.to_thread(msgspec.msgpack.decode, said, type=SegmentLessons)
+    return await asyncio.to_thread(msgspec.msgpack.decode, output, type=SegmentLessons)

@@ -1,4 +1,4 @@
-"""A message without secrets: each of its texts as a whole, before anything is cut out of it."""
+"""Takes secrets out of a message: out of each text as a whole, before anything is cut from it."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -12,7 +12,7 @@ EMPTY = b'{"role":"","content":[]}'
 
 
 def redact_message(raw: bytes, redact: Callable[[str], str]) -> bytes:
-    """The message with every text in it redacted; an empty one for what is no message."""
+    """The message with every text redacted by ``redact``; an empty message if it is no JSON."""
     try:
         return msgspec.json.encode(_redact_value(msgspec.json.decode(raw), redact))
     except _SHAPES:
@@ -33,9 +33,9 @@ def _redact_value(value: Any, redact: Callable[[str], str]) -> Any:
 
 
 def _redact_field(name: str, value: Any, redact: Callable[[str], str]) -> Any:
-    """A value that is no secret by itself may be one by its name."""
+    """Redacts a value together with its name, since the name may tell that it is a secret."""
     clean = _redact_value(value, redact)
     if clean != value or not isinstance(value, str) or len(value) > _LONGEST_NAMED:
         return clean
-    told = f'{name}="'
-    return redact(f'{told}{value}"')[len(told) : -1]
+    prefix = f'{name}="'
+    return redact(f'{prefix}{value}"')[len(prefix) : -1]

@@ -19,8 +19,8 @@ _RESTS_EVERY = timedelta(seconds=15)
 _HORIZON = timedelta(days=30)
 _START_SECONDS = 5.0
 _LONGEST = timedelta(hours=13)
-"""Longer than the activities take together; then its queue has no worker any more, and another may
-take it up."""
+"""Longer than the activities take together: past it the queue has no worker any more, and another
+may start the segment."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -31,15 +31,16 @@ def learning_queue(task_queue: str) -> str:
 
 @dataclass
 class _Rests:
-    """Up to when conversations that came to rest were seen to."""
+    """``seen``: conversations that came to rest before were scheduled; ``next``: when to look
+    again."""
 
     seen: datetime
     next: datetime
 
 
 class LearningScheduler:
-    """Starts a workflow for each segment that is due; run by every process, harmless when several
-    do. ``idle`` in seconds; ``word``: there is a distiller."""
+    """Starts a workflow for each segment that is due; every process runs it, and several at once do
+    no harm. ``idle``: seconds until a conversation is at rest; ``word``: a distiller is set."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class LearningScheduler:
         self._rests = _Rests(now - _HORIZON, now)
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Starts what is due for ever, every two seconds."""
         while True:
             try:
                 await self.start_due()
@@ -68,7 +69,8 @@ class LearningScheduler:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def start_due(self) -> int:
-        """One look; how many workflows were started. What an epoch cut comes first."""
+        """Starts what is due now and returns the number of workflows. What epochs cut comes
+        first."""
         due = await self._segments.cut()
         now = datetime.now(UTC)
         if now >= self._rests.next:
@@ -81,7 +83,7 @@ class LearningScheduler:
         return sum([await self._start(segment) for segment in due])
 
     async def _start(self, segment: Segment) -> bool:
-        """False where its workflow runs, or has ended well and will soon be told of."""
+        """False where its workflow runs already, or has ended well."""
         name = segment.chain.hex()
         try:
             async with asyncio.timeout(_START_SECONDS):

@@ -1,6 +1,6 @@
-"""The messages of a segment, read back from what was captured.
+"""Reads the messages of a segment back from the captured requests.
 
-Some messages before it are read too: what ended an error stands after the error.
+Some older messages are read too, since what ends an error stands after the error.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
 from palimpsest.learning.job import SegmentJob
+from palimpsest.learning.model import SegmentOutcome
 from palimpsest.memory.archive import Origin
 from palimpsest.memory.permission import Permission
 from palimpsest.providers.encodings import Decoder
@@ -32,8 +33,12 @@ _MESSAGES_BEFORE = 100
 
 @dataclass(frozen=True, slots=True)
 class SegmentReading:
-    """``job`` is about the messages; ``chain`` is the lineage of the whole history, ``epoch``
-    names what it was sent by."""
+    """A segment that is to be learned from.
+
+    ``job``: holds the messages.
+    ``chain``: the lineage hashes of the whole history.
+    ``epoch``: the chain hash of the epoch that the history was sent by; None: unchanged.
+    """
 
     job: SegmentJob
     chain: tuple[bytes, ...]
@@ -51,21 +56,23 @@ class SegmentReader:
         self._permission = permission
         self._tenant = tenant
 
-    async def read(self, request_id: str, conversation: str, depth: int) -> SegmentReading | str:
-        """The first ``depth`` messages of a request, or why there is nothing to learn from them:
-        `known`, `side_call`, `opted_out`, `expired`."""
+    async def read(
+        self, request_id: str, conversation: str, depth: int
+    ) -> SegmentReading | SegmentOutcome:
+        """Reads the first ``depth`` messages of a request; the outcome, where there is nothing to
+        learn from them."""
         try:
             row = await self._requests.row(request_id)
             body = await self._requests.body(request_id)
         except NotFound:
-            return "expired"
+            return SegmentOutcome.EXPIRED
         view = await asyncio.to_thread(DEFAULT.parse, body)
         agent = value_of(recorded_pairs(row["headers"]), AGENT_HEADER) is not None
         if not agent and not is_human_request(view, agent=False):
-            return "side_call"
+            return SegmentOutcome.SIDE_CALL
         project = project_of(view)
         if not await self._permission.allows(project, conversation):
-            return "opted_out"
+            return SegmentOutcome.OPTED_OUT
         origin = Origin(self._tenant, project, conversation, agent)
         messages = view.messages[:depth]
         if depth >= len(view.messages):
@@ -73,7 +80,7 @@ class SegmentReader:
         hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages, view.dialect)
         since = await self._segments.learned(hashes)
         if since >= depth:
-            return "known"
+            return SegmentOutcome.KNOWN
         first = max(0, since - _MESSAGES_BEFORE)
         times = await self._message_times(hashes)
         job = SegmentJob(
@@ -88,7 +95,7 @@ class SegmentReader:
         return SegmentReading(job, hashes, row["applied_epoch"])
 
     async def _read_answer(self, row: Row, dialect: Dialect) -> tuple[bytes, ...]:
-        """What the model said to the request last, which no request after it brings back."""
+        """The message that the model answered the request with; no later request repeats it."""
         if row["outcome"] != Outcome.ANSWERED:
             return ()
         try:
@@ -102,8 +109,8 @@ class SegmentReader:
         return (message,) if message else ()
 
     async def _message_times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
-        """When each message was said: before the first head that holds it was left; now, if none
-        was yet."""
+        """When each message was said: the time of the first head that holds it; now, if there is
+        none yet."""
         spoken = await self._segments.spoken(hashes)
         now = datetime.now(UTC)
         found: list[datetime] = []

@@ -1,8 +1,8 @@
-"""Claude Code's own transcripts as conversations: lines of JSON that each name the one before.
+"""Parses Claude Code's own transcripts: lines of JSON that each name the one before.
 
 A *record* is a line with a `uuid`. One answer is several records, one for each block, and results
-of parallel calls hang on the record of their call; turns that a person took back hang on a line of
-their own, and are left out, as are sub-agents and what the client notes for itself.
+of parallel calls hang on the record of their call; turns that a person took back hang on a branch
+of their own, and are left out, as are sub-agents and the client's notes for itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,11 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class TranscriptMessage:
-    """A message as the API has it, and when its last part was written."""
+    """One message.
+
+    ``raw``: as the API has it, in JSON.
+    ``said_at``: when its last part was written.
+    """
 
     raw: bytes
     said_at: datetime
@@ -26,8 +30,12 @@ class TranscriptMessage:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """``project`` is the working directory that the session began in; ``malformed`` lines were
-    left out."""
+    """The main conversation of one file.
+
+    ``session``: the client's session id; empty if no line has one.
+    ``project``: the working directory that the session began in.
+    ``malformed``: the number of lines that were left out.
+    """
 
     session: str
     project: str
@@ -36,7 +44,7 @@ class Transcript:
 
 
 def parse_transcript(lines: Iterable[bytes]) -> Transcript:
-    """The conversation of one file; one without messages for what is none."""
+    """Parses the lines of one file; without messages if they are no conversation."""
     records, malformed = _decode_records(lines)
     main = [record for record in records if not record.get("isSidechain")]
     kept = _main_line(main)
@@ -66,8 +74,8 @@ def _decode_records(lines: Iterable[bytes]) -> tuple[list[dict[str, Any]], int]:
 
 
 def _main_line(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records with messages on the way from the newest back to the first, with what hangs on
-    it beside."""
+    """The records with messages on the path from the newest back to the first, and the results and
+    blocks that belong to them."""
     by_uuid = {_text(record, "uuid"): record for record in records}
     path: set[str] = set()
     at = next((r for r in reversed(records) if _message(r) is not None), None)
@@ -89,7 +97,8 @@ def _main_line(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _join_messages(records: Sequence[dict[str, Any]]) -> Iterable[TranscriptMessage]:
-    """Messages in the order of the file, the blocks of one role after another in one."""
+    """Joins records into messages, in the order of the file: successive records of one role are one
+    message."""
     role, blocks, at = "", list[Any](), datetime.min.replace(tzinfo=UTC)
     for record in records:
         message = _message(record) or {}
@@ -108,7 +117,8 @@ def _encode_message(role: str, blocks: list[Any]) -> bytes:
 
 
 def _message(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The message of a record; of words that waited in the queue, one that says them."""
+    """The message of a record, or of a prompt that waited in the client's queue; None if it has
+    none."""
     kind = record.get("type")
     if record.get("isMeta"):
         return None
@@ -134,7 +144,7 @@ def _blocks(content: str | list[Any]) -> list[Any]:
 
 
 def _answer_id(record: dict[str, Any]) -> str:
-    """The id of the answer that a record is a part of."""
+    """The id of the answer that a record is a part of; empty if it is of none."""
     message = record.get("message") if record.get("type") == "assistant" else None
     return _text(cast("dict[str, Any]", message), "id") if isinstance(message, dict) else ""
 

@@ -1,5 +1,5 @@
-"""Whether what was offered helped: the error that it is about ended by it or in another way, the
-command that it names ran or is not there."""
+"""Judges whether injected memories helped: the error ended by the fix or in another way, the
+command ran or does not exist."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,8 +24,9 @@ def judge_offered(
     found: Sequence[Candidate],
     project: str = "",
 ) -> Iterator[tuple[str, bool]]:
-    """Id and success of each memory, offered at a position, of which what came later tells.
-    ``found`` are the candidates in the same messages."""
+    """The id of each injected memory that later messages put to the test, and whether it helped.
+    ``offered``: memories with the position they were injected at; ``found``: the candidates in the
+    same messages."""
     for position, memory in offered:
         later = [call for call in calls if call.position >= position]
         if isinstance(memory.detail, Fix):
@@ -39,7 +40,7 @@ def judge_offered(
 
 
 def _fix_helped(fix: Fix, later: Sequence[Candidate]) -> bool | None:
-    """None where the error did not occur, or did not end."""
+    """Whether the fix ended its error; None where the error did not occur, or did not end."""
     ends = [
         candidate.detail
         for candidate in later
@@ -49,7 +50,8 @@ def _fix_helped(fix: Fix, later: Sequence[Candidate]) -> bool | None:
 
 
 def _pattern_helped(pattern: Pattern, later: Sequence[Call], project: str) -> bool | None:
-    """None for what is no command, and while it was not run. A check that found fault ran."""
+    """Whether the pattern's command ran; None where it was not tried, or is no command. A check
+    that finds errors has run."""
     told = {step.strip("`") for step in pattern.steps}
     for call in later:
         if call.name != "Bash":

@@ -1,4 +1,4 @@
-"""A model's wording of a fix: one sentence beside what was done, which stays as it was."""
+"""Has a model word a fix: one sentence is added to the remedy, which stays as it was."""
 
 import re
 
@@ -23,15 +23,15 @@ _ORDER = (
 
 
 def needs_wording(memory: Memory) -> bool:
-    """Whether it is offered, and was not worded yet."""
+    """Whether a memory is a fix that may be injected and has no wording yet."""
     fix = memory.detail
     return isinstance(fix, Fix) and MARK not in fix.remedy and injectable(memory)
 
 
 def wording_request(fix: Fix, model: str) -> bytes:
-    """The body of the request that asks ``model``."""
-    told = f"Error:\n{fix.error}\nCommand: {fix.command}\nWhat ended it:\n{fix.remedy}"[:_LONGEST]
-    data = told.replace("</note", "&lt;/note")
+    """The body of the request that asks ``model`` for a wording."""
+    note = f"Error:\n{fix.error}\nCommand: {fix.command}\nWhat ended it:\n{fix.remedy}"[:_LONGEST]
+    data = note.replace("</note", "&lt;/note")
     return msgspec.json.encode(
         {
             "model": model,
@@ -43,13 +43,14 @@ def wording_request(fix: Fix, model: str) -> bytes:
 
 
 def estimate_tokens(content: bytes) -> int:
-    """What the call may cost at most, estimated: no less than a token for three bytes."""
+    """The most tokens that a call may cost, estimated as one for each three bytes."""
     return len(content) // 3 + _ANSWER_TOKENS
 
 
-def add_wording(fix: Fix, said: str) -> Fix:
-    """With what was said, on one line, unless that is nothing."""
-    sentence = clipped(one_line(said), _WORDS_TOKENS)
+def add_wording(fix: Fix, answer: str) -> Fix:
+    """The fix with the model's answer added, on one line; unchanged if the answer is empty or
+    NONE."""
+    sentence = clipped(one_line(answer), _WORDS_TOKENS)
     if not sentence or _NONE.match(sentence):
         return fix
     return msgspec.structs.replace(fix, remedy=f"{fix.remedy}{MARK}{sentence}")
