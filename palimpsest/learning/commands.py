@@ -1,8 +1,8 @@
-"""A shell command as something that can be done again: what it is for, and its lasting words.
+"""Parses shell commands into what can be run again: the kind of check, and the words that last.
 
-What a command is for is its *check*: to test, lint, format, build, check types, generate. Moves
-into the project's own folder, redirections, pagers and filters go; a selector of single tests
-becomes a blank.
+The *check* is what a command is for: to test, lint, format, build, check types or generate. `cd`
+into the project's own folder, redirections, pagers and filters are dropped; a selector of single
+tests becomes `<name>`.
 """
 
 import re
@@ -45,8 +45,12 @@ _UNFIT = re.compile(r"<<|\$\(|`|\bfor\b|\bwhile\b|\bif\b|[{}]|\bxargs\b|\|")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One simple command of a line: its ``text`` as it can be run again, with ``<name>`` where it
-    selected single tests; the ``check`` it is, if any; ``program``: its first words."""
+    """One simple command of a line.
+
+    ``text``: as it can be run again, with `<name>` where it selected single tests.
+    ``check``: the kind of check; empty if it is none.
+    ``program``: its first one or two words.
+    """
 
     text: str
     check: str
@@ -69,7 +73,7 @@ def parse_commands(line: str, project: str = "") -> tuple[Command, ...]:
 
 
 def _split_line(line: str) -> list[str]:
-    """The line cut at what joins commands, outside of quotes."""
+    """Splits the line at the operators that join commands, outside of quotes."""
     parts = [""]
     for piece in _PIECES.finditer(line):
         if piece[1]:
@@ -80,13 +84,13 @@ def _split_line(line: str) -> list[str]:
 
 
 def is_runner(command: Command) -> bool:
-    """Whether its first word runs a project's own tasks, so that how it is called is knowledge of
-    the project."""
+    """Whether the program runs a project's own tasks, so that its arguments are particular to the
+    project."""
     return _RUNNERS.match(command.program.split()[0]) is not None
 
 
 def is_repeatable(command: Command) -> bool:
-    """Whether it is plain enough to be told as a recipe: no substitution, no pipe, no path that
+    """Whether the command is plain enough for a recipe: no substitution, no pipe, no path that
     exists on one machine only."""
     return not _UNFIT.search(command.text) and not _ABSOLUTE.search(command.text)
 
@@ -103,8 +107,8 @@ def _parse_command(text: str, folder: str) -> Command:
 
 
 def _find_check(words: list[str]) -> str:
-    """By the words of a runner, or by the program itself: not by arguments, which may be the name
-    of any file."""
+    """The check, by the first words of a runner or by the program itself; not by arguments, which
+    may be the name of any file."""
     if not words or "\n" in words[0]:
         return ""
     runs = _RUNNERS.match(words[0])
@@ -113,7 +117,7 @@ def _find_check(words: list[str]) -> str:
 
 
 def _relative_folder(folder: str, project: str) -> str:
-    """A folder within the project, relative to it; empty for the project itself."""
+    """The folder relative to the project if it is below it; empty for the project itself."""
     if project and (folder == project or folder.startswith(project.rstrip("/") + "/")):
         return folder[len(project.rstrip("/")) + 1 :]
     return folder.rstrip("/") if folder not in (".", "./") else ""

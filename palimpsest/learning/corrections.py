@@ -1,7 +1,7 @@
-"""What a person told the agent to do always or never, or otherwise than it did: in their words.
+"""Finds corrections: rules that a person gives the agent, in their own words.
 
-Only what is said as a rule counts: at the beginning of a sentence, in a short text, no question.
-Most of what a person says is about the task at hand, and is none.
+Only what is worded as a rule counts: at the beginning of a sentence, in a short text, no question.
+Most of what a person says is about the task at hand, and is no rule.
 """
 
 import re
@@ -49,7 +49,7 @@ _CONFIDENT, _LIKELY = 0.7, 0.4
 
 
 def find_corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
-    """The rules in what a person said, in order; also in what they said to a refused call."""
+    """The rules in the messages of a person, in order; also in their answers to refused calls."""
     for position, message in enumerate(messages):
         if message.role is not Role.USER or position == 0:
             continue
@@ -60,7 +60,7 @@ def find_corrections(messages: Sequence[Message]) -> Iterator[Candidate]:
 
 
 def find_rules(text: str) -> Iterator[tuple[str, float]]:
-    """The sentences of a text that are rules, and how sure that is."""
+    """The sentences of a text that are rules, with the confidence, 0 to 1."""
     if len(text) > _LONGEST_TEXT:
         return
     for sentence in _SENTENCE.split(_FENCED.sub("", text)):

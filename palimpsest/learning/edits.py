@@ -1,4 +1,4 @@
-"""A change to a file, as the client's tools make it, and the gist of it."""
+"""Finds the edits of files in the client's tool calls, and words each on one line."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,13 @@ _DIRECTIVE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Lines that went and lines that came; ``file`` is relative to the project."""
+    """One edit of a file.
+
+    ``file``: relative to the project.
+    ``position``: of the message with the call.
+    ``removed``, ``added``: the lines that differ, stripped.
+    ``whole``: the file was written as a whole.
+    """
 
     file: str
     position: int
@@ -30,13 +36,13 @@ class Edit:
     whole: bool = False
 
     def touches(self, line: str) -> bool:
-        """Whether that very line of code was changed."""
+        """Whether this line of code was changed."""
         return bool(line) and any(
             _contains_line(line, one) or _contains_line(one, line) for one in self.removed
         )
 
     def introduces(self, name: str) -> bool:
-        """Whether the name was not there before."""
+        """Whether the edit adds the name, and did not remove it."""
         return any(name in line for line in self.added) and not any(
             name in line for line in self.removed
         )
@@ -46,12 +52,12 @@ class Edit:
         return any(line.startswith(("<<<<<<<", ">>>>>>>")) for line in self.removed)
 
     def shares(self, names: set[str]) -> bool:
-        """Whether any of the names is in what changed."""
+        """Whether any of the names is in a changed line."""
         return any(names & set(_WORD.findall(line)) for line in (*self.removed, *self.added))
 
     @property
     def gist(self) -> str:
-        """The change on one line, short."""
+        """The edit in words, short and on one line."""
         old, new = _meaningful_lines(self.removed), _meaningful_lines(self.added)
         if self.whole or not (old or new):
             return f"`{self.file}` was written anew"
@@ -63,7 +69,7 @@ class Edit:
 
 
 def find_edits(call: Call, project: str = "") -> tuple[Edit, ...]:
-    """The changes of a call that took; none for other calls."""
+    """The edits of a call that succeeded; none for calls of other tools."""
     path = call.input.get("file_path") or call.input.get("notebook_path")
     if call.is_error or not isinstance(path, str):
         return ()
@@ -81,7 +87,7 @@ def find_edits(call: Call, project: str = "") -> tuple[Edit, ...]:
 
 
 def relative_path(path: str, project: str) -> str:
-    """A path without the project's folder."""
+    """The path relative to the project, if it is below it."""
     root = project.rstrip("/") + "/"
     return path[len(root) :] if project and path.startswith(root) else path
 
@@ -104,7 +110,7 @@ def _diff_lines(old: Sequence[str], new: Sequence[str]) -> tuple[tuple[str, ...]
 
 
 def _meaningful_lines(lines: Sequence[str]) -> Sequence[str]:
-    """The first lines that say something: code, and comments that speak to a tool."""
+    """The first lines that mean something: code, and comments that a tool reads."""
     code = [line for line in lines if not _COMMENT.match(line) or _DIRECTIVE.search(line)]
     return ([line for line in code if len(line) > 2] or lines)[:_MOST_LINES]
 

@@ -1,8 +1,8 @@
-"""What ended an error: the change that was made between a command that failed and the same check
-passing, or the command that was given instead.
+"""Finds what ended an error: the edit between a command that failed and the same check passing, or
+the command that was run instead.
 
-A change counts only if it can be told from the others: it touched the line that was complained of,
-or the file, or there was no other.
+An edit counts only if it can be told from the others: it changed the line or the file that the
+error names, or there was no other.
 """
 
 import re
@@ -40,7 +40,13 @@ _CONFIDENT, _LIKELY = 0.8, 0.6
 
 @dataclass(slots=True)
 class _OpenError:
-    """An error that has not ended: since call ``at`` of the commands that were run."""
+    """An error that has not ended.
+
+    ``command``: the one that failed.
+    ``at``: the number of the run that it failed in.
+    ``changes``: the edits since.
+    ``repairs``: the commands since that repair an installation or a setting.
+    """
 
     problem: Problem
     command: Command
@@ -50,7 +56,7 @@ class _OpenError:
 
 
 def find_fixes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
-    """The fixes in calls, in order; one pass."""
+    """The fixes in a sequence of tool calls, in order; one pass."""
     seeker = _FixFinder(project)
     return [found for call in calls for found in seeker.read_call(call)]
 
@@ -103,8 +109,8 @@ class _FixFinder:
 
 
 def _failing_command(given: Sequence[Command], problem: Problem) -> Command:
-    """The command of a line that an error is of: a check where the error is of code, else the one
-    whose words it repeats, else the last."""
+    """The command of a line that reported an error: a check where the error is of code, else the
+    one that the error names, else the last."""
     checks = [command for command in given if command.check]
     if problem.file and checks:
         linters = [command for command in checks if command.check == "lint"]
@@ -116,14 +122,14 @@ def _failing_command(given: Sequence[Command], problem: Problem) -> Command:
 
 
 def _is_repeat(command: Command, failed_one: Command) -> bool:
-    """Whether it is the same command, or the same kind of check."""
+    """Whether a command is the failed one again, or the same kind of check."""
     if command.text == failed_one.text:
         return True
     return bool(command.check) and command.check == failed_one.check
 
 
 def _is_replacement(command: Command, failed_one: Command) -> bool:
-    """Whether it is another way of doing the same with the same program; another check is not."""
+    """Whether a command is another call of the failed program; never for a check."""
     if failed_one.check or "|" in failed_one.text or command.text == failed_one.text:
         return False
     return command.program == failed_one.program
@@ -147,7 +153,8 @@ def _fix_by_command(one: _OpenError, instead: Command, call: Call) -> Candidate:
 
 
 def _choose_edits(problem: Problem, changes: Sequence[Edit]) -> tuple[list[Edit], float]:
-    """The changes that ended the error, as far as they can be told; none if they cannot."""
+    """The edits that ended the error, and the confidence, 0 to 1; none if they cannot be told from
+    the others."""
     fit = [edit for edit in changes if not edit.whole and not edit.resolves_a_conflict]
     there = [edit for edit in fit if problem.file and edit.file.endswith(problem.file)]
     rule = _RULE.search(problem.message)

@@ -1,6 +1,6 @@
-"""How this project is tested, linted, built: the commands that worked.
+"""Finds how a project is tested, linted and built: the commands that worked.
 
-What any project of its toolchain is built and tested by is left out: everybody knows.
+Commands that any project with the same toolchain has are left out, since they are no news.
 """
 
 import re
@@ -40,6 +40,8 @@ _CONFIDENT, _LIKELY, _HARDLY = 0.8, 0.5, 0.3
 
 @dataclass(slots=True)
 class _Tally:
+    """``worked``, ``ran``: how often; ``position``: of its newest result."""
+
     command: Command
     worked: int = 0
     ran: int = 0
@@ -47,8 +49,9 @@ class _Tally:
 
 
 def find_recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
-    """The checks that worked, in the order they first ran, the surer the more often. A check that
-    fails since the code is wrong works all the same, but once it has to pass."""
+    """The checks that worked, in the order of their first run, with more confidence the more
+    often they ran. A check that finds errors in the code counts as a run, but it must have
+    passed once."""
     tallies: dict[str, _Tally] = {}
     for call in calls:
         if call.name != "Bash":
@@ -71,7 +74,7 @@ def find_recipes(calls: Iterable[Call], project: str = "") -> list[Candidate]:
 
 
 def generalise(text: str) -> str:
-    """With `<path>` for what it was limited to, behind the program and its task."""
+    """Replaces paths after the program and its task by `<path>`."""
     words = text.split(" ")
     return " ".join(words[:2] + ["<path>" if _PATH.match(word) else word for word in words[2:]])
 

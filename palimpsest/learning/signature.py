@@ -1,4 +1,4 @@
-"""The signature of an error: its words without what differs from one time to the next.
+"""Computes the signature of an error: its words without what differs from one time to the next.
 
 Paths, numbers, addresses, times, ids and quoted values go; the exception's type, error codes and
 names of code stay, quoted or not: without the name, *No module named 'yaml'* says nothing.
@@ -38,10 +38,10 @@ _KEPT = "\0"
 
 
 def signature(error: str) -> str:
-    """The first line of an error as its signature, at most 200 characters; deterministic.
+    """The signature of an error, from its first line, at most 200 characters; deterministic.
 
-    An error that names the rule it breaks (a linter's, a compiler's code) is that rule's, whatever
-    the names of the code that breaks it."""
+    If the error names the rule that it breaks (of a linter, or a compiler's code), all names of
+    code are replaced too."""
     line = _ANSI.sub("", error).strip().partition("\n")[0][:2_000]
     line = _PLACE.sub("", line, count=1)
     for pattern, sign in ((_URL, "<url>"), (_TIME, "<time>"), (_UUID, "<id>")):
@@ -63,6 +63,6 @@ def _replace_names(line: str) -> str:
 
 
 def _replace_value(found: re.Match[str]) -> str:
-    """A name of code stays; any other value is told only to have been there."""
+    """A quoted name of code stays; any other value becomes `<value>`."""
     value = next((group for group in found.groups() if group is not None), "")
     return value if _NAME.match(value) and not _COUNTED.search(value) else "<value>"
