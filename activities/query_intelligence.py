@@ -66,7 +66,7 @@ class QueryIntelligence:
             observed=place.observed.hex() if place.observed else None,
             project=project,
             memories=looked.memories if looked else (),
-            recall=looked.outcome if looked else None,
+            recall=looked.status if looked else None,
         )
 
     async def _look(
@@ -78,11 +78,11 @@ class QueryIntelligence:
         hashes: Sequence[Hash],
         place: Place,
     ) -> LookupResult | None:
-        """None where nothing is ever recalled."""
+        """None where injection is off."""
         headers = await request_headers(request_id, self._exchanges, self._requests)
         epoch = await self._ledger.get(place.applied, "on") if place.applied else None
-        standing = ConversationState(conversation, project, hashes, epoch)
-        return await self._injector.find(view, headers, standing)
+        state = ConversationState(conversation, project, hashes, epoch)
+        return await self._injector.find(view, headers, state)
 
     async def _compacted(self, request_id: str, view: RequestView, place: Place) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:

@@ -15,6 +15,7 @@ from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.memory.injector import Injector
+from palimpsest.memory.model import LookupOutcome
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
@@ -69,7 +70,7 @@ class RewriteContext:
     async def _recall(
         self, view: RequestView, rewrite: RewriteContextInput, past: Past
     ) -> Recall | None:
-        """What was found for this turn; None where it was told before."""
+        """The injection for this turn; None where it was injected before."""
         known = rewrite.known
         if known is None or not known.memories:
             return None
@@ -84,7 +85,7 @@ class RewriteContext:
                 epoch=past.applied,
             )
         except DatabaseUnavailable as error:
-            _log.warning("a request goes on without what is known", reason=str(error))
+            _log.warning("a request goes on without memories", reason=str(error))
             return None
 
     def _count(self, decided: Decided) -> None:
@@ -126,12 +127,12 @@ def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> R
 
 
 def _intelligence(decided: Decided, rewrite: RewriteContextInput) -> str | None:
-    """What the client is told of what was recalled for its newest turn."""
-    looked = rewrite.known.recall if rewrite.known else None
-    if looked != "found":
-        return looked
-    recalled = decided.epoch.recalled if decided.epoch else ()
-    return recalled[-1].summary if recalled else "none"
+    """The value of the header that tells the client about injection for its newest turn."""
+    status = rewrite.known.recall if rewrite.known else None
+    if status != LookupOutcome.FOUND:
+        return status
+    injected = decided.epoch.recalled if decided.epoch else ()
+    return injected[-1].summary if injected else LookupOutcome.NONE
 
 
 def _summary(decided: Decided) -> str:

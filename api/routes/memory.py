@@ -1,4 +1,5 @@
-"""What is known: listed, read, put in, edited, taken out and deleted by whoever holds the token."""
+"""Memories over HTTP: lists, reads, imports, edits, exports and deletes them for the token's
+holder."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ async def show(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: str | None = None,
 ) -> Response:
-    """The newest first; `next` of a page is `after` of the one that follows. Needs the local
+    """Memories, newest first; `next` of a page is `after` of the one that follows. Needs the local
     token."""
     found = await process.memory.store.page(
         which, words=contains, limit=limit, after=_mark(after) if after else None
@@ -83,13 +84,13 @@ async def show(
 
 @router.get("/export")
 async def export(process: Holder, which: Chosen) -> Response:
-    """All of them, as lines of JSON. Needs the local token."""
+    """All memories, as lines of JSON. Needs the local token."""
     return StreamingResponse(_lines(process.memory.store, which), media_type="application/x-ndjson")
 
 
 @router.get("/{memory_id}")
 async def show_one(process: Holder, memory_id: str) -> Response:
-    """Needs the local token."""
+    """One memory. Needs the local token."""
     found = await process.memory.store.get([memory_id])
     if not found:
         raise NotFound(f"there is no memory {memory_id}")
@@ -98,8 +99,8 @@ async def show_one(process: Holder, memory_id: str) -> Response:
 
 @router.post("")
 async def put_in(request: Request, process: Holder) -> Response:
-    """Lines of JSON as the export has them; all, or none if one is wrong. What was deleted comes
-    back. Needs the local token."""
+    """Imports lines of JSON as the export has them: all, or none if one is wrong. A deleted memory
+    comes back. Needs the local token."""
     body = await admission_of(request).read_body(request)
     given = await off_the_loop(len(body), decode_lines, body, TENANT)
     new = await process.memory.store.save(given, revive=True)
@@ -109,7 +110,7 @@ async def put_in(request: Request, process: Holder) -> Response:
 
 @router.patch("/{memory_id}")
 async def edit(request: Request, process: Holder, memory_id: str) -> Response:
-    """`text`, `detail`, `confidence`, `confirmed`. Needs the local token."""
+    """Edits `text`, `detail`, `confidence` or `confirmed`. Needs the local token."""
     try:
         patch = msgspec.json.decode(await admission_of(request).read_body(request), type=Patch)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -134,9 +135,9 @@ async def delete(
     which: Chosen,
     all: bool = False,  # noqa: A002
 ) -> Response:
-    """At least one filter, or `all=true`. Without `kind` and `id` also what was captured of the
-    conversations; `remaining` is what was found when all was looked for again. Needs the local
-    token."""
+    """Deletes memories by at least one filter, or with `all=true`. Without `kind` and `id` also
+    what was captured of the conversations; `remaining` is what was found when all was looked for
+    again. Needs the local token."""
     memory = process.memory
     erasure = Erasure(process.stores.database, TENANT)
     eraser = MemoryErasure(memory.store, erasure, TENANT, memory.index, memory.indexer)

@@ -1,8 +1,8 @@
-"""The archive: what was said in a conversation, as memories of one part each.
+"""Archives the messages of a conversation as memories of one part each.
 
-Kept are a person's words, the assistant's, and each tool call with its result; not the client's
+Archived are a person's words, the assistant's, and each tool call with its result; not the client's
 instructions, and no thinking. A call belongs to the message with its result. The parts of one
-message are numbered through; each part begins with a *headline* that says what it is a part of.
+message are numbered; each part begins with a *headline* that says what it is a part of.
 """
 
 import re
@@ -24,14 +24,15 @@ from palimpsest.memory.splitting import split_text
 
 _HEADLINE = 160
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
-# How clients number the lines of a file: the number stays, the space before it says nothing.
+# How clients number the lines of a file: the number stays, the space before it is dropped.
 _NUMBERED = re.compile(r"^ +(?=\d+(?:→|\t))", re.MULTILINE)
 _PATHS = ("file_path", "notebook_path")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose memories they are. ``agent``: of a sub-agent, whose prompts no person wrote."""
+    """Whose memories they are. ``project``: the client's working directory; ``conversation``: its
+    id; ``agent``: of a sub-agent, whose prompts no person wrote."""
 
     tenant: str
     project: str
@@ -40,7 +41,12 @@ class Origin:
 
 
 class ConversationMessage(NamedTuple):
-    """A message as it came, with the lineage hash through it, and when it was said."""
+    """One message of a conversation.
+
+    ``raw``: as the client sent it, without secrets.
+    ``chain``: the lineage hash through it.
+    ``said_at``: when it was said.
+    """
 
     raw: bytes
     chain: bytes
@@ -133,7 +139,8 @@ def _tool_text(call: Call | None, result: Block, project: str) -> _Text:
 
 
 def _split_parts(text: _Text) -> Iterator[str]:
-    """The parts, the later ones of words without a headline with their beginning for one."""
+    """Splits a text into parts with headlines. Without a headline of its own, the later parts get
+    the beginning of the text."""
     found = split_text(text.body)
     if not found and text.headline:
         yield text.headline

@@ -1,9 +1,8 @@
-"""The words of a text, as BM25 weighs them; prose and code alike.
+"""Computes the BM25 weights of the words of a text, prose and code alike.
 
 An identifier counts whole, however it is written, and by its parts (``get_userName``:
 ``getusername``, ``get``, ``user``, ``name``), English words by their stem, and scripts without
-spaces by pairs of characters. How rare a word is is known to the index, which multiplies the
-weights by it.
+spaces by pairs of characters. The index multiplies the weights by how rare a word is.
 """
 
 import re
@@ -28,12 +27,13 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+"
 
 
 def document_weights(text: str) -> Sparse:
-    """The weights of a text that is kept: how often a word occurs, over the text's length."""
+    """The weights of a text that is indexed: how often a word occurs, relative to the text's
+    length."""
     return _sparse(_bm25().embed_document(" ".join(split_words(text))))
 
 
 def query_weights(text: str) -> Sparse:
-    """The weights of a text that is looked for: each word counts once."""
+    """The weights of a text that is searched for: each word counts once."""
     return _sparse(_bm25().embed_query(" ".join(split_words(text))))
 
 
@@ -45,7 +45,7 @@ def split_words(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=32_768)
 def _forms(run: str) -> tuple[str, ...]:
-    """A run of letters and digits with what joins them: all of them as one, then each."""
+    """The words of a run of letters and digits with joining signs: the whole, then each part."""
     parts = [hump for part in _PART.findall(run) for hump in _HUMP.split(part)]
     spaced = [part for part in parts if not _UNSPACED.search(part)]
     pairs = [pair for part in parts for found in _UNSPACED.findall(part) for pair in _pairs(found)]

@@ -1,4 +1,4 @@
-"""Which of several texts say the same: a file that was read twice, a command that was run again."""
+"""Drops texts that repeat others: a file that was read twice, a command that was run again."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +15,8 @@ Item = TypeVar("Item")
 
 
 def drop_duplicates(things: Iterable[Item], text: Callable[[Item], str]) -> Iterator[Item]:
-    """Those whose text says what none before them does. Of a text's first words those with the
-    smallest checksums stand for all: they are alike as far as all are."""
+    """The items whose text is like none before them. Texts are compared by the smallest checksums
+    of their first words, which are as alike as the texts are (MinHash)."""
     kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
     for thing in things:
         words = text(thing).encode().split(None, _WORDS)[:_WORDS]

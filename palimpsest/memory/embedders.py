@@ -1,7 +1,6 @@
-"""The embedder that the settings name."""
+"""Builds the embedder that the settings name."""
 
-from palimpsest.memory.embedding import Embedder
-from palimpsest.memory.embedding_cache import EmbeddingCache
+from palimpsest.memory.embedding import Embedder, EmbeddingCache
 from palimpsest.memory.fastembed_embedder import FastembedEmbedder
 from palimpsest.memory.openai_embedder import OpenAIEmbedder
 from palimpsest.memory.static_embedder import StaticEmbedder
@@ -9,9 +8,9 @@ from palimpsest.runtime.errors import StartupFailed
 
 
 def build_embedder(named: str, url: str, key: str | None) -> Embedder:
-    """``static``, ``fastembed:<model>``, ``openai:<model>`` or ``openai:<model>@<dimension>``; the
-    last two ask ``url`` with ``key``. Reads files, so belongs into a thread; calls nobody. Raises
-    StartupFailed, EmbedderUnavailable."""
+    """Builds ``static``, ``fastembed:<model>``, ``openai:<model>`` or
+    ``openai:<model>@<dimension>``; the last two call ``url`` with ``key``. Reads files, so it
+    belongs into a thread, and makes no call. Raises StartupFailed, EmbedderUnavailable."""
     kind, _, model = named.partition(":")
     match kind:
         case "static" if not model:

@@ -1,4 +1,5 @@
-"""Forgetting for good, on a person's word: memories, what was captured, the index; with proof."""
+"""Erases memories, captured requests and index entries for good, on a person's order, and checks
+that they are gone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +12,20 @@ from palimpsest.store.postgres.erasure import Erased, Erasure
 from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.vectors.model import SearchFilter, VectorIndex
 
-_PATIENCE_SECONDS = 10.0
+_INDEX_WAIT_SECONDS = 10.0
 _ROUNDS = 3
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What went, and what was found when all was looked for again. ``index`` is None where the
-    index did not answer, or is another process's."""
+    """What was erased, and what was still there afterwards.
+
+    ``memories``: the number of erased memories.
+    ``captured``: the numbers of erased requests and the like.
+    ``left_memories``, ``left_captured``: what a second search found.
+    ``left_index``: the same of the index; None where it did not answer, or is another process's.
+    """
 
     memories: int
     captured: Erased
@@ -32,7 +38,7 @@ class ErasureReport:
         return self.left_memories + self.left_captured + (self.left_index or 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """For people and programs."""
+        """The report as JSON for people and programs."""
         return {
             "deleted": {"memories": self.memories, **self.captured.counts()},
             "remaining": self.remaining,
@@ -45,7 +51,8 @@ class ErasureReport:
 
 
 class MemoryErasure:
-    """Without an index it forgets in Postgres, and the indexes of running processes follow."""
+    """Erases one tenant's memories. Without an index it erases in Postgres alone, and the indexes
+    of running processes follow."""
 
     def __init__(
         self,
@@ -62,13 +69,14 @@ class MemoryErasure:
         self._indexer = indexer
 
     async def erase(self, which: Which, *, everything: bool = False) -> ErasureReport:
-        """By kind or id memories alone; else also what was captured of the conversations."""
+        """Erases the chosen memories; unless they are chosen by kind or id, also what was captured
+        of their conversations. Raises BadRequest where all are chosen without ``everything``."""
         if which.is_everything and not everything:
             raise BadRequest("say what to forget, or that all is meant")
         captured = _means_captured(which)
-        # First what is learned from, then what was.
+        # First what memories are made of, then the memories.
         erased = await self._erasure.erase(which) if captured else Erased()
-        # What sub-agents said is known under conversations of their own.
+        # Memories of sub-agents are under conversations of their own.
         all_of = [which, *(Which(conversation=each, before=which.before) for each in erased.beside)]
         gone = sum([await self._forget(one, everything=everything) for one in all_of])
         return ErasureReport(
@@ -80,7 +88,8 @@ class MemoryErasure:
         )
 
     async def _forget(self, which: Which, *, everything: bool) -> int:
-        """Once more where something was found, for what was being written meanwhile."""
+        """Repeats until nothing is found, since more may be written meanwhile; the number
+        erased."""
         gone = 0
         for _ in range(_ROUNDS):
             found = await self._memories.forget(which, everything=everything)
@@ -92,7 +101,7 @@ class MemoryErasure:
     async def _left_in_index(self, all_of: Sequence[Which]) -> int | None:
         if self._index is None or self._indexer is None:
             return None
-        if not await self._indexer.catch_up(_PATIENCE_SECONDS):
+        if not await self._indexer.catch_up(_INDEX_WAIT_SECONDS):
             return None
         wheres = [_where(self._tenant, one) for one in all_of if one.ids != ()]
         try:

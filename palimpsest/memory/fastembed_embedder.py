@@ -1,4 +1,4 @@
-"""Vectors of the models that fastembed runs here; it downloads them the first time."""
+"""Embeds with a model that fastembed runs in this process; it downloads the model at first use."""
 
 import asyncio
 import importlib
@@ -26,7 +26,7 @@ class FastembedEmbedder:
 
     @classmethod
     def create(cls, model: str) -> "FastembedEmbedder":
-        """Raises StartupFailed where the library or the model is not known."""
+        """Raises StartupFailed where the library is not installed or has no such model."""
         try:
             library = importlib.import_module("fastembed")
         except ImportError as error:

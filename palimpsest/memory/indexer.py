@@ -1,4 +1,4 @@
-"""Keeps the vector index where the memories in Postgres are: the loop that follows them."""
+"""Updates the vector index from the memories in Postgres, in a loop."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -27,11 +27,12 @@ EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 """The longest wait after a failure."""
 _BUILD_EVERY = 20_000
-"""Memories, on a long way; the engine keeps what no graph was built of in memory."""
+"""Memories between two builds of the graph during a long update; until a build the engine keeps
+them in memory."""
 _BUILD_AGAIN_SECONDS = 300.0
 _LOOK_SECONDS = 0.05
 _AT_ONCE = 128
-"""Memories of a step: while one is taken in, queries wait."""
+"""Memories that are written in one step; queries wait meanwhile."""
 
 _Unavailable = (DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable)
 _log = structlog.stdlib.get_logger()
@@ -44,8 +45,12 @@ class ChangeSource(Protocol):
 
 
 class Indexer:
-    """``is_ours`` says whether it is this process that writes to the index, where several share
-    one. ``entries_written`` and ``failures`` count what was taken in, and what went wrong."""
+    """Updates one index.
+
+    ``is_writer``: whether this process writes to the index, where several share one.
+    ``entries_written``: the number of entries written.
+    ``failures``: the number of failed updates.
+    """
 
     def __init__(
         self,
@@ -70,15 +75,15 @@ class Indexer:
 
     @property
     def lag_seconds(self) -> float:
-        """Seconds since the index had all that was known."""
+        """Seconds since the index had all memories."""
         return monotonic() - self._up_to_date
 
     def wake(self) -> None:
-        """There is something new; it need not wait for the next look."""
+        """Updates at once, since there are new memories."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Follow for ever."""
+        """Updates for ever, once a second."""
         try:
             while True:
                 await self._update_until_current()
@@ -88,8 +93,8 @@ class Indexer:
                 self._building.cancel()
 
     async def catch_up(self, patience: float) -> bool:
-        """Whether within ``patience`` seconds the index has all that is known now, and nothing
-        that was deleted; it is brought there if need be."""
+        """Updates the index; whether within ``patience`` seconds it has all memories of now, and
+        none that was deleted."""
         try:
             async with asyncio.timeout(patience):
                 newest = await self._memories.newest()
@@ -108,7 +113,7 @@ class Indexer:
         return (await self._memories.changes(cursor, 1)).cursor == cursor
 
     async def _update_until_current(self) -> None:
-        """Returns when the index has everything, or is another process's to write to."""
+        """Retries until the index has everything, or another process is its writer."""
         wait, reason = EVERY_SECONDS, ""
         while True:
             try:
@@ -138,13 +143,14 @@ class Indexer:
 
     @asynccontextmanager
     async def pause_writes(self, copy: IndexFollower) -> AsyncGenerator[None]:
-        """Bring a copy of the index up to date, and write nothing while this is entered."""
+        """Brings a copy of the index up to date, and writes nothing while this is entered."""
         async with self._writing:
             await self._follow(copy)
             yield
 
     async def _follow(self, follower: IndexFollower) -> None:
-        """Until nothing is new. On a long way graphs are built, too, less and less often."""
+        """Writes steps until nothing is new. During a long update graphs are built too, less and
+        less often."""
         cursor = await follower.cursor()
         taken = built = 0
         while True:
@@ -177,7 +183,7 @@ class Indexer:
 
 @asynccontextmanager
 async def _nothing_missing(_copy: IndexFollower) -> AsyncGenerator[None]:
-    """Nothing is written while who writes waits for the graph."""
+    """For a build that the writer itself waits for, so that nothing is written meanwhile."""
     yield
 
 

@@ -1,7 +1,7 @@
-"""What is put before the model of what is known: one text block, within a budget of tokens.
+"""Composes the text block that puts memories before the model, within a budget of tokens.
 
-Each entry says where it comes from and how old it is, so that the model can weigh it. What was
-quoted stands in a fence that nothing in it can close, and is called what it is: data.
+Each entry says where it comes from and how old it is, so that the model can weigh it. Quoted text
+stands in a fence that nothing in it can close, and is marked as data.
 """
 
 import re
@@ -40,8 +40,13 @@ _NAMES = {Kind.PATTERN: "patterns", Kind.FIX: "debug", Kind.TURN: "archive"}
 
 @dataclass(frozen=True, slots=True)
 class InjectionText:
-    """``block`` is the content block, as JSON; ``tokens`` before the model's ratio; ``summary`` is
-    what the client is told."""
+    """A composed text block.
+
+    ``block``: the content block, as JSON.
+    ``tokens``: its size, estimated, before the model's ratio.
+    ``memories``: the ids of the memories in it.
+    ``summary``: the value of the header that tells the client.
+    """
 
     block: bytes
     tokens: int
@@ -49,11 +54,14 @@ class InjectionText:
     summary: str
 
 
-def injection_budget(budget: int, prompt: int, standing: int) -> int:
-    """What may be told now, of a budget: all of it from a prompt of 80,000 tokens on, less of a
-    smaller one, so that what is told stays at a twentieth of the prompt by the usual budget;
-    and less by what stands told from before. Some 600 tokens may always be told. All in tokens."""
-    return min(budget, max(_LEAST, budget * prompt // _WHOLE_FROM - standing))
+def injection_budget(budget: int, prompt: int, injected: int) -> int:
+    """The tokens that may be injected now.
+
+    The whole ``budget`` from a prompt of 80,000 tokens on, and a proportional part of it for a
+    smaller one (with the default budget a twentieth of the prompt), less the ``injected`` tokens
+    that the prompt holds already. At least 600 tokens, as far as the budget goes.
+    """
+    return min(budget, max(_LEAST, budget * prompt // _WHOLE_FROM - injected))
 
 
 def compose_injection(
@@ -64,8 +72,8 @@ def compose_injection(
     now: datetime,
     budget: int,
 ) -> InjectionText | None:
-    """The best of the memories, given in order of their worth, that fit; None when none does.
-    ``conversation`` is the one that they are told in."""
+    """Composes the block of the memories, given best first, that fit into ``budget`` tokens; None
+    when none fits. ``conversation``: the id of the one that they are injected into."""
     left = budget - text_tokens(_HEAD) - text_tokens(_FOOT) - 8 * (len(_SECTIONS) + 1)
     chosen: dict[str, tuple[Memory, str]] = {}
     for memory in memories:
@@ -158,11 +166,11 @@ def _fenced(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """On one line, and unable to open a fence."""
+    """The text on one line, unable to open a fence."""
     return _FENCE.sub("...", one_line(text))
 
 
 def _summary(kinds: Sequence[Kind], tokens: int) -> str:
     counts = ((name, kinds.count(kind)) for kind, name in _NAMES.items())
-    said = "".join(f"{name}={count};" for name, count in counts if count)
-    return f"hit;{said}tokens={tokens}"
+    parts = "".join(f"{name}={count};" for name, count in counts if count)
+    return f"hit;{parts}tokens={tokens}"

@@ -1,4 +1,4 @@
-"""What is known that bears on a person's turn: looked for once, told within a budget."""
+"""Finds memories that bear on a person's turn, and injects them within a budget."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
 from palimpsest.dialects.model import RequestView
 from palimpsest.memory.injection import compose_injection, injection_budget
+from palimpsest.memory.model import LookupOutcome
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import Retriever
@@ -30,16 +31,21 @@ from palimpsest.store.vectors.model import Match
 _REMEMBERED = 8_192
 _LOOKED_BACK = 2_000
 _LEAST_HITS, _LEAST_TOKENS = 16, 250
-"""So many hits are looked at: as many as the budget holds, if each is so small."""
+"""As many hits are searched as the budget holds of ``_LEAST_TOKENS`` each, and at least so many."""
 
 _log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class InjectionOptions:
-    """``usual`` is what headers may overrule; ``on``: something is recalled at all; ``budget`` in
-    tokens, ``deadline`` in seconds;
-    ``everywhere``: not only from the request's own project."""
+    """The settings of injection.
+
+    ``defaults``: the context options that headers may overrule.
+    ``enabled``: memories are injected at all.
+    ``budget``: tokens of one injection.
+    ``deadline``: seconds that a search may take.
+    ``everywhere``: memories of other projects are searched too.
+    """
 
     defaults: Treatment
     enabled: bool = True
@@ -50,15 +56,34 @@ class InjectionOptions:
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What became of a look: `found`, `none`, or `degraded;<reason>`; ids, best first."""
+    """The result of a search for one turn.
 
-    outcome: str
+    ``memories``: ids, best first.
+    ``reason``: why the search is degraded; empty otherwise.
+    """
+
+    outcome: LookupOutcome
     memories: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def status(self) -> str:
+        """The outcome as records and clients get it: `found`, `none` or `degraded;<reason>`."""
+        return f"{self.outcome};{self.reason}" if self.reason else self.outcome
+
+
+_NOTHING = LookupResult(LookupOutcome.NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """Where the request stands: its conversation, project and lineage, and what it is sent by."""
+    """The conversation of a request, as it is now.
+
+    ``conversation``: its id.
+    ``project``: the client's working directory.
+    ``chain``: the lineage hash through each message.
+    ``epoch``: what the history is sent by; None: unchanged.
+    """
 
     conversation: str
     project: str
@@ -67,7 +92,8 @@ class ConversationState:
 
 
 class Injector:
-    """Answers for a turn are kept for all requests of its tool loop, and never fail a request."""
+    """Finds and injects the memories of one tenant. The result for a turn is cached for all
+    requests of its tool loop, and no failure here fails a request."""
 
     def __init__(
         self,
@@ -85,28 +111,28 @@ class Injector:
         self._results: Memo[Hash, LookupResult] = Memo(_REMEMBERED)
 
     async def find(
-        self, view: RequestView, headers: RawHeaders, standing: ConversationState
+        self, view: RequestView, headers: RawHeaders, state: ConversationState
     ) -> LookupResult | None:
-        """What is worth recalling for the request's newest turn of a person; None where nothing
-        ever is. An opt-out is heard in any case."""
+        """Finds memories for the newest turn of a person; None where injection is off. Records an
+        opt-out in the headers in any case."""
         if not remembers(headers):
-            await self._opt_out(standing.conversation, value_of(headers, SESSION_HEADER) or "")
-            return LookupResult("none")
+            await self._opt_out(state.conversation, value_of(headers, SESSION_HEADER) or "")
+            return _NOTHING
         if not self._options.enabled:
             return None
         if treatment(headers, self._options.defaults).mode != "on":
-            return LookupResult("none")
+            return _NOTHING
         if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
-            return LookupResult("none")
+            return _NOTHING
         turn = await off_the_loop(len(view.messages[-1]), newest_turn, view)
-        known = self._cached(standing.chain, turn)
-        self._metrics.lookups.labels("cached" if known else "asked").inc()
-        if known:
-            return known
-        looked = await self._search_in_time(turn, standing) if turn else LookupResult("none")
-        if turn and not looked.outcome.startswith("degraded"):
-            self._results.put(standing.chain[turn.position], looked)
-        return looked
+        cached = self._cached(state.chain, turn)
+        self._metrics.lookups.labels("cached" if cached else "asked").inc()
+        if cached:
+            return cached
+        result = await self._search_in_time(turn, state) if turn else _NOTHING
+        if turn and result.outcome is not LookupOutcome.DEGRADED:
+            self._results.put(state.chain[turn.position], result)
+        return result
 
     async def inject(
         self,
@@ -124,10 +150,10 @@ class Injector:
         if turn is None:
             return None
         prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
-        standing = round(sum(recall.tokens for recall in _injections(epoch)) * ratio)
-        budget = injection_budget(self._options.budget, prompt.tokens, standing)
+        injected = round(sum(recall.tokens for recall in _injections(epoch)) * ratio)
+        budget = injection_budget(self._options.budget, prompt.tokens, injected)
         memories = await self._permission.filter_allowed(await self._memories.get(ids))
-        told = await asyncio.to_thread(
+        text = await asyncio.to_thread(
             compose_injection,
             memories,
             view.dialect,
@@ -135,12 +161,12 @@ class Injector:
             now=datetime.now(UTC),
             budget=round(budget / ratio),
         )
-        if told is None:
+        if text is None:
             return None
-        return Recall(turn.position, told.block, told.tokens, told.memories, told.summary)
+        return Recall(turn.position, text.block, text.tokens, text.memories, text.summary)
 
     async def count_use(self, recall: Recall) -> None:
-        """It is on its way to the model."""
+        """Counts an injection that is on its way to the model, and the use of its memories."""
         self._metrics.recalled.inc(recall.tokens)
         try:
             await self._memories.used(recall.memories)
@@ -148,8 +174,8 @@ class Injector:
             _log.warning("a use is not counted", reason=str(error))
 
     def _cached(self, chain: Sequence[Hash], turn: Turn | None) -> LookupResult | None:
-        """What was found for this turn before; for a request of its tool loop nothing is left to
-        recall of it."""
+        """The cached result for this turn. A request of the turn's tool loop gets it without
+        memories, since they were injected before."""
         if turn is not None:
             return self._results.get(chain[turn.position])
         for name in reversed(chain[-_LOOKED_BACK:]):
@@ -158,40 +184,40 @@ class Injector:
                 return replace(known, memories=())
         return None
 
-    async def _search_in_time(self, turn: Turn, standing: ConversationState) -> LookupResult:
+    async def _search_in_time(self, turn: Turn, state: ConversationState) -> LookupResult:
         try:
             async with asyncio.timeout(self._options.deadline):
-                return await self._search(turn, standing)
+                return await self._search(turn, state)
         except TimeoutError:
             return self._degraded("deadline passed")
         except PalimpsestError as error:
-            _log.warning("a request goes on without what is known", reason=str(error))
+            _log.warning("a request goes on without memories", reason=str(error))
             return self._degraded(type(error).__name__)
         except Exception:
-            # Whatever is wrong with what is known, the request can do without it.
-            _log.exception("a bug in recalling")
+            # Whatever is wrong with the memories, the request can do without them.
+            _log.exception("a bug in the search for memories")
             return self._degraded("failed")
 
-    async def _search(self, turn: Turn, standing: ConversationState) -> LookupResult:
-        if not await self._permission.allows(standing.project, standing.conversation):
-            return LookupResult("none")
+    async def _search(self, turn: Turn, state: ConversationState) -> LookupResult:
+        if not await self._permission.allows(state.project, state.conversation):
+            return _NOTHING
         query = Query(
             text=turn.text,
-            project="" if self._options.everywhere else standing.project,
-            conversation=standing.conversation,
+            project="" if self._options.everywhere else state.project,
+            conversation=state.conversation,
             everywhere=self._options.everywhere,
             limit=max(_LEAST_HITS, self._options.budget // _LEAST_TOKENS),
         )
-        hits = await self._retriever.search(query, _presence_test(standing))
-        gone = _reduced_positions(standing.epoch)
-        shown = {name.hex() for at, name in enumerate(standing.chain) if at not in gone}
-        told = {name for recall in _injections(standing.epoch) for name in recall.memories}
+        hits = await self._retriever.search(query, _presence_test(state))
+        gone = _reduced_positions(state.epoch)
+        shown = {name.hex() for at, name in enumerate(state.chain) if at not in gone}
+        injected = {name for recall in _injections(state.epoch) for name in recall.memories}
         ids = tuple(
             hit.memory.id
             for hit in hits
-            if hit.memory.chain not in shown and hit.memory.id not in told
+            if hit.memory.chain not in shown and hit.memory.id not in injected
         )
-        return LookupResult("found", ids) if ids else LookupResult("none")
+        return LookupResult(LookupOutcome.FOUND, ids) if ids else _NOTHING
 
     async def _opt_out(self, conversation: str, session: str) -> None:
         try:
@@ -201,16 +227,16 @@ class Injector:
 
     def _degraded(self, reason: str) -> LookupResult:
         self._metrics.degraded.labels("intelligence").inc()
-        return LookupResult(f"degraded;{reason}")
+        return LookupResult(LookupOutcome.DEGRADED, reason=reason)
 
 
-def _presence_test(standing: ConversationState) -> Callable[[Match], bool]:
-    """Whether what was found stands in the prompt as it is."""
-    gone = _reduced_positions(standing.epoch)
-    depth = len(standing.chain)
+def _presence_test(state: ConversationState) -> Callable[[Match], bool]:
+    """A test whether the prompt holds what was found, unreduced."""
+    gone = _reduced_positions(state.epoch)
+    depth = len(state.chain)
 
     def present(found: Match) -> bool:
-        here = found.conversation == standing.conversation
+        here = found.conversation == state.conversation
         return here and 0 <= found.position < depth and found.position not in gone
 
     return present

@@ -1,4 +1,4 @@
-"""Memories as lines of JSON: how they are taken out, and how a person puts them in."""
+"""Encodes memories as lines of JSON for export, and decodes lines that a person imports."""
 
 import re
 from datetime import UTC, datetime
@@ -23,12 +23,13 @@ _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 def encode_line(memory: Memory) -> bytes:
+    """One line, with its end."""
     return msgspec.json.encode(memory) + b"\n"
 
 
 def decode_lines(content: bytes, tenant: str) -> list[Memory]:
-    """Those of all lines, of this tenant and without secrets; what a line leaves out has its
-    usual value. Raises BadRequest that names the first line that is none."""
+    """The memories of all lines, for this tenant and without secrets; fields that a line leaves out
+    have their defaults. Raises BadRequest that names the first wrong line."""
     found: list[Memory] = []
     for number, given in enumerate(content.splitlines(), 1):
         if given.strip():
@@ -55,12 +56,12 @@ def _memory(given: bytes, tenant: str) -> Memory:
 
 
 def _in_utc(time: datetime) -> datetime:
-    """Without a zone it is UTC."""
+    """The time in UTC; without a zone it is taken as UTC."""
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def redact_detail(detail: Pattern | Fix | None) -> Pattern | Fix | None:
-    """Without secrets."""
+    """The detail with the secrets in each text redacted."""
     if isinstance(detail, Pattern):
         steps = tuple(redact(step) for step in detail.steps)
         return Pattern(redact(detail.trigger), steps, redact(detail.example))

@@ -1,9 +1,8 @@
-"""A *memory* is one thing that is known: a part of a turn, a pattern, or a fix.
+"""Defines a *memory*: a part of a turn, a pattern, or a fix.
 
-Memories live in Postgres (palimpsest/store/postgres/memories.py) and are found through the vector
-index, which only follows what Postgres says (palimpsest/store/vectors/model.py). Their ids are
-their content's hash, so that learning the same thing twice is learning it once. No memory holds a
-secret: what makes them takes those out.
+Memories are rows in Postgres (palimpsest/store/postgres/memories.py) and are searched through the
+vector index, which follows those rows (palimpsest/store/vectors/model.py). A memory's id is a hash
+of its content, so the same lesson is stored once. Secrets are taken out before a memory is made.
 """
 
 from datetime import datetime
@@ -17,16 +16,28 @@ _CONVERSATIONS = 2
 
 
 class Kind(StrEnum):
-    """``turn``: what was said or returned, in parts of a few hundred tokens; ``pattern``: a recipe
-    that worked; ``fix``: an error and what mended it."""
+    """What a memory holds."""
 
     TURN = "turn"
+    """A part, of a few hundred tokens, of a message."""
     PATTERN = "pattern"
+    """A recipe that worked, or a rule that a person gave."""
     FIX = "fix"
+    """An error and what ended it."""
+
+
+class LookupOutcome(StrEnum):
+    """What became of the search for memories for a person's turn."""
+
+    FOUND = "found"
+    NONE = "none"
+    """Nothing bears on the turn, or nothing may be injected."""
+    DEGRADED = "degraded"
+    """The search failed or was late, and the request goes on without it."""
 
 
 class Pattern(msgspec.Struct, frozen=True, tag="pattern"):
-    """When ``trigger``, do ``steps``; ``example`` is what was done once."""
+    """When ``trigger``, do ``steps``; ``example``: a command that was run once."""
 
     trigger: str
     steps: tuple[str, ...]
@@ -34,7 +45,13 @@ class Pattern(msgspec.Struct, frozen=True, tag="pattern"):
 
 
 class Fix(msgspec.Struct, frozen=True, tag="fix"):
-    """``signature`` is the error without paths, numbers and addresses; ``remedy`` what ended it."""
+    """An error and what ended it.
+
+    ``signature``: the error without paths, numbers and addresses.
+    ``error``: the line that reports it, and the line of code that was printed with it.
+    ``remedy``: the edit or command that ended it.
+    ``command``: the command that failed.
+    """
 
     signature: str
     error: str
@@ -46,10 +63,24 @@ Detail = Pattern | Fix
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """``text`` is what is searched and shown. Of a turn, ``role`` is ``user``, ``assistant`` or
-    ``tool``, ``chain`` the lineage hash (hex) through the message, ``position`` the message's and
-    ``part`` which part of it. ``said_at``: when it was said or last seen. ``conversations``: in how
-    many it was seen; ``confirmed``: a person said that it is right."""
+    """One memory, as it is stored, searched and exported.
+
+    ``text``: what is searched and shown.
+    ``role``: of a turn, ``user``, ``assistant`` or ``tool``.
+    ``conversation``: the id of the one it comes from.
+    ``position``: of its message in the conversation; -1: none.
+    ``part``: of a turn, the number of the part of the message.
+    ``chain``: of a turn, the lineage hash through the message, in hex.
+    ``language``: the programming language of its files.
+    ``files``: the files it is about.
+    ``said_at``: when it was said, or last seen.
+    ``detail``: of a pattern or a fix.
+    ``confidence``: 0 to 1.
+    ``conversations``: the number of conversations that it was seen in.
+    ``uses``: how often it was injected.
+    ``successes``, ``failures``: how often it then helped, or did not.
+    ``confirmed``: a person said that it is right.
+    """
 
     id: str
     tenant: str
@@ -74,17 +105,16 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def memory_id(tenant: str, project: str, kind: Kind, *content: str) -> str:
-    """The id of what is known. ``content`` is what makes it the same thing: of a turn its
-    message's chain and part, of a pattern its trigger and steps, of a fix its signature and
-    remedy."""
+    """The id of a memory. ``content`` identifies it: of a turn its message's chain and part, of a
+    pattern its trigger and steps, of a fix its signature and remedy."""
     parts = "\0".join((tenant, project, kind, *content))
     return "mem_" + blake3(f"memory 1\0{parts}".encode()).digest(_ID_BYTES).hex()
 
 
 def injectable(memory: Memory) -> bool:
-    """What was learned is offered only when two conversations or a person bear it out, and not
-    while it fails more often than it helps."""
+    """Whether a memory may be injected. A lesson may once two conversations or a person confirmed
+    it, and while it does not fail more often than it helps."""
     if memory.kind is Kind.TURN:
         return True
-    borne_out = memory.confirmed or memory.conversations >= _CONVERSATIONS
-    return borne_out and memory.failures <= memory.successes + 1
+    is_proven = memory.confirmed or memory.conversations >= _CONVERSATIONS
+    return is_proven and memory.failures <= memory.successes + 1

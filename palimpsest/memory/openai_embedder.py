@@ -1,4 +1,4 @@
-"""Vectors from any server that has OpenAI's ``/v1/embeddings``."""
+"""Embeds by calls to any server that has OpenAI's ``/v1/embeddings``."""
 
 from collections.abc import Sequence
 
@@ -81,7 +81,8 @@ class OpenAIEmbedder:
         await self._client.aclose()
 
     async def _embed_batch(self, texts: list[str]) -> NDArray[np.float32]:
-        """One text that the server refuses shall not keep the others from it."""
+        """Embeds a batch. If the server refuses it, embeds its halves, so that one bad text gets a
+        zero vector and the others get theirs."""
         try:
             return await self._post(texts)
         except _Refused as error:

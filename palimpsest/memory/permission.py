@@ -1,4 +1,5 @@
-"""What may be kept and recalled: not of a project that a setting names, nor of what opted out."""
+"""Decides what may be kept and injected: nothing of projects that a setting names, and nothing of
+conversations and projects that opted out."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -9,8 +10,11 @@ from palimpsest.store.postgres.opt_outs import OptOuts, imported
 
 
 class Permission:
-    """``patterns``: paths of projects between commas, as the setting has them. A pattern stands
-    for all that is below it, too; `*` stands for any characters."""
+    """The opt-outs of one tenant, and the setting's.
+
+    ``patterns``: paths of projects between commas, as in the setting. A pattern also matches all
+    paths below it; `*` matches any characters.
+    """
 
     def __init__(self, unremembered: OptOuts, patterns: str) -> None:
         self._unremembered = unremembered
@@ -18,14 +22,14 @@ class Permission:
         self._patterns = tuple(str(Path(pattern).expanduser()) for pattern in given if pattern)
 
     async def allows(self, project: str, conversation: str) -> bool:
-        """Whether turns may be kept, learned from and answered with what is known. An empty
-        name is of one that is not known yet."""
+        """Whether turns may be kept, learned from and given memories. An empty name stands for a
+        project or conversation that is not known yet."""
         if self._is_excluded(project):
             return False
         return not await self._unremembered.among([project], [conversation])
 
     async def filter_allowed(self, memories: Sequence[Memory]) -> list[Memory]:
-        """Those that may be shown."""
+        """The memories that may be shown."""
         projects = {memory.project for memory in memories}
         conversations = {memory.conversation for memory in memories}
         out = await self._unremembered.among(list(projects), list(conversations))
@@ -39,18 +43,19 @@ class Permission:
         ]
 
     async def opt_out_conversation(self, conversation: str, session: str = "") -> None:
-        """Keep and recall nothing of it from now on, nor of the client's own transcript of its
-        ``session``; what was kept is hidden, not deleted."""
+        """Keeps and injects nothing of a conversation from now on, nor of the client's own
+        transcript of its ``session``; its memories are hidden, not deleted."""
         for name in (conversation, imported(session) if session else ""):
             if name:
                 await self._unremembered.add("conversation", name)
 
     async def opt_out_project(self, project: str) -> None:
-        """The same for all conversations of a project."""
+        """Does the same for all conversations of a project."""
         if project:
             await self._unremembered.add("project", project)
 
     async def opt_in_project(self, project: str) -> None:
+        """Takes the opt-out of a project back."""
         await self._unremembered.remove("project", project)
 
     def _is_excluded(self, project: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is looked for when a person has spoken: their question, without what they pasted."""
+"""Makes search queries of a person's turn: their questions, without what they pasted."""
 
 import re
 from collections.abc import Iterator
@@ -23,8 +23,14 @@ _TROUBLE = re.compile(r"error|exception|fail|panic|fatal|denied|cannot|not found
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``project`` and ``conversation`` are where it is asked; ``everywhere``: what other projects
-    know counts too. At most ``limit`` answers."""
+    """A search for memories.
+
+    ``text``: the person's turn.
+    ``project``, ``conversation``: where the turn was said.
+    ``everywhere``: memories of other projects are searched too.
+    ``now``: the time that the age of memories is counted from.
+    ``limit``: the most hits.
+    """
 
     text: str
     project: str = ""
@@ -35,8 +41,8 @@ class Query:
 
 
 def condense_question(text: str) -> str:
-    """What a turn asks, in some 1,200 characters: all of a short one; of a long one the sentences
-    of prose, first and last before the rest, and the lines of trouble in what was pasted."""
+    """Condenses a turn to some 1,200 characters: all of a short one; of a long one the sentences of
+    prose, first and last before the rest, and the lines with errors in what was pasted."""
     text = text.strip()
     if len(text) <= _LONG:
         return text
@@ -48,7 +54,7 @@ def condense_question(text: str) -> str:
 
 
 def split_questions(text: str) -> tuple[str, ...]:
-    """All that is asked, and each of several questions by itself."""
+    """The condensed turn, and each question in it by itself if there are several."""
     whole = condense_question(text)
     single = [s.strip() for s in _SENTENCE.split(whole) if s.rstrip().endswith(("?", "？"))]
     telling = [s for s in single if len(bm25.query_weights(s).indices) >= _SUB_QUESTION_WORDS]
@@ -60,7 +66,7 @@ def _ends(text: str) -> str:
 
 
 def _is_prose(sentence: str) -> bool:
-    """Mostly of plain words: no code, no log."""
+    """Whether a sentence is mostly plain words: no code, no log."""
     pieces = sentence.split()
     plain = sum(_PLAIN.fullmatch(piece) is not None for piece in pieces)
     return plain > _MOSTLY * len(pieces) and len(sentence) < _LONG

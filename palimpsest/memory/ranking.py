@@ -1,8 +1,8 @@
-"""How what was found is put in order: by meaning and by words at once, and by what stands near it.
+"""Ranks candidates by meaning and words together, and by what was said near them.
 
-Of each side the scores are counted in standard deviations over all that was found, so that they
-can be added. To a hit come the scores of what was said just before and after it, the less the
-farther away in characters: a short answer is found by its question.
+The scores of each kind are counted in standard deviations over all candidates, so that they can be
+added. The scores of what was said just before and after a candidate are added to it, less the
+farther away in characters they are: a short answer is found by its question.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from palimpsest.memory.model import Kind
 from palimpsest.store.vectors.model import Candidates, Match, Span
 
 NEIGHBOURS = 2
-"""Messages before and after a hit that are looked at with it."""
+"""Messages before and after a candidate whose scores count for it."""
 
 # Tuned on half of LoCoMo's dialogues, LongMemEval's questions and the recorded sessions' needles;
 # docs/adr/0025.
@@ -29,14 +29,15 @@ _SECONDS_PER_DAY = 86_400.0
 
 
 class ScoreFloor(NamedTuple):
-    """What counts for those that one side found and the other did not."""
+    """The scores of candidates that one kind of search found and the other did not. ``near``:
+    cosine, ``matching``: BM25."""
 
     near: float = 0.0
     matching: float = 0.0
 
 
 class RankedCandidate(NamedTuple):
-    """``meaning`` is the cosine, ``words`` BM25's score, ``total`` what the order is by."""
+    """``meaning``: the cosine; ``words``: the BM25 score; ``total``: what the order is by."""
 
     found: Match
     total: float
@@ -45,7 +46,7 @@ class RankedCandidate(NamedTuple):
 
 
 def neighbour_spans(candidates: Iterable[Match]) -> tuple[Span, ...]:
-    """The spans of conversations that the candidates and their neighbours are in."""
+    """The spans of conversations that hold the candidates and their neighbours."""
     positions: defaultdict[str, set[int]] = defaultdict(set)
     for found in candidates:
         if found.position >= 0:
@@ -60,9 +61,9 @@ def neighbour_spans(candidates: Iterable[Match]) -> tuple[Span, ...]:
 def rank(
     candidates: Candidates, least: ScoreFloor, *, project: str, conversation: str, now: datetime
 ) -> list[RankedCandidate]:
-    """Best first. What was said in ``conversation``, and what was learned, counts more than what
-    was said in others; what comes from another project than ``project`` less. Empty: all are
-    alike."""
+    """The candidates, best first. Turns of ``conversation`` and lessons count more than turns of
+    other conversations, and memories of other projects than ``project`` count less. An empty name
+    makes no difference."""
     by_id = candidates.found
     if not by_id:
         return []
@@ -87,7 +88,7 @@ def rank(
 
 
 def neighbour_pairs(found: Iterable[Match]) -> Iterator[tuple[Match, Match, float]]:
-    """Pairs that were said one soon after the other, with how close they are, 0 to 1."""
+    """Pairs of turns that were said one soon after the other, with their closeness, 0 to 1."""
     turns = sorted(
         (one for one in found if one.position >= 0),
         key=lambda one: (one.conversation, one.position, one.part, one.id),
@@ -118,7 +119,7 @@ def _standardise(scores: Sequence[float]) -> list[float]:
 
 
 def _neighbour_scores(found: Iterable[Match], own: Mapping[str, float]) -> dict[str, float]:
-    """What neighbours add; those that are below the mean take nothing away."""
+    """What neighbours add to each score. Those below the mean take nothing away."""
     added: defaultdict[str, float] = defaultdict(float)
     for one, other, share in neighbour_pairs(found):
         added[one.id] += share * max(0.0, own[other.id])
@@ -128,9 +129,9 @@ def _neighbour_scores(found: Iterable[Match], own: Mapping[str, float]) -> dict[
 
 def _bonus(found: Match, project: str, conversation: str, now: datetime) -> float:
     age = max(0.0, (now - found.said_at).total_seconds() / _SECONDS_PER_DAY)
-    standing = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
+    bonus = _RECENCY * 0.5 ** (age / _HALF_LIFE_DAYS)
     if conversation and (found.conversation == conversation or found.kind is not Kind.TURN):
-        standing += _HERE
+        bonus += _HERE
     if project and found.project != project:
-        standing -= _ELSEWHERE
-    return standing
+        bonus -= _ELSEWHERE
+    return bonus

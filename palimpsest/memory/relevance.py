@@ -1,9 +1,9 @@
-"""How likely a memory bears on a question, as a number from 0 to 1 that means the same for every
-question and embedder. The order of hits is another thing (ranking.py); this says whether the best
-of them is good at all.
+"""Computes the probability that a memory bears on a question, 0 to 1, which means the same for
+every question and embedder. The order of hits is another thing (ranking.py); this says whether the
+best of them is good at all.
 
-It goes by *evidence*, the share of what the question's words tell that the memory's words repeat,
-and by *nearness*, how much nearer in meaning it is than texts that have nothing to do with it.
+It depends on *evidence*, the share of the information in the question's words that the memory's
+words repeat, and on *nearness*, how much nearer in meaning it is than unrelated texts.
 """
 
 import re
@@ -23,12 +23,12 @@ from palimpsest.store.vectors.model import Vector
 # Fitted by logistic regression: LoCoMo's questions to their own dialogue, and to others and to
 # sessions of coding agents (docs/adr/0025).
 _EVIDENCE, _NEARNESS, _OTHERWISE = 4.6, 0.65, -5.0
-# Bits. Below, a question tells too little; above, no memory can repeat it all.
+# Bits of a question. Below, it tells too little; above, no memory can repeat it all.
 _LEAST_BITS_ASKED, _ENOUGH_BITS_ASKED, _MOST_BITS_ASKED = 6.0, 14.0, 40.0
 _STEEP, _NEARLY_ALL = 12.0, 0.8
 _COMMON_BITS, _RARE_BITS = 8.0, 7.0
 _LEAST_BITS = 0.5
-_MOST_NEEDLES = 24
+_MOST_WORDS = 24
 _SHORT = 4
 _ENDINGS = ("ing", "ings", "ed", "ies", "es", "s", "ion", "ions", "e", "y")
 _ENDING = re.compile(rf"(?:{'|'.join(_ENDINGS)})\Z")
@@ -62,13 +62,16 @@ UNRELATED_TEXTS = (
     "Version 2.1 was released in March with several fixes.",
     "She studied history and works at the city museum.",
 )
-"""Texts of all kinds that no question is about."""
+"""Texts of all kinds that no question is about; nearness is measured against them."""
 
 
 class QuestionWord(NamedTuple):
-    """What a word of a question looks like in a text, whatever its ending, and the bits it tells:
-    the rarer among all words, the more. A short word only counts where it stands ``alone``, in one
-    of these forms, between spaces."""
+    """A word of a question.
+
+    ``stem``: the word without its ending, which is searched in texts.
+    ``bits``: its information: the rarer the word, the more.
+    ``alone``: a short word counts only where it stands in one of these forms, between spaces.
+    """
 
     stem: str
     bits: float
@@ -79,35 +82,34 @@ class QuestionWord(NamedTuple):
 
 
 def question_words(question: str) -> tuple[QuestionWord, ...]:
-    """The words that tell most."""
-    found = {
-        needle: None for word in split_words(question) for needle in _question_word(word.lower())
-    }
-    return tuple(sorted(found, key=lambda needle: -needle.bits)[:_MOST_NEEDLES])
+    """The words of a question with the most information."""
+    forms = (form.lower() for form in split_words(question))
+    found = {word: None for form in forms for word in _question_word(form)}
+    return tuple(sorted(found, key=lambda word: -word.bits)[:_MOST_WORDS])
 
 
 def normalise(text: str) -> str:
-    """In small letters with spaces for all signs and at both ends, and once more without what joins
-    the parts of an identifier."""
+    """The text in lower case with spaces for all signs and at both ends, and once more without the
+    signs that join the parts of an identifier."""
     lower = text.lower()
     return f" {lower.translate(_APART)} {lower.translate(_JOINED)} "
 
 
 def nearness_scale(question: Vector, strangers: NDArray[np.float32]) -> Callable[[float], float]:
-    """Makes of a cosine how many standard deviations it is above those of texts that have nothing
-    to do with the question."""
+    """A function that turns a cosine into standard deviations above the cosines of the question
+    with unrelated texts."""
     others = strangers @ question
     mean, deviation = float(others.mean()), max(float(others.std()), 1e-6)
     return lambda cosine: (cosine - mean) / deviation
 
 
 def relevance(question: Sequence[QuestionWord], text: str, near: float) -> float:
-    """``text`` is `plain`, ``near`` by `nearness`. What repeats nearly all of a question that tells
-    something is relevant whatever stands around it."""
-    repeated = sum([needle.bits for needle in question if needle.is_in(text)])
-    told = sum([needle.bits for needle in question])
-    evidence = min(1.0, repeated / min(max(told, _LEAST_BITS_ASKED), _MOST_BITS_ASKED))
-    words = min(1.0, repeated / min(max(told, _ENOUGH_BITS_ASKED), _MOST_BITS_ASKED))
+    """The probability, 0 to 1. ``text``: normalised; ``near``: by the nearness scale. A text that
+    repeats nearly all of a question with enough information is relevant whatever else it says."""
+    repeated = sum([word.bits for word in question if word.is_in(text)])
+    asked = sum([word.bits for word in question])
+    evidence = min(1.0, repeated / min(max(asked, _LEAST_BITS_ASKED), _MOST_BITS_ASKED))
+    words = min(1.0, repeated / min(max(asked, _ENOUGH_BITS_ASKED), _MOST_BITS_ASKED))
     alone = _STEEP * (words - _NEARLY_ALL)
     return _logistic(max(alone, _EVIDENCE * evidence + _NEARNESS * near + _OTHERWISE))
 
@@ -118,8 +120,8 @@ def _logistic(logit: float) -> float:
 
 @lru_cache(maxsize=8_192)
 def _question_word(word: str) -> tuple[QuestionWord, ...]:
-    """None of a word that says nothing. Its bits go by its rank in the tokenizer's vocabulary,
-    which is ordered by frequency."""
+    """The word of a question, or nothing for a stop word. Its bits depend on its rank in the
+    tokenizer's vocabulary, which is ordered by frequency."""
     if not query_weights(word).indices:
         return ()
     ranks = vocabulary_ranks(" " + word)

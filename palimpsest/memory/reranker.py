@@ -1,4 +1,4 @@
-"""An optional second opinion on the best hits: a model that reads question and text together."""
+"""Reranks the best hits with an optional model that reads question and text together."""
 
 import asyncio
 import importlib
@@ -10,7 +10,7 @@ from palimpsest.runtime.errors import EmbedderUnavailable
 
 class Reranker(Protocol):
     async def scores(self, question: str, texts: Sequence[str]) -> list[float]:
-        """One for each text, the higher the better; raises EmbedderUnavailable."""
+        """One score for each text, the higher the better; raises EmbedderUnavailable."""
         ...
 
 

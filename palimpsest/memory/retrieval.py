@@ -1,4 +1,4 @@
-"""Finding what is known: by meaning and by words, ranked, without what is there already."""
+"""Searches memories by meaning and by words, ranks them, and leaves out what the prompt holds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -46,13 +46,13 @@ _CANDIDATES = 64
 _WITH_NEIGHBOURS = 16
 _NEIGHBOUR_LIMIT = 128
 _READ = 1.5
-"""Memories are read for so many times the answers that are asked for: some are duplicates."""
+"""So many memories are read for each hit that is asked for, since some are duplicates."""
 _RERANKED = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """``score``: how likely it bears on the question, 0 to 1."""
+    """``score``: the probability that the memory bears on the question, 0 to 1."""
 
     memory: Memory
     score: float
@@ -66,13 +66,16 @@ class _Question:
 
 
 def nothing_present(found: Match) -> bool:
-    """Nothing that is found is in the prompt already."""
+    """The presence test of an empty prompt."""
     return False
 
 
 class Retriever:
-    """``lookup`` reads memories by their ids, without those that may not be shown; ``threshold``
-    is the least score of a hit."""
+    """Searches one tenant's memories.
+
+    ``lookup``: reads memories by their ids, without those that may not be shown.
+    ``threshold``: the least score of a hit, 0 to 1.
+    """
 
     def __init__(
         self,
@@ -92,25 +95,28 @@ class Retriever:
         self._unrelated: asyncio.Task[NDArray[np.float32]] | None = None
 
     async def search(self, query: Query, present: PresenceTest = nothing_present) -> list[Hit]:
-        """The hits, best first; raises IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable
-        or whatever else ``lookup`` does."""
-        asked_for = await off_the_loop(len(query.text), split_questions, query.text)
-        told = [(text, query_weights(text)) for text in asked_for]
-        telling = [(text, words) for text, words in told if words.indices]
-        if not telling:
+        """The hits, best first, without those that ``present`` says are in the prompt. Raises
+        IndexUnavailable, EmbedderUnavailable, DatabaseUnavailable or whatever else ``lookup``
+        does."""
+        texts = await off_the_loop(len(query.text), split_questions, query.text)
+        weighted = [(text, query_weights(text)) for text in texts]
+        searchable = [(text, words) for text, words in weighted if words.indices]
+        if not searchable:
             return []
-        vectors = await self._embedder.embed([text for text, _ in telling])
-        asked = [_Question(*one, vector) for one, vector in zip(telling, vectors, strict=True)]
-        found = await asyncio.gather(*(self._find_ranked(one, query) for one in asked))
+        vectors = await self._embedder.embed([text for text, _ in searchable])
+        questions = [
+            _Question(*one, vector) for one, vector in zip(searchable, vectors, strict=True)
+        ]
+        found = await asyncio.gather(*(self._find_ranked(one, query) for one in questions))
         rows = [row for row in _merge_best(found) if not present(row.found)]
         read = await self._lookup([row.found.id for row in rows[: round(_READ * query.limit)]])
         known = {memory.id: memory for memory in read if injectable(memory)}
         pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
-        hits = await self._score(asked, pairs, query.limit)
-        return await self._rerank(asked[0].text, hits)
+        hits = await self._score(questions, pairs, query.limit)
+        return await self._rerank(questions[0].text, hits)
 
     async def _find_ranked(self, asked: _Question, query: Query) -> list[RankedCandidate]:
-        """All that was found for one question and what stands around it, best first."""
+        """The candidates for one question and their neighbours, best first."""
         where = SearchFilter(self._tenant, () if query.everywhere else (query.project,))
         best = await self._index.find(asked.vector, asked.words, where, _CANDIDATES)
         least = ScoreFloor(
@@ -131,14 +137,14 @@ class Retriever:
         pairs: Sequence[tuple[Memory, RankedCandidate]],
         limit: int,
     ) -> list[Hit]:
-        """Without what says the same as a better one, and what is below the threshold."""
+        """The hits at or above the threshold, without duplicates of better ones."""
         scores = _score_relevance(asked, await self._unrelated_vectors(), pairs)
         hits = (Hit(memory, scores[memory.id]) for memory, _ in pairs)
         good = (hit for hit in hits if hit.score >= self._threshold)
         return list(islice(drop_duplicates(good, lambda hit: hit.memory.text), limit))
 
     async def _unrelated_vectors(self) -> NDArray[np.float32]:
-        """The vectors of the strangers, made once; a search that is given up does not stop it."""
+        """The vectors of unrelated texts, made once; a search that is given up does not stop it."""
         if self._unrelated is None:
             self._unrelated = asyncio.create_task(_vectors_of(self._embedder, UNRELATED_TEXTS))
         try:
@@ -161,7 +167,7 @@ async def _vectors_of(embedder: Embedder, texts: Sequence[str]) -> NDArray[np.fl
 
 
 def _merge_best(found: Iterable[Sequence[RankedCandidate]]) -> Iterator[RankedCandidate]:
-    """Of what several questions found, each memory where it stands best."""
+    """Joins the candidates of several questions, each with its best rank."""
     best: dict[str, RankedCandidate] = {}
     for row in (row for rows in found for row in rows):
         known = best.get(row.found.id)
@@ -185,8 +191,8 @@ def _score_relevance(
     strangers: NDArray[np.float32],
     pairs: Sequence[tuple[Memory, RankedCandidate]],
 ) -> dict[str, float]:
-    """By id: of the question that it bears on most, or what its neighbours lend it: an answer need
-    not repeat its question."""
+    """The relevance of each memory, by id: to the question that it bears on most, or a share of its
+    neighbours', since an answer need not repeat its question."""
     sides = [(question_words(one.text), nearness_scale(one.vector, strangers)) for one in asked]
     own: dict[str, float] = {}
     for memory, row in pairs:

@@ -1,4 +1,4 @@
-"""Secrets that are known by their form alone: keys and tokens with a prefix, private keys, logins.
+"""Finds secrets by their form alone: keys and tokens with a prefix, private keys, logins.
 
 The forms of providers are detect-secrets', as far as they are exact enough for prose; its entropy
 detectors are left out, since they take commits' hashes for secrets.
@@ -25,7 +25,7 @@ from detect_secrets.plugins.twilio import TwilioKeyDetector
 
 
 class Secret(NamedTuple):
-    """``text[start:end]`` is one; ``kind`` is what it is called."""
+    """A secret at ``text[start:end]``; ``kind``: what it is replaced with, as "github token"."""
 
     start: int
     end: int
@@ -33,8 +33,8 @@ class Secret(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """One of the ``hints``, in lower case, is in every text that has it. A group called `secret`
-    is all that goes."""
+    """A form of secrets. Every text with it has one of the ``hints``, in lower case. If the pattern
+    has a group `secret`, only that is replaced."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -170,7 +170,7 @@ _SHAPES: Sequence[_Shape] = tuple(_shapes())
 
 
 def find_shaped(text: str) -> Iterator[Secret]:
-    """What has the form of a secret; they may overlap."""
+    """Finds all texts with the form of a secret; they may overlap."""
     lower = text.lower()
     for kind, pattern, hints in _SHAPES:
         if not any(hint in lower for hint in hints):

@@ -1,4 +1,4 @@
-r"""Takes secrets out of a text before anything is kept of it.
+r"""Redacts secrets in a text, before anything of it is stored.
 
 What has a form of its own is in palimpsest/memory/secret_shapes.py. Everything else is known by its
 name: `password = "…"`, `API_KEY=…`, `"client_secret": "…"`, `--token …`, `the password is …`. A
@@ -63,7 +63,7 @@ def redact(text: str) -> str:
 
 
 def _merge_overlaps(found: list[Secret]) -> Iterator[Secret]:
-    """In order, without overlaps; the one that begins first says what it is called."""
+    """Merges overlapping secrets, in order; the one that begins first gives the kind."""
     found.sort(key=lambda secret: (secret.start, -secret.end))
     last: Secret | None = None
     for secret in found:
@@ -91,7 +91,7 @@ def _find_named(text: str) -> Iterator[Secret]:
 
 
 def _find_repeats(text: str, found: Sequence[Secret]) -> Iterator[Secret]:
-    """The same values elsewhere in the text, where nothing else tells what they are."""
+    """Finds the same values elsewhere in the text, where no name marks them."""
     known = {text[start:end]: kind for start, end, kind in found if end - start >= _LEAST_AGAIN}
     for value, kind in islice(known.items(), _MOST_AGAIN):
         if _WORD.match(value) is None:
@@ -109,13 +109,14 @@ def _kind(match: re.Match[str]) -> str:
 
 
 def _is_marked(match: re.Match[str], text: str) -> bool:
-    """A name and a space are a flag of a command, or just words."""
+    """Whether what stands before the value marks it as a secret: a name and a space do only as a
+    flag of a command."""
     start = match.start()
     return match["flag"] is None or _FLAG.search(text, max(0, start - 40), start) is not None
 
 
 def _end(match: re.Match[str]) -> int | None:
-    """Where the secret ends; None: it is none."""
+    """Where the secret ends; None if it is none."""
     value: str = match[_group(match)]
     end = match.end(_group(match))
     if _PLACEHOLDER.match(value) or value.lower() == match["name"].lower():
@@ -138,7 +139,7 @@ def _is_password(match: re.Match[str], value: str) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    """As a machine makes them: long, in one piece, letters and digits."""
+    """Whether a value looks random: long, in one piece, with letters and digits."""
     return (
         len(value) >= _LEAST_KEY
         and " " not in value

@@ -1,13 +1,14 @@
-"""A text in parts that are each worth finding alone: a few hundred tokens, cut between lines,
-else between sentences, else between words. Nothing gets lost but what nobody could look for:
-encoded data, and what is beyond any size that is read; in its place stands how much it was."""
+"""Splits a text into parts of a few hundred tokens: between lines, else between sentences, else
+between words. Long encoded data, and the middle of very long lines and texts, are replaced by a
+note that says how much was left out.
+"""
 
 import re
 from collections.abc import Iterator
 from math import ceil
 
 PART_BYTES = 800
-"""Of a part, at most, without its headline; some 200 tokens."""
+"""The size of a part at most, without its headline; some 200 tokens."""
 
 _LONGEST_LINE = 64_000
 _LONGEST_TEXT = 1_000_000
@@ -18,7 +19,7 @@ _WORD = re.compile(r"(?<=\s)")
 
 
 def split_text(text: str) -> list[str]:
-    """The parts, of about equal size; none of an empty text."""
+    """The parts of a text, of about equal size; none for an empty text."""
     text = _limit_size(_ENCODED.sub(_shorten_encoded, text.strip("\n")).rstrip())
     if not text.strip():
         return []
@@ -50,8 +51,8 @@ def _left_out(count: int) -> str:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """What is not cut: lines with their ends; sentences, words and at last characters of those
-    that are too long."""
+    """The pieces that are not split: lines with their ends; of lines that are too long sentences,
+    of those words, of those some characters."""
     for line in text.splitlines(keepends=True):
         if _fits(line):
             yield line
@@ -66,7 +67,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _split_after(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    """The text cut after each match."""
+    """Splits the text after each match."""
     start = 0
     for match in pattern.finditer(text):
         yield text[start : match.end()]
@@ -79,7 +80,7 @@ def _fits(piece: str) -> bool:
 
 
 def _pack(pieces: Iterator[str], room: int) -> Iterator[str]:
-    """Pieces put together while they fit; a part is filled at least to ``room``'s half."""
+    """Joins pieces into parts of about ``room`` bytes."""
     held, size = "", 0
     for piece in pieces:
         more = len(piece.encode())

@@ -1,4 +1,4 @@
-"""Vectors from a table of tokens that comes with a package: nothing is downloaded or called.
+"""Embeds with a table of tokens that comes with a package: nothing is downloaded or called.
 
 The table and the tokenizer are wordllama's, 256 numbers for each of 32,000 tokens. A text's vector
 is its tokens' mean, so it costs a look-up each. The package itself is not imported.
@@ -58,7 +58,7 @@ class StaticEmbedder:
         return await asyncio.to_thread(self.embed_now, texts)
 
     def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The same, at once. A text without tokens has no direction: its row is zero."""
+        """Embeds in this thread. The row of a text without tokens is zero."""
         rows = np.zeros((len(texts), self.dimension), np.float32)
         heads = [text[:_LONGEST_CHARACTERS] for text in texts]
         encoded = self._tokenizer.encode_batch_fast(heads, add_special_tokens=False)

@@ -96,11 +96,11 @@ class Metrics:
         )
         self.lookups = self._counter(
             "palimpsest_intelligence_lookups",
-            "Looks for what is known, asked of the index or answered from the cache",
+            "Searches for memories, by the index or from the cache",
             ["how"],
         )
         self.recalled = self._counter(
-            "palimpsest_injected_tokens", "Tokens of what was known, put before the model"
+            "palimpsest_injected_tokens", "Tokens of memories that were injected"
         )
         self.stable = Summary(
             "palimpsest_prefix_stable_ratio",
@@ -114,10 +114,10 @@ class Metrics:
         )
         self.index_behind = self._gauge(
             "palimpsest_index_behind_seconds",
-            "Since the vector index of this process had all that is known",
+            "Seconds since the vector index of this process had all memories",
         )
         self.index_failures = self._gauge(
-            "palimpsest_index_failures", "What went wrong as this process's index followed"
+            "palimpsest_index_failures", "Failed updates of this process's vector index"
         )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
 

@@ -1,4 +1,4 @@
-"""Builds what remembers: memories, their index, injection, and learning."""
+"""Builds the parts for memories, their index, their injection, and learning."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -41,15 +41,15 @@ from palimpsest.store.vectors.model import VectorIndex
 from palimpsest.temporal.worker import build_learning_worker
 
 _LEARNING_GRACE = 1.0
-"""Seconds that are left to learning when a process stops: what is cut is learned again."""
+"""Seconds that are left to learning when a process stops: what is cut off is learned again."""
 
 
 @asynccontextmanager
 async def run_memory(
     settings: Settings, database: Database, metrics: Metrics
 ) -> AsyncGenerator[MemoryParts]:
-    """The index follows Postgres while this lasts, where something is recalled; nothing waits for
-    it."""
+    """Builds the memory parts, and while this is entered updates the index from Postgres where
+    injection is on; nothing waits for it."""
     async with AsyncExitStack() as stack:
         memories = MemoryStore(database, TENANT)
         permission = Permission(OptOuts(database, TENANT), settings.forget)
@@ -82,7 +82,7 @@ async def run_learning(
     ledger: EpochStore,
     wording: WordLearned | None,
 ) -> AsyncGenerator[None]:
-    """The worker of the learning queue, and who starts what is due and drops what is stale."""
+    """Runs the worker of the learning queue, the scheduler and the expiry while this is entered."""
     segments = SegmentStore(database, TENANT)
     reader = SegmentReader(requests, segments, memory.permission, TENANT)
     worker = build_learning_worker(
@@ -113,7 +113,8 @@ def build_wording(
     metrics: Metrics,
     owner: str,
 ) -> WordLearned | None:
-    """The optional distiller; raises StartupFailed where it has a model and no key."""
+    """Builds the optional distiller; None where the settings name no model. Raises StartupFailed
+    where they name one without a key."""
     if settings.distiller is None:
         return None
     if settings.distiller_key is None:
@@ -132,7 +133,8 @@ def build_wording(
 async def _writer_check(
     settings: Settings, database: Database, stack: AsyncExitStack
 ) -> Callable[[], Awaitable[bool]] | None:
-    """Of the processes that share a server's index, one writes to it."""
+    """Whether this process is the one that writes to a server's index, which several share; None
+    for an index of its own."""
     if settings.qdrant_url is None:
         return None
     sole = AdvisoryLock(database, INDEXING)
@@ -159,11 +161,11 @@ def _build_injector(
         settings.intelligence_threshold,
         FastembedReranker(settings.reranker) if settings.reranker else None,
     )
-    rules = InjectionOptions(
+    options = InjectionOptions(
         Treatment(settings.context, capped(settings.context_cap)),
         settings.intelligence == "on",
         settings.intelligence_budget,
         settings.intelligence_deadline,
         settings.intelligence_scope == "all",
     )
-    return Injector(retriever, memories, permission, rules, metrics)
+    return Injector(retriever, memories, permission, options, metrics)

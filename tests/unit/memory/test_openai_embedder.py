@@ -17,7 +17,7 @@ from starlette.routing import Route
 from api.server import EdgeServer
 from palimpsest.devstack.ports import LOOPBACK, choose
 from palimpsest.memory.embedders import build_embedder
-from palimpsest.memory.embedding_cache import EmbeddingCache
+from palimpsest.memory.embedding import EmbeddingCache
 from palimpsest.memory.openai_embedder import OpenAIEmbedder
 from palimpsest.runtime.errors import EmbedderUnavailable, StartupFailed
 
