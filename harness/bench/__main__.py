@@ -22,7 +22,7 @@ from harness.bench.results import (
 from harness.bench.simulator import simulator
 from harness.bench.table import render
 from harness.bench.target import (
-    Measured,
+    Measurement,
     Target,
     measure,
     open_conversations,
@@ -55,7 +55,7 @@ async def running(options: Options, directory: Path) -> AsyncGenerator[list[Targ
 
 async def measure_cell(options: Options, cell: Cell, targets: list[Target]) -> list[Row]:
     """Every target in turn, as many times as there are rounds; failures go to stderr."""
-    rounds: dict[str, list[Measured]] = {target.name: [] for target in targets}
+    rounds: dict[str, list[Measurement]] = {target.name: [] for target in targets}
     for _ in range(options.rounds):
         for target in targets:
             job = Job(

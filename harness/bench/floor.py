@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from harness.bench.answers import check
 from harness.bench.bodies import Conversation, conversation
-from harness.bench.finishing import finishing
+from harness.bench.completion import wait_for_completion
 from harness.bench.floor_workflow import Floor, Reference
 from harness.bench.job import (
     Job,
@@ -25,7 +25,7 @@ from harness.bench.job import (
     read_job,
     write_outcome,
 )
-from harness.bench.window import Failed, Timing, Window
+from harness.bench.window import RequestFailed, Timing, Window
 
 QUEUE = "bench-floor"
 ANSWER_LIMIT = 60.0
@@ -122,7 +122,7 @@ class FloorLoad:
 
         outcome = await Window(self._job, once).run()
         outcome.failures += failures
-        return await finishing(self._client, "Floor", outcome)
+        return await wait_for_completion(self._client, "Floor", outcome)
 
     async def _once(self, client: int, number: int, failures: list[str]) -> Timing:
         request_id = f"floor-{self._run}-{client}-{number}"
@@ -143,7 +143,7 @@ class FloorLoad:
             async with asyncio.timeout(ANSWER_LIMIT):
                 await exchange.done
         except TimeoutError:
-            raise Failed("no answer") from None
+            raise RequestFailed("no answer") from None
         check(exchange.status, exchange.answer, stream=self._job.stream)
         return exchange.timing
 

@@ -63,7 +63,7 @@ def memory(number: int) -> Memory:
     )
 
 
-class Generated:
+class GeneratedMemories:
     """So many memories, as the database tells of them."""
 
     def __init__(self, items: int) -> None:

@@ -15,7 +15,7 @@ import psutil
 
 from harness.bench.generated_memories import (
     TENANT,
-    Generated,
+    GeneratedMemories,
     project,
     text,
 )
@@ -83,7 +83,7 @@ async def run(items: int) -> None:
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as name:
         directory = Path(name)
         index = EmbeddedIndex(directory, embedder.name, embedder.dimension)
-        indexer = Indexer(Generated(items), index, embedder)
+        indexer = Indexer(GeneratedMemories(items), index, embedder)
         try:
             took = await taken_in(indexer)
             print(f"{items} items in {took:.1f} s: {items / took:.0f} items/s")

@@ -20,7 +20,7 @@ from harness.bench.job import (
     read_job,
     write_outcome,
 )
-from harness.bench.window import Failed, Timing, Window
+from harness.bench.window import RequestFailed, Timing, Window
 
 
 class Connection(asyncio.Protocol):
@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
     async def exchange(self, head: bytes, body: bytes) -> Timing:
         """Send one request; return when its whole answer is in ``body``."""
         if self._transport is None:
-            raise Failed("not connected")
+            raise RequestFailed("not connected")
         self._parser = httptools.HttpResponseParser(self)
         self.body.clear()
         self._done = asyncio.get_running_loop().create_future()
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, reason: str) -> None:
         if self._done is not None and not self._done.done():
-            self._done.set_exception(Failed(reason))
+            self._done.set_exception(RequestFailed(reason))
 
 
 class Load:
@@ -136,7 +136,7 @@ class Load:
                 Connection, self._host, self._port
             )
         except OSError as error:
-            raise Failed(f"no connection: {error}") from error
+            raise RequestFailed(f"no connection: {error}") from error
         self._connections[client] = connection
         return connection
 

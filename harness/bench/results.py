@@ -8,7 +8,7 @@ import msgspec
 import psutil
 
 from harness.bench.percentiles import Percentiles, percentiles
-from harness.bench.target import Measured
+from harness.bench.target import Measurement
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
@@ -54,7 +54,7 @@ class Results(msgspec.Struct, frozen=True):
     rows: list[Row]
 
 
-def row(target: str, cell: Cell, rounds: list[Measured]) -> Row | None:
+def row(target: str, cell: Cell, rounds: list[Measurement]) -> Row | None:
     """The rounds of one cell as a row; None when not one request was answered in the window."""
     outcomes = [measured.outcome for measured in rounds]
     ttfb = [ms for outcome in outcomes for ms in outcome.ttfb_ms]

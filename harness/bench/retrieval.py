@@ -14,7 +14,7 @@ import uvloop
 
 from harness.bench.generated_memories import (
     TENANT,
-    Generated,
+    GeneratedMemories,
     memory,
     project,
     text,
@@ -52,7 +52,7 @@ async def run(items: int) -> None:
 
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as name:
         index = EmbeddedIndex(Path(name), embedder.name, embedder.dimension)
-        indexer = Indexer(Generated(items), index, embedder)
+        indexer = Indexer(GeneratedMemories(items), index, embedder)
         try:
             await taken_in(indexer)
             await index.rebuild(indexer.pause_writes)

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 from temporalio.client import Client
 
-from harness.bench.finishing import finishing
+from harness.bench.completion import wait_for_completion
 from harness.bench.job import Job, Outcome
 from harness.bench.usage import cpu_seconds
 from palimpsest.devstack.process import Child
@@ -34,14 +34,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Measurement(msgspec.Struct, frozen=True):
     """``cpu`` is in seconds by role, over all of the outcome's requests."""
 
     outcome: Outcome
     cpu: Counter[str]
 
 
-async def measure(target: Target, job: Job) -> Measured:
+async def measure(target: Target, job: Job) -> Measurement:
     """Run one job against one target, in a load process of its own. Raises StartupFailed."""
     before = cpu_of(target)
     process = await asyncio.create_subprocess_exec(
@@ -62,11 +62,11 @@ async def measure(target: Target, job: Job) -> Measured:
         ) from error
     if target.engine:
         client = await Client.connect(target.engine)
-        outcome = await finishing(client, WORKFLOW, outcome)
+        outcome = await wait_for_completion(client, WORKFLOW, outcome)
     used = cpu_of(target)
     used.subtract(before)
     used["load" if target.module == HTTP_LOAD else "floor"] += outcome.cpu_seconds  # pyright: ignore[reportArgumentType]
-    return Measured(outcome, used)
+    return Measurement(outcome, used)
 
 
 async def open_conversations(target: Target, body_kb: int, clients: int) -> None:

@@ -13,10 +13,10 @@ from harness.bench.job import (
 )
 
 Once = Callable[[int, int], Awaitable["Timing"]]
-"""Sends request ``number`` of ``client`` and returns its timing, or raises ``Failed``."""
+"""Sends request ``number`` of ``client`` and returns its timing, or raises ``RequestFailed``."""
 
 
-class Failed(Exception):
+class RequestFailed(Exception):
     """An answer that is wrong, cut or missing."""
 
 
@@ -88,7 +88,7 @@ class Window:
         while not self._stopped:
             try:
                 self._record(await self._once(client, number))
-            except Failed as failure:
+            except RequestFailed as failure:
                 self._outcome.failures.append(str(failure))
                 if len(self._outcome.failures) >= 100:
                     self._stopped = True

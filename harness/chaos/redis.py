@@ -5,16 +5,15 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
-from palimpsest.devstack.process import Child
+from palimpsest.devstack.process import Child, ChildService
 from palimpsest.runtime.errors import RedisUnavailable, StartupFailed
 from palimpsest.store.redis.streams import Streams
 
 _START_TIMEOUT = 10.0
 
 
-class Redis(OneChild):
+class Redis(ChildService):
     """A server on a socket in ``data_dir``."""
 
     def __init__(self, data_dir: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from harness.chaos.edge import SETTINGS
 from harness.chaos.provider_faults import ROOT
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
-from palimpsest.devstack.process import Child, tail
+from palimpsest.devstack.process import Child, ChildService, tail
 from palimpsest.runtime.errors import StartupFailed
 
 COMMAND = (sys.executable, "-P", "-m", "worker")
@@ -17,7 +16,7 @@ _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 12.0
 
 
-class Worker(OneChild):
+class Worker(ChildService):
     """Ready when its log has a new "working" line."""
 
     def __init__(self, name: str, data_dir: Path, env: Mapping[str, str]) -> None:

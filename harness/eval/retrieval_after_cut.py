@@ -107,7 +107,7 @@ async def measure_session(session: Session, index: EvalIndex) -> RetrievalAfterC
 
 
 class _SessionReplay:
-    """One session on its way; without a shelf nothing comes back."""
+    """One session on its way; without an index nothing is injected."""
 
     def __init__(self, session: Session, index: EvalIndex | None, tally: _Tally) -> None:
         self._session = session

@@ -1,11 +1,11 @@
-"""`palimpsest import FOLDER`: Claude Code's transcripts for the archive."""
+"""`palimpsest import FOLDER`: archives Claude Code's transcripts."""
 
 import asyncio
 import sys
 from collections import Counter
 from pathlib import Path
 
-from palimpsest.cli.local_memories import known_here
+from palimpsest.cli.local_memories import open_local_memories
 from palimpsest.gateway.model import TENANT
 from palimpsest.learning.importer import TranscriptImporter
 from palimpsest.runtime.errors import BadRequest
@@ -13,12 +13,12 @@ from palimpsest.runtime.settings import Settings
 
 
 async def import_transcripts(settings: Settings, folder: Path) -> int:
-    """A line for each file, and one for all; 1 when a file could not be read."""
+    """Print a line for each file, and one for all; 1 when a file could not be read, else 0."""
     if not await asyncio.to_thread(folder.is_dir):
         raise BadRequest(f"{folder} is no folder; Claude Code's is ~/.claude/projects")
     outcomes, sums = Counter[str](), Counter[str]()
-    async with known_here(settings) as known:
-        importer = TranscriptImporter(known.memories, known.permission, known.conversations, TENANT)
+    async with open_local_memories(settings) as local:
+        importer = TranscriptImporter(local.memories, local.permission, local.conversations, TENANT)
         async for found in importer.import_folder(folder):
             outcomes[found.outcome] += 1
             counts = {

@@ -17,7 +17,9 @@ from palimpsest.store.postgres.opt_outs import OptOuts
 
 
 @dataclass(frozen=True, slots=True)
-class KnownHere:
+class LocalMemories:
+    """The stores that memory commands work on, of one tenant."""
+
     memories: MemoryStore
     erasure: Erasure
     permission: Permission
@@ -25,13 +27,13 @@ class KnownHere:
 
 
 @asynccontextmanager
-async def known_here(settings: Settings) -> AsyncGenerator[KnownHere]:
-    """Raises StartupFailed or DatabaseUnavailable where nothing runs."""
+async def open_local_memories(settings: Settings) -> AsyncGenerator[LocalMemories]:
+    """Open and migrate the database. Raises StartupFailed or DatabaseUnavailable if none runs."""
     database = Database(addresses(settings).database, settings.engine_timeout)
     try:
         await database.ping()
         await migrate(database)
-        yield KnownHere(
+        yield LocalMemories(
             MemoryStore(database, TENANT),
             Erasure(database, TENANT),
             Permission(OptOuts(database, TENANT), settings.forget),

@@ -33,7 +33,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             uvloop.run(run_edge(settings))
             return 0
         case "replay":
-            from palimpsest.temporal.replay import replay
+            from palimpsest.cli.replay import replay
 
             return uvloop.run(replay(settings, arguments.request))
         case "memory":
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("request", help="the request's id, as x-palimpsest-request-id shows it")
     importing = commands.add_parser("import", help="file Claude Code's transcripts in the archive")
     importing.add_argument("folder", type=Path, help="such as ~/.claude/projects")
-    add_actions(commands.add_parser("memory", help="what is known: list, edit, delete, take out"))
+    add_actions(commands.add_parser("memory", help="memories: list, edit, delete, export, import"))
     return parser
 
 

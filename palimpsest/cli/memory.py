@@ -1,4 +1,4 @@
-"""`palimpsest memory …`: what is known, on the command line."""
+"""`palimpsest memory …`: lists, edits, deletes, exports and imports memories."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from palimpsest.cli.local_memories import KnownHere, known_here
+from palimpsest.cli.local_memories import LocalMemories, open_local_memories
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.erasure import MemoryErasure
 from palimpsest.memory.jsonl import decode_lines, encode_line
@@ -23,78 +23,78 @@ _SHOWN = 88
 
 
 async def memory_command(settings: Settings, given: argparse.Namespace) -> int:
-    """0, or 1 when something that should be gone is still there."""
-    async with known_here(settings) as known:
+    """Carry out one action; 1 when something that should be gone is still there, else 0."""
+    async with open_local_memories(settings) as local:
         match given.action:
             case "list":
-                found = await known.memories.page(
+                found = await local.memories.page(
                     _which(given), words=given.contains, limit=max(1, given.limit)
                 )
                 _write("".join(f"{_summary(memory)}\n" for memory in found))
             case "show":
-                _write_json(await _one(known, given.id))
+                _write_json(await _one(local, given.id))
             case "confirm":
-                _write(f"{_summary(await known.memories.edit(given.id, confirmed=True))}\n")
+                _write(f"{_summary(await local.memories.edit(given.id, confirmed=True))}\n")
             case "edit":
-                _write(f"{_summary(await _edit(known, given))}\n")
+                _write(f"{_summary(await _edit(local, given))}\n")
             case "delete":
                 which = _which(given, tuple(given.id) if given.id else None)
-                return await _forget(known, which, everything=given.all)
+                return await _forget(local, which, everything=given.all)
             case "export":
-                await _export(known, _which(given))
+                await _export(local, _which(given))
             case "import":
-                await _import(known, given.file)
+                await _import(local, given.file)
             case "reindex":
-                await _reindex(settings, known)
+                await _reindex(settings, local)
             case "forget-project":
-                await known.permission.opt_out_project(given.project)
-                return await _forget(known, Which(project=given.project))
+                await local.permission.opt_out_project(given.project)
+                return await _forget(local, Which(project=given.project))
             case _:
-                await known.permission.opt_in_project(given.project)
+                await local.permission.opt_in_project(given.project)
     return 0
 
 
-async def _one(known: KnownHere, memory_id: str) -> Memory:
-    found = await known.memories.get([memory_id])
+async def _one(local: LocalMemories, memory_id: str) -> Memory:
+    found = await local.memories.get([memory_id])
     if not found:
         raise NotFound(f"there is no memory {memory_id}")
     return found[0]
 
 
-async def _edit(known: KnownHere, given: argparse.Namespace) -> Memory:
+async def _edit(local: LocalMemories, given: argparse.Namespace) -> Memory:
     if given.confidence is not None and not 0 <= given.confidence <= 1:
         raise BadRequest("confidence: between 0 and 1")
     if given.text is not None and not given.text.strip():
         raise BadRequest("text: it may not be empty; delete the memory instead")
     text = None if given.text is None else redact(given.text)
-    return await known.memories.edit(given.id, text=text, confidence=given.confidence)
+    return await local.memories.edit(given.id, text=text, confidence=given.confidence)
 
 
-async def _forget(known: KnownHere, which: Which, *, everything: bool = False) -> int:
-    forgetter = MemoryErasure(known.memories, known.erasure, TENANT)
+async def _forget(local: LocalMemories, which: Which, *, everything: bool = False) -> int:
+    forgetter = MemoryErasure(local.memories, local.erasure, TENANT)
     forgotten = await forgetter.erase(which, everything=everything)
     _write_json(forgotten.as_dict())
     return 1 if forgotten.remaining else 0
 
 
-async def _export(known: KnownHere, which: Which) -> None:
+async def _export(local: LocalMemories, which: Which) -> None:
     after: Mark | None = None
-    while page := await known.memories.page(which, limit=_PAGE, after=after):
+    while page := await local.memories.page(which, limit=_PAGE, after=after):
         _write("".join(encode_line(memory).decode() for memory in page))
         after = Mark(page[-1].said_at, page[-1].id)
 
 
-async def _import(known: KnownHere, file: Path) -> None:
+async def _import(local: LocalMemories, file: Path) -> None:
     try:
         content = await asyncio.to_thread(file.read_bytes)
     except OSError as error:
         raise BadRequest(f"{file}: {error.strerror}") from error
     given = decode_lines(content, TENANT)
-    new = await known.memories.save(given, revive=True)
+    new = await local.memories.save(given, revive=True)
     _write(f"{len(given)} read, {new} new\n")
 
 
-async def _reindex(settings: Settings, known: KnownHere) -> None:
+async def _reindex(settings: Settings, local: LocalMemories) -> None:
     """A server's collection is made anew, for the embedder that is set; the indexes of running
     processes take all memories in again."""
     if settings.qdrant_url:
@@ -107,7 +107,7 @@ async def _reindex(settings: Settings, known: KnownHere) -> None:
             await index.clear()
         finally:
             await index.close()
-    count = await known.memories.touch()
+    count = await local.memories.touch()
     _write(f"{count} memories are taken in again by each process that runs\n")
 
 

@@ -1,4 +1,4 @@
-"""What `palimpsest memory` takes; apart from what it does, which takes longer to load."""
+"""The arguments of `palimpsest memory`; apart from the command, which takes longer to load."""
 
 import argparse
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from palimpsest.memory.model import Kind
 
 
 def add_actions(memory: argparse.ArgumentParser) -> None:
-    """All that the command does."""
+    """Add the command's actions with their arguments."""
     actions = memory.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list", help="the newest first")
     _filters(listing)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
-from palimpsest.devstack.process import Child
+from palimpsest.devstack.process import Child, ChildService
 from palimpsest.runtime.errors import StartupFailed
 
 COMMAND = (sys.executable, "-P", "-m", "palimpsest.cli", "serve")
@@ -26,7 +25,7 @@ class EdgeEnded(StartupFailed):
         self.code = code
 
 
-class Edge(OneChild):
+class Edge(ChildService):
     """Ready is a 200 on ``/readyz``; SIGTERM drains it; its output goes to our terminal."""
 
     def __init__(

@@ -25,9 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
-from palimpsest.devstack.process import Child, tail
+from palimpsest.devstack.process import Child, ChildService, tail
 from palimpsest.devstack.unprivileged import Runner, runner_for
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.process_mark import Mark
@@ -68,7 +67,7 @@ SETTINGS = {
 """For many small commits on two cores: durable as by default, few helper processes, little log."""
 
 
-class EmbeddedPostgres(OneChild):
+class EmbeddedPostgres(ChildService):
     """One cluster and, between ``launch`` and ``stop``, its server."""
 
     STOP = signal.SIGINT

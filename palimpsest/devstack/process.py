@@ -5,7 +5,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, ClassVar, Self
 
 import psutil
 
@@ -117,3 +117,25 @@ def tail(path: Path, size: int = 8192) -> str:
         file.seek(max(0, path.stat().st_size - size))
         return file.read().decode(errors="replace")
     return ""
+
+
+class ChildService:
+    """A service that is one child process, launched again and again.
+
+    ``stop`` sends ``STOP``, and SIGKILL after ``patience`` seconds.
+    """
+
+    STOP: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._child: Child | None = None
+
+    @property
+    def child(self) -> Child:
+        assert self._child is not None, "not started"
+        return self._child
+
+    async def stop(self) -> None:
+        if self._child is not None:
+            await self._child.stop(self.STOP, self._patience)

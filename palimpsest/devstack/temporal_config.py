@@ -1,4 +1,4 @@
-"""The settings both embedded Temporal servers share (REFERENCE §5)."""
+"""The settings that both embedded Temporal servers share."""
 
 DYNAMIC_CONFIG: dict[str, int | bool] = {
     "history.transferProcessorMaxPollRPS": 2000,

@@ -8,10 +8,9 @@ from typing import Self
 import msgspec
 
 from palimpsest.devstack import ports
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
 from palimpsest.devstack.ports import LOOPBACK
-from palimpsest.devstack.process import Child
+from palimpsest.devstack.process import Child, ChildService
 from palimpsest.devstack.progress import Say, silent
 from palimpsest.devstack.temporal_binary import temporal_cli
 from palimpsest.devstack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
@@ -31,7 +30,7 @@ PRAGMAS = {
 A killed process loses nothing; a power cut may lose the last moments, never the file."""
 
 
-class TemporalDev(OneChild):
+class TemporalDev(ChildService):
     """One dev server; ``ports`` (``PORTS``) stay the same over a restart."""
 
     def __init__(

@@ -14,11 +14,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from palimpsest.devstack import ports
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
 from palimpsest.devstack.ports import LOOPBACK
 from palimpsest.devstack.postgres import ROLE, EmbeddedPostgres
-from palimpsest.devstack.process import Child
+from palimpsest.devstack.process import Child, ChildService
 from palimpsest.devstack.progress import Say, silent
 from palimpsest.devstack.temporal_binary import temporal_server
 from palimpsest.devstack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
@@ -54,7 +53,7 @@ VISIBILITY_ATTRIBUTES = {
 }
 
 
-class TemporalServer(OneChild):
+class TemporalServer(ChildService):
     """One server; ``ports`` (``PORTS``) stay the same over a restart. It has no UI of its own."""
 
     def __init__(

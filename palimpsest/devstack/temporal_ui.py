@@ -7,10 +7,9 @@ import httpx
 import msgspec
 
 from palimpsest.devstack import ports
-from palimpsest.devstack.one_child import OneChild
 from palimpsest.devstack.orphans import tag
 from palimpsest.devstack.ports import LOOPBACK
-from palimpsest.devstack.process import Child
+from palimpsest.devstack.process import Child, ChildService
 from palimpsest.devstack.progress import Say, silent
 from palimpsest.devstack.temporal_binary import temporal_ui
 from palimpsest.runtime.errors import StartupFailed
@@ -18,7 +17,7 @@ from palimpsest.runtime.errors import StartupFailed
 START_TIMEOUT = 20.0
 
 
-class TemporalUi(OneChild):
+class TemporalUi(ChildService):
     """One UI server on one loopback port, for the Temporal server at ``address``."""
 
     def __init__(

@@ -26,7 +26,7 @@ from palimpsest.store.postgres.memories import MemoryStore, Which
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import Segment
 from palimpsest.temporal.payloads import DATA_CONVERTER
-from palimpsest.temporal.replay import recorded, replayer
+from palimpsest.temporal.replay import read_histories, replayer
 from tests.support.agent_work import mended
 from tests.support.learner import calls_to, distiller, learning, result_of
 from tests.support.proxy import Parts
@@ -50,7 +50,7 @@ from workflows.contracts import (
 from workflows.learn_segment import LearnSegment
 
 HERE = Path(__file__).parents[2] / "histories" / "learning"
-HISTORIES = dict(recorded(HERE))
+HISTORIES = dict(read_histories(HERE))
 
 
 @pytest.fixture

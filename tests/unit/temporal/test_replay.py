@@ -15,7 +15,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from palimpsest.temporal.payloads import DATA_CONVERTER
-from palimpsest.temporal.replay import recorded, replayer
+from palimpsest.temporal.replay import read_histories, replayer
 from tests.histories.__main__ import ENDINGS, HERE
 from workflows.contracts import (
     FORWARD_UPSTREAM,
@@ -25,7 +25,7 @@ from workflows.contracts import (
 )
 from workflows.proxy_request import ProxyRequest
 
-HISTORIES = dict(recorded(HERE))
+HISTORIES = dict(read_histories(HERE))
 
 
 @workflow.defn(name=WORKFLOW)
@@ -75,6 +75,6 @@ def test_histories_are_read_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text(history.to_json())
     (tmp_path / "a.json").write_text(history.to_json())
     (tmp_path / "c.txt").write_text("no history")
-    found = list(recorded(tmp_path))
+    found = list(read_histories(tmp_path))
     assert [name for name, _ in found] == ["a.json", "b.json"]
     assert all(isinstance(read, WorkflowHistory) for _, read in found)

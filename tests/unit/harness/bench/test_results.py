@@ -14,12 +14,12 @@ from harness.bench.results import (
     write,
 )
 from harness.bench.table import render
-from harness.bench.target import Measured
+from harness.bench.target import Measurement
 
 CELL = Cell(16, 400, stream=True)
 
 
-def measured(count: int, *, window: float = 2.0) -> Measured:
+def measured(count: int, *, window: float = 2.0) -> Measurement:
     times = [float(number) for number in range(1, count + 1)]
     outcome = Outcome(
         ttfb_ms=times,
@@ -29,7 +29,7 @@ def measured(count: int, *, window: float = 2.0) -> Measured:
         finished=count,
         took=window,
     )
-    return Measured(outcome, Counter({"proxy": 1}))
+    return Measurement(outcome, Counter({"proxy": 1}))
 
 
 def of(target: str, *counts: int) -> Row:

@@ -91,7 +91,7 @@ def test_a_needle_is_asked_for_without_its_key(shape: str) -> None:
     assert "{" not in asked
 
 
-async def test_a_shelf_answers_within_a_project_only() -> None:
+async def test_an_index_answers_within_a_project_only() -> None:
     async with EvalIndex.running() as index:
         for project in ("one", "two"):
             text = f"The harbour of {project} is closed."

@@ -1,4 +1,4 @@
-"""When the workflows of a job were finished: an answer is out before its workflow has ended.
+"""Completion of a job's workflows: an answer is out before its workflow has ended.
 
 A worker that hands answers out faster than it ends their workflows piles these up. Its rate is
 that of the workflows.
@@ -15,7 +15,7 @@ from harness.bench.job import DRAIN_LIMIT, Outcome
 _BETWEEN_SECONDS = 0.05
 
 
-async def finishing(client: Client, workflow_type: str, outcome: Outcome) -> Outcome:
+async def wait_for_completion(client: Client, workflow_type: str, outcome: Outcome) -> Outcome:
     """Wait until as many workflows have ended as answers came, and count by their ends.
 
     Those that take longer than ``DRAIN_LIMIT`` are a failure.
