@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.bench.generated_memories import Generated
+from harness.bench.generated_memories import GeneratedMemories
 from palimpsest.memory.indexer import Indexer
 from palimpsest.memory.model import Memory
 from palimpsest.memory.static_embedder import StaticEmbedder
@@ -164,7 +164,7 @@ async def test_builds_the_graph_beside_what_goes_on(
 
 
 async def test_builds_graphs_on_a_long_way(index: EmbeddedIndex, tmp_path: Path) -> None:
-    indexer = Indexer(Generated(4600), index, EMBEDDER, build_every=4200)
+    indexer = Indexer(GeneratedMemories(4600), index, EMBEDDER, build_every=4200)
     assert await indexer.catch_up(60)
     assert graphs(tmp_path)
     assert await index.count(ALL) == 4600

@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from harness.bench.finishing import finishing
+from harness.bench.completion import wait_for_completion
 from harness.bench.floor import query, rewrite
 from harness.bench.floor_workflow import Floor, Reference
 from harness.bench.job import Outcome
@@ -55,7 +55,7 @@ async def test_what_is_left_over_at_the_end_of_the_window_counts_with_its_time(
         outcome.opened = time.time()
         for number in (2, 3, 4):
             await start(number)
-        found = asyncio.create_task(finishing(client, "Floor", outcome))
+        found = asyncio.create_task(wait_for_completion(client, "Floor", outcome))
         await eventually(lambda: client.count_workflows(RUNNING), lambda n: n.count == 3)
         assert not found.done()
         held.released.set()
