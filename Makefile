@@ -68,7 +68,7 @@ check: $(VENV)/.dev ## Lint, and run the quick tests, which need no server, in u
 test: WORKERS = 5
 test: $(VENV)/.dev $(VENV)/.temporal ## Run the whole test suite, with WORKERS=5 side by side
 	@status=0; \
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not alone" || status=$$?; \
+	$(BIN)/pytest -n $(WORKERS) -m "not alone" || status=$$?; \
 	$(BIN)/pytest -m alone || status=$$?; \
 	exit $$status
 

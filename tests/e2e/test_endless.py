@@ -16,8 +16,6 @@ TOKENS = 600_000
 LATE = 0.05
 """The share of turns that may go above the cap, since their plans came too late."""
 
-pytestmark = pytest.mark.xdist_group("long conversations")
-
 
 @pytest.mark.parametrize("name", ["claude-opus-5-5", "claude-sonnet-4-5"])
 async def test_a_conversation_of_three_windows(name: str, up: Up, upstream: Simulator) -> None:

@@ -19,8 +19,6 @@ PATIENCE = 240
 LATE = 0.05
 """The share of turns that may go above the cap, since their plans came too late."""
 
-pytestmark = pytest.mark.xdist_group("long conversations")
-
 
 def prompt_tokens(call: Call) -> int:
     usage = call.facts["usage"]

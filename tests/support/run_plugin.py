@@ -8,14 +8,30 @@ from typing import Any, Protocol
 
 import pytest
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from palimpsest.devstack.temporal_binary import temporal_cli
 from palimpsest.runtime.errors import StartupFailed
 from tests.support import claude_code
 from tests.support.shared_servers import DIRECTORY, WORKER, Run, launch
 
-GROUPS = ("shared_up", "installed")
-"""Session fixtures that are dear: who uses one runs where the others do, unless it says where."""
+OWN_STACK = ("test_chaos_interruption", "test_leaving", "test_memory")
+"""Of the end-to-end tests, those that do without the shared stack."""
+
+SECOND_STACK = ("test_endless", "test_marathon")
+"""Those that take so long that a stack more on another worker is cheaper than to wait."""
+
+LED_ONCE = "tests/unit/context/test_ledger_sessions.py"
+"""Its tests of one limit share what they compute."""
+
+WHOLE_FILES = (
+    "tests/server/processes/",
+    "tests/server/relay/",
+    "tests/server/api/test_outages.py",
+    "tests/server/memory/test_retrieval.py",
+)
+"""Server tests that share an installation, a Redis, a Postgres to stop, an index."""
 
 _INPUT = "palimpsest_run"
 _RUN = pytest.StashKey[Run]()
@@ -49,12 +65,29 @@ def pytest_configure_node(node: _Node) -> None:
     node.workerinput[_INPUT] = str(node.config.stash[DIRECTORY])
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            for name in set(GROUPS).intersection(_fixtures(item)):
-                item.add_marker(pytest.mark.xdist_group(name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Scheduler(config, log)
+
+
+class _Scheduler(LoadScopeScheduling):
+    """Gives the tests of a scope to one worker, one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
+
+
+def scope(nodeid: str) -> str:
+    """What a test shares with others that is dear to make again; else the test itself."""
+    path, _, name = nodeid.partition("::")
+    if path.startswith("tests/e2e/"):
+        stem = Path(path).stem
+        stack = "the second stack" if stem in SECOND_STACK else "the shared stack"
+        return nodeid if stem in OWN_STACK else stack
+    if path == LED_ONCE:
+        return name.partition("[")[2] or name
+    one_by_one = path.startswith("tests/server/") and not path.startswith(WHOLE_FILES)
+    return nodeid if one_by_one else path
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

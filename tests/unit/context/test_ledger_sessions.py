@@ -29,8 +29,6 @@ LIMITS = {20_000: Policy(thrift=False), 40_000: Policy(), 80_000: Policy()}
 RECALLING = (40_000, 80_000)
 PRESERVED = "claude-opus-5-5"
 STABLE = 0.94
-EACH = [pytest.param(limit, marks=pytest.mark.xdist_group(f"ledger {limit}")) for limit in LIMITS]
-"""What is led at a limit is led once, for both tests of it."""
 
 pytestmark = pytest.mark.long
 
@@ -77,7 +75,7 @@ def led(sessions: list[Session], limit: int) -> Led:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("limit", EACH)
+@pytest.mark.parametrize("limit", LIMITS)
 def test_every_prefix_of_every_session(sessions: list[Session], limit: int) -> None:
     """The run itself checks rules, words and bytes at each request."""
     found = led(sessions, limit)
@@ -86,7 +84,7 @@ def test_every_prefix_of_every_session(sessions: list[Session], limit: int) -> N
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("limit", EACH)
+@pytest.mark.parametrize("limit", LIMITS)
 def test_prefixes_are_stable(sessions: list[Session], limit: int) -> None:
     assert led(sessions, limit).stable >= STABLE
 
