@@ -1,7 +1,7 @@
 """When a smaller prompt pays: the prices of the prompt cache, per token of input.
 
 Billed-equivalent tokens: 1 uncached, 1.25 or 2 written to the cache for five minutes or an hour,
-0.1 read from it (the API's price list; REFERENCE "What real traffic looks like").
+0.1 read from it (the API's price list).
 """
 
 READ = 0.1

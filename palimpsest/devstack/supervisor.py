@@ -1,4 +1,4 @@
-"""``palimpsest up``: the one supervisor of a data directory (DESIGN: One supervisor).
+"""``palimpsest up``: the one supervisor of a data directory.
 
 It holds the lock, stops what an earlier start left behind, starts the children in sessions of
 their own, starts the dead again, and stops all in the order edge, Temporal, Postgres.

@@ -1,7 +1,7 @@
 """The API's own way out for thinking that is bound to what was changed: it may drop the blocks.
 
 `thinking.block_binding.prefix_mismatch_behavior: "drop_block"`, with the beta header that goes
-with it; see REFERENCE "Rules a rewritten Messages request must keep", rule 4.
+with it.
 """
 
 from typing import Any, cast

@@ -114,7 +114,7 @@ async def test_the_same_content_at_the_same_time_does_not_deadlock(database: Dat
 async def test_a_conversation_stores_what_is_new(database: Database) -> None:
     """60 turns as Claude Code sends them: the marker moves, the last message turns into a string.
 
-    REFERENCE §1: what was `[{text, cache_control}]` is a plain string one turn later.
+    What was `[{text, cache_control}]` is a plain string one turn later.
     """
     store = RequestStore(database)
     system = [{"type": "text", "text": f"part {n} " * 400} for n in range(3)]
