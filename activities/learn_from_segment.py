@@ -65,7 +65,7 @@ class LearnFromSegment:
         """The memories that were injected in the new part of the segment, with their positions."""
         epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
         offered: list[tuple[int, Memory]] = []
-        for recall in epoch.recalled if epoch else ():
+        for recall in epoch.injections if epoch else ():
             if recall.position >= reading.job.since:
                 known = await self._memories.get(recall.memories)
                 offered += ((recall.position, memory) for memory in known)

@@ -5,11 +5,11 @@ import time
 import structlog
 from temporalio import activity
 
-from palimpsest.context.model import Recall
-from palimpsest.conversations.epoch_lookup import Past, PastReader
+from palimpsest.context.model import Injection
+from palimpsest.conversations.epoch_lookup import EpochLookup, RecordedEpochs
 from palimpsest.conversations.rendered import render
-from palimpsest.conversations.rewriter import Decided, Decider
-from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.conversations.rewriter import ContextRewriter, Rewrite
+from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchange
@@ -33,18 +33,18 @@ class RewriteContext:
         self,
         exchanges: ExchangeRegistry,
         requests: RequestStore,
-        past: PastReader,
-        decider: Decider,
+        past: EpochLookup,
+        rewriter: ContextRewriter,
         metrics: Metrics,
-        unrewritten: Unrewritten,
+        unchanged: UnchangedConversations,
         injector: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._past = past
-        self._decider = decider
+        self._rewriter = rewriter
         self._metrics = metrics
-        self._unrewritten = unrewritten
+        self._unchanged = unchanged
         self._injector = injector
 
     @activity.defn(name=REWRITE_CONTEXT)
@@ -52,24 +52,24 @@ class RewriteContext:
         started = time.perf_counter()
         view = await request_view(rewrite.request_id, self._exchanges, self._requests)
         headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
-        past = await self._past.of(view, rewrite.known)
+        past = await self._past.find(view, rewrite.known)
         recall = await self._recall(view, rewrite, past)
-        decided = await self._decider.decide(view, headers, rewrite, past, recall)
+        decided = await self._rewriter.rewrite(view, headers, rewrite, past, recall)
         if decided.summarise:
             return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
         exchange = self._exchanges.get(rewrite.request_id)
         if exchange:
             await _hand_over(exchange, decided)
         if decided.epoch is None:
-            self._unrewritten.passed(past.chain)
+            self._unchanged.record(past.chain)
         self._count(decided)
-        if recall and decided.epoch and recall in decided.epoch.recalled:
+        if recall and decided.epoch and recall in decided.epoch.injections:
             await self._injector.count_use(recall)
         return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
 
     async def _recall(
-        self, view: RequestView, rewrite: RewriteContextInput, past: Past
-    ) -> Recall | None:
+        self, view: RequestView, rewrite: RewriteContextInput, past: RecordedEpochs
+    ) -> Injection | None:
         """The injection for this turn; None where it was injected before."""
         known = rewrite.known
         if known is None or not known.memories:
@@ -88,7 +88,7 @@ class RewriteContext:
             _log.warning("a request goes on without memories", reason=str(error))
             return None
 
-    def _count(self, decided: Decided) -> None:
+    def _count(self, decided: Rewrite) -> None:
         sent = decided.sent
         if sent is None:
             self._metrics.degraded.labels("rewrite").inc()
@@ -96,7 +96,7 @@ class RewriteContext:
             self._metrics.pruned.inc(max(0, sent.tokens_before - sent.tokens))
 
 
-async def _hand_over(exchange: Exchange, decided: Decided) -> None:
+async def _hand_over(exchange: Exchange, decided: Rewrite) -> None:
     """To the call, if this process makes it; any other renders it again from the ledger."""
     epoch, sent = decided.epoch, decided.sent
     if epoch is None:
@@ -107,7 +107,7 @@ async def _hand_over(exchange: Exchange, decided: Decided) -> None:
     exchange.rewrite(await off_the_loop(len(view.body), render, view, epoch, messages))
 
 
-def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> RewriteContextResult:
+def _result(decided: Rewrite, rewrite: RewriteContextInput, took_ms: float) -> RewriteContextResult:
     sent = decided.sent
     return RewriteContextResult(
         counted_tokens=sent.counted if sent else None,
@@ -116,9 +116,9 @@ def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> R
         fits=sent is None or sent.tokens <= decided.budget.limit,
         took_ms=took_ms,
         degraded=None if sent or decided.summarise else "rewrite: deadline passed",
-        mode=decided.mode,
+        mode=decided.mode.value,
         epoch=decided.epoch.chain.hex() if decided.epoch else None,
-        observed=decided.watched.chain.hex() if decided.watched else None,
+        observed=decided.observed_epoch.chain.hex() if decided.observed_epoch else None,
         original_tokens=sent.tokens_before if sent else None,
         summary=_summary(decided),
         summarise=decided.summarise,
@@ -126,16 +126,16 @@ def _result(decided: Decided, rewrite: RewriteContextInput, took_ms: float) -> R
     )
 
 
-def _intelligence(decided: Decided, rewrite: RewriteContextInput) -> str | None:
+def _intelligence(decided: Rewrite, rewrite: RewriteContextInput) -> str | None:
     """The value of the header that tells the client about injection for its newest turn."""
     status = rewrite.known.recall if rewrite.known else None
     if status != LookupOutcome.FOUND:
         return status
-    injected = decided.epoch.recalled if decided.epoch else ()
+    injected = decided.epoch.injections if decided.epoch else ()
     return injected[-1].summary if injected else LookupOutcome.NONE
 
 
-def _summary(decided: Decided) -> str:
+def _summary(decided: Rewrite) -> str:
     """What the client is told, as the value of a header."""
     if decided.epoch and decided.epoch.number:
         name, outcome = f"rewritten;epoch={decided.epoch.number}", decided.sent

@@ -10,8 +10,8 @@ from temporalio import activity
 from palimpsest.context.model import Epoch
 from palimpsest.context.summary import question, room
 from palimpsest.context.transcript import transcript
-from palimpsest.conversations.epoch_lookup import PastReader
-from palimpsest.conversations.rewriter import Decider
+from palimpsest.conversations.epoch_lookup import EpochLookup
+from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
@@ -34,8 +34,8 @@ class SummariseCut:
     def __init__(
         self,
         recovery: Recovery,
-        past: PastReader,
-        decider: Decider,
+        past: EpochLookup,
+        rewriter: ContextRewriter,
         summaries: SummaryStore,
         calls: SideCalls,
         metrics: Metrics,
@@ -45,7 +45,7 @@ class SummariseCut:
     ) -> None:
         self._recovery = recovery
         self._past = past
-        self._decider = decider
+        self._rewriter = rewriter
         self._summaries = summaries
         self._calls = calls
         self._metrics = metrics
@@ -72,10 +72,10 @@ class SummariseCut:
 
     async def _summarise(self, rewrite: RewriteContextInput) -> str:
         exchange = await self._recovery.peek(rewrite.request_id)
-        past = await self._past.of(exchange.view, rewrite.known)
+        past = await self._past.find(exchange.view, rewrite.known)
         if await self._summaries.get(past.chain[-1]) is not None:
             return "known"
-        epoch = await self._decider.planned(exchange.view, exchange.headers, rewrite, past)
+        epoch = await self._rewriter.plan(exchange.view, exchange.headers, rewrite, past)
         if epoch is None or exchange.lifecycle.client_left:
             return "not_due"
         content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)

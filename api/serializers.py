@@ -6,8 +6,8 @@ from typing import Any
 from palimpsest.context.model import (
     Decision,
     Epoch,
+    Injection,
     Reason,
-    Recall,
 )
 from palimpsest.store.postgres.database import Row
 
@@ -53,15 +53,15 @@ def shown_epoch(row: Row, epoch: Epoch) -> dict[str, Any]:
         "escape": epoch.escape,
         "tokens": {"before": epoch.tokens_before, "after": epoch.tokens_after},
         "decisions": [_shown_decision(decision) for decision in epoch.decisions],
-        "recalled": [_shown_recall(recall) for recall in epoch.recalled],
+        "recalled": [_shown_recall(recall) for recall in epoch.injections],
     }
 
 
 def reasons(epoch: Epoch) -> dict[int, list[str]]:
     """Why messages are not sent as they came, by position; each reason once."""
     found = {decision.position: _reasons(decision) for decision in epoch.decisions}
-    for recall in epoch.recalled:
-        found.setdefault(recall.position, []).append(Reason.RECALL.value)
+    for recall in epoch.injections:
+        found.setdefault(recall.position, []).append(Reason.INJECTION.value)
     return found
 
 
@@ -72,7 +72,7 @@ def _reasons(decision: Decision) -> list[str]:
     return list(dict.fromkeys(reason.value for reason in found if reason))
 
 
-def _shown_recall(recall: Recall) -> dict[str, Any]:
+def _shown_recall(recall: Injection) -> dict[str, Any]:
     return {
         "position": recall.position,
         "tokens": recall.tokens,

@@ -56,7 +56,7 @@ async def _as_sent(process: Process, headers: RawHeaders, body: bytes) -> tuple[
     # A count of the messages alone, without `system`, does not tell the project.
     session = None if project_of(view) else named_session(TENANT, headers)
     project = await process.stores.conversations.project_of(session) if session else ""
-    epoch = (await process.context.epochs.recorded(view, project=project)).applied
+    epoch = (await process.context.epochs.read(view, project)).applied
     if epoch is None:
         return headers, body
     rendered = await off_the_loop(len(body), render, view, epoch)

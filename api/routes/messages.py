@@ -9,7 +9,7 @@ from api.middleware import request_id_of, show_request_id
 from api.outage import pass_unmanaged
 from api.process import process_of
 from api.streaming import AnswerResponse, Pace, Reader
-from palimpsest.context.options import check_treatment
+from palimpsest.context.options import check_options
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.runtime.errors import Unavailable
@@ -24,7 +24,7 @@ async def create_message(request: Request) -> Response:
     admission.check_open()
     check_encoding(request)
     headers = tuple(request.scope["headers"])
-    check_treatment(headers)
+    check_options(headers)
     body = await admission.read_body(request)
     exchange = Exchange(
         request_id=request_id_of(request.scope),

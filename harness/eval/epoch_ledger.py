@@ -1,9 +1,9 @@
 """Palimpsest's own strategy: palimpsest.context.rewriting over a ledger of epochs in a dict."""
 
 from harness.eval.strategies import ClientRequest, StrategyContext, UpstreamRequest
-from palimpsest.context.model import Epoch, Recall
+from palimpsest.context.model import Epoch, Injection
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation, rewrite
+from palimpsest.context.rewriting import Conditions, RewriteOutcome, rewrite
 from palimpsest.conversations.lineage import (
     chain,
     root,
@@ -36,19 +36,19 @@ class Ledger:
             self._vain = outcome.tokens if outcome.vain else 0
         return UpstreamRequest(outcome.messages, epoch=outcome.is_new)
 
-    def _situation(self, view: RequestView, idle: float | None) -> Situation:
+    def _situation(self, view: RequestView, idle: float | None) -> Conditions:
         info = self._context.info
         ttl = cache_ttl(view)
-        return Situation(info, self._context.limit, info.ratio, idle, ttl, vain=self._vain)
+        return Conditions(info, self._context.limit, info.ratio, idle, ttl, vain=self._vain)
 
 
 def rewrite_request(
     view: RequestView,
     book: EpochBook,
-    situation: Situation,
+    situation: Conditions,
     policy: Policy,
-    recall: Recall | None = None,
-) -> Outcome:
+    recall: Injection | None = None,
+) -> RewriteOutcome:
     """One request: the deepest epoch of its chain applies, a new one is recorded. What was decided
     about this very request before takes the place of ``recall``."""
     hashes = chain(_ROOT, view.messages, DIALECT)

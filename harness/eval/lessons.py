@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from harness.eval.client import encode
 from harness.eval.sessions import Half, Session, load
-from palimpsest.context.tool_exchanges import Call, exchanges
+from palimpsest.context.tool_exchanges import Call, find_tool_exchanges
 from palimpsest.dialects.anthropic.blocks import parse_message
 from palimpsest.dialects.model import Message
 from palimpsest.learning.candidate import Candidate, say_the_same
@@ -84,7 +84,7 @@ def history(session: Session) -> list[Message]:
 
 
 def calls(messages: Sequence[Message]) -> list[Call]:
-    return [call for exchange in exchanges(messages) for call in exchange.calls]
+    return [call for exchange in find_tool_exchanges(messages) for call in exchange.calls]
 
 
 def project(messages: Sequence[Message]) -> str:

@@ -28,7 +28,7 @@ from harness.eval.prunes import choose_points
 from harness.eval.sessions import HALVES, Half, Session
 from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation
+from palimpsest.context.rewriting import Conditions, RewriteOutcome
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.dialects.model import RequestView
@@ -76,7 +76,7 @@ class PrunedSession(NamedTuple):
 
     session: Session
     memories: Sequence[Memory]
-    outcome: Outcome
+    outcome: RewriteOutcome
     depth: int
     needles: Sequence[Needle]
 
@@ -167,13 +167,13 @@ def _prune(session: Session, project: str) -> PrunedSession | None:
     for turn in session.turns[:depth]:
         client.append(turn.message)
     view = parse(client.body(client.messages()))
-    outcome = rewrite_request(view, {}, Situation(info, TARGET, info.ratio), Policy(target=TARGET))
+    outcome = rewrite_request(view, {}, Conditions(info, TARGET, info.ratio), Policy(target=TARGET))
     gone = _reduced(outcome)
     cut = [needle for needle in needles if needle.position in gone]
     return PrunedSession(session, _archive(session, project, view), outcome, depth, cut)
 
 
-def _reduced(outcome: Outcome) -> set[int]:
+def _reduced(outcome: RewriteOutcome) -> set[int]:
     return outcome.epoch.reduced() if outcome.epoch else set()
 
 

@@ -30,7 +30,7 @@ from harness.eval.replay import NeedleCounts, find_needles
 from harness.eval.sessions import Half, Session
 from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation
+from palimpsest.context.rewriting import Conditions, RewriteOutcome
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.model import ModelInfo
 
@@ -103,12 +103,12 @@ def _size(message: Message, info: ModelInfo) -> float:
     return size_message(encode(plain(message)), info.image_tokens).tokens * info.ratio
 
 
-def _rewritten(session: Session, position: int, target: int, info: ModelInfo) -> Outcome:
+def _rewritten(session: Session, position: int, target: int, info: ModelInfo) -> RewriteOutcome:
     client = Client(frame(info.name))
     for turn in session.turns[:position]:
         client.append(turn.message)
     view = parse(client.body(client.messages()))
-    return rewrite_request(view, {}, Situation(info, target, info.ratio), Policy(target=target))
+    return rewrite_request(view, {}, Conditions(info, target, info.ratio), Policy(target=target))
 
 
 def _whole(session: Session, sent: Sequence[bytes], info: ModelInfo) -> set[str]:

@@ -44,9 +44,13 @@ from harness.eval.sessions import (
     load,
 )
 from harness.simulator.shape import blocks
-from palimpsest.context.model import Cause, Epoch, Recall
+from palimpsest.context.model import (
+    Cause,
+    Epoch,
+    Injection,
+)
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Situation, replay
+from palimpsest.context.rewriting import Conditions, replay
 from palimpsest.context.turn import newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
@@ -128,13 +132,13 @@ class _SessionReplay:
         for position, turn in enumerate(self._session.turns):
             if turn.is_reply and position:
                 view = parse(client.body(client.messages()))
-                situation = Situation(info, LIMIT, info.ratio, 1.0, vain=vain)
+                situation = Conditions(info, LIMIT, info.ratio, 1.0, vain=vain)
                 told = await self._told(view, position, info.ratio)
                 outcome = rewrite_request(view, self._book, situation, Policy(), told)
                 vain = outcome.tokens if outcome.vain else vain
                 meter.take(outcome.messages, self._session.turns[position - 1].at)
                 self._epoch = outcome.epoch
-                if outcome.is_new and outcome.epoch and outcome.epoch.cause is not Cause.RECALL:
+                if outcome.is_new and outcome.epoch and outcome.epoch.cause is not Cause.INJECTION:
                     await self._keep(view)
             client.append(turn.message)
         return meter.billed
@@ -156,7 +160,7 @@ class _SessionReplay:
         )
         self._kept = len(said)
 
-    async def _told(self, view: RequestView, position: int, ratio: float) -> Recall | None:
+    async def _told(self, view: RequestView, position: int, ratio: float) -> Injection | None:
         """What is recalled for the reply at that position."""
         turn = newest_turn(view)
         if self._index is None or turn is None or not self._kept:
@@ -171,7 +175,7 @@ class _SessionReplay:
 
         memories = await self._index.retrieve(query, present, THRESHOLD)
         prompt = replay(view, self._epoch, ratio).tokens
-        standing = sum(recall.tokens for recall in self._epoch.recalled) if self._epoch else 0
+        standing = sum(recall.tokens for recall in self._epoch.injections) if self._epoch else 0
         budget = injection_budget(BUDGET, prompt, round(standing * ratio))
         told = compose_injection(
             memories, DIALECT, conversation=name, now=now, budget=round(budget / ratio)
@@ -179,7 +183,7 @@ class _SessionReplay:
         self._judge(told, memories, view, position, cut)
         if told is None:
             return None
-        return Recall(turn.position, told.block, told.tokens, told.memories, told.summary)
+        return Injection(turn.position, told.block, told.tokens, told.memories, told.summary)
 
     def _judge(
         self,

@@ -19,7 +19,7 @@ from harness.eval.profiles import PRESERVED
 from harness.eval.sessions import Session, Turn
 from harness.eval.sized_message import size_message
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation
+from palimpsest.context.rewriting import Conditions, RewriteOutcome
 from palimpsest.dialects.anthropic.body import build_body
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.model import RequestView
@@ -45,7 +45,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 def measure_times(sessions: Sequence[Session], tokens: int) -> Times:
     """The times at that length, over the last 120 requests before it."""
     info = PRESERVED.info("")
-    situation = Situation(info, PRESERVED.limit(info), info.ratio, idle=1.0)
+    situation = Conditions(info, PRESERVED.limit(info), info.ratio, idle=1.0)
     turns = endless(sessions, tokens / info.ratio, info.image_tokens)
     client, book = Client(frame(info.name)), EpochBook()
     usual: list[float] = []
@@ -76,8 +76,8 @@ def measure_times(sessions: Sequence[Session], tokens: int) -> Times:
 
 
 def _milliseconds(
-    view: RequestView, book: EpochBook, situation: Situation
-) -> tuple[float, Outcome]:
+    view: RequestView, book: EpochBook, situation: Conditions
+) -> tuple[float, RewriteOutcome]:
     begun = process_time()
     outcome = rewrite_request(view, book, situation, Policy())
     build_body(view, outcome.messages)

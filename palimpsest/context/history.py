@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from palimpsest.context.speech import Speech, speech
-from palimpsest.context.tool_exchanges import Exchange, exchanges
+from palimpsest.context.tool_exchanges import ToolExchange, find_tool_exchanges
 from palimpsest.dialects.model import Dialect, Message, RequestView, Role
 
 
@@ -39,8 +39,8 @@ class History:
         return [self.size(raw) for raw in self.raw]
 
     @cached_property
-    def exchanges(self) -> list[Exchange]:
-        return list(exchanges(self.messages))
+    def tool_exchanges(self) -> list[ToolExchange]:
+        return list(find_tool_exchanges(self.messages))
 
     @cached_property
     def anchors(self) -> frozenset[int]:

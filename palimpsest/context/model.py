@@ -1,9 +1,9 @@
-"""What was decided about the messages of a conversation, once and for ever.
+"""The decisions about a conversation's messages: made once, recorded, and carried out for ever.
 
 An *epoch* is a set of decisions about the first ``depth`` messages of a history, named by the
 chain hash of the last of them. It takes the place of the epoch before it. What it does not mention
-is sent as it came, and so is everything after its depth. A *recall* is a block of what is known,
-put at the end of a message of the user's; an epoch begins with each.
+is sent as it came, and so is everything after its depth. An *injection* is a block of memories at
+the end of a message of the user's; an epoch begins with each.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,19 @@ from enum import StrEnum
 import msgspec
 
 _VERSION = 1
+
+
+class ContextMode(StrEnum):
+    """What becomes of new decisions; recorded ones are carried out in every mode.
+
+    OFF: none are made
+    OBSERVE: they are made and recorded, and the request goes on as it came
+    ON: they are made, recorded and sent by
+    """
+
+    OFF = "off"
+    OBSERVE = "observe"
+    ON = "on"
 
 
 class Reason(StrEnum):
@@ -26,17 +39,22 @@ class Reason(StrEnum):
     CLIENT_OUTPUT = "client_output"
     LONG_TEXT = "long_text"
     MANIFEST = "manifest"
-    RECALL = "recall"
+    INJECTION = "recall"
 
 
 class Cause(StrEnum):
-    """Why an epoch began: the budget was about to be exceeded, the cache was cold anyway, the calls
-    to come are cheaper for it, or something was recalled and nothing else changed."""
+    """Why an epoch began.
+
+    PRESSURE: the budget was about to be exceeded
+    COLD: the provider's cache was cold anyway
+    ECONOMY: the calls to come are cheaper for it
+    INJECTION: memories were injected and nothing else changed
+    """
 
     PRESSURE = "pressure"
     COLD = "cold"
     ECONOMY = "economy"
-    RECALL = "recall"
+    INJECTION = "recall"
 
 
 class Edit(msgspec.Struct, frozen=True, array_like=True):
@@ -48,8 +66,17 @@ class Edit(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What becomes of the message at ``position``: dropped whole, or edited, without its thinking,
-    with blocks appended. Reasons say why; ``tokens_*`` are estimates of the message's size."""
+    """What becomes of one message: dropped whole, or edited, without its thinking, with blocks
+    appended.
+
+    position: the message's index in the history
+    drop: why it is dropped; None: it is not
+    thinking: why its thinking is left out; None: it is not
+    edits: the blocks that are replaced or dropped
+    append: raw JSON of the blocks at its end
+    tokens_before: estimated size of the message as it came, before the model's ratio
+    tokens_after: the same of what is sent
+    """
 
     position: int
     drop: Reason | None = None
@@ -60,9 +87,15 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True)
     tokens_after: int = 0
 
 
-class Recall(msgspec.Struct, frozen=True, array_like=True):
-    """A content block at the end of the message at ``position``. ``memories`` are the ids of what
-    it tells of; ``summary`` is what the client is told of it."""
+class Injection(msgspec.Struct, frozen=True, array_like=True):
+    """A block of memories at the end of a message of the user's.
+
+    position: the message's index in the history
+    block: the block's raw JSON
+    tokens: its estimated size, before the model's ratio
+    memories: the ids of the memories in it
+    summary: what a response header says of it
+    """
 
     position: int
     block: bytes
@@ -72,11 +105,19 @@ class Recall(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Epoch(msgspec.Struct, frozen=True, array_like=True):
-    """``decisions`` are in order of position, at most one for each; ``escape``: the API is asked to
-    drop thinking that is bound to what was changed, instead of our removing it. Tokens are the
-    whole prompt's, by our estimate times the model's ratio. ``number`` counts the epochs that
-    pruned. ``recalled`` is in order, for messages that are sent; ``cut`` is the depth up to which
-    the history was last pruned, None: all of it."""
+    """Decisions about the beginning of a history.
+
+    chain: the chain hash through its last message, the epoch's name
+    depth: how many messages it is about
+    cause: why it began
+    number: how many epochs have pruned the history, this one included
+    tokens_before: the whole prompt's size before it, estimated tokens times the model's ratio
+    tokens_after: the same after it
+    escape: the API is asked to drop thinking that is bound to what was changed
+    decisions: in order of position, at most one for each
+    injections: in order of position, for messages that are sent
+    cut: the depth up to which the history was last pruned; None: all of it
+    """
 
     chain: bytes
     depth: int
@@ -86,7 +127,7 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
     tokens_after: int
     escape: bool
     decisions: tuple[Decision, ...]
-    recalled: tuple[Recall, ...] = ()
+    injections: tuple[Injection, ...] = ()
     cut: int | None = None
 
     def pruned_depth(self) -> int:
@@ -98,14 +139,14 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
         return {made.position for made in self.decisions if made.drop or made.edits}
 
     def changes(self) -> Sequence[Decision]:
-        """The decisions with what was recalled."""
-        if not self.recalled:
+        """The decisions, with the injections as blocks appended."""
+        if not self.injections:
             return self.decisions
         made = {decision.position: decision for decision in self.decisions}
-        for recall in self.recalled:
-            decision = made.get(recall.position) or Decision(recall.position)
-            appended = (*decision.append, recall.block)
-            made[recall.position] = msgspec.structs.replace(decision, append=appended)
+        for injection in self.injections:
+            decision = made.get(injection.position) or Decision(injection.position)
+            appended = (*decision.append, injection.block)
+            made[injection.position] = msgspec.structs.replace(decision, append=appended)
         return [made[position] for position in sorted(made)]
 
 

@@ -1,59 +1,60 @@
-"""How a request's context is treated: by the settings, and by its own headers that overrule them.
-
-`off` decides nothing new, `observe` decides and records what would be sent, and sends what came,
-`on` sends it. What was decided before is carried out in every mode.
-"""
+"""What becomes of a request's context: by the settings, and by headers that overrule them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
+from palimpsest.context.model import ContextMode
 from palimpsest.providers.headers import value_of
 from palimpsest.runtime.errors import BadRequest
-
-Mode = Literal["off", "observe", "on"]
 
 _MODE = b"x-palimpsest-context"
 _CAP = b"x-palimpsest-context-cap"
 _MEMORY = b"x-palimpsest-memory"
-_MODES = ("off", "observe", "on")
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
-    """``cap``: the most tokens a prompt may have, whatever the model's window; None: no cap."""
+class ContextOptions:
+    """What applies to one request.
 
-    mode: Mode
+    mode: whether its context is rewritten
+    cap: the most tokens a prompt may have, whatever the model's window; None: no cap
+    """
+
+    mode: ContextMode
     cap: int | None
 
 
-def treatment(headers: Iterable[tuple[bytes, bytes]], usual: Treatment) -> Treatment:
+def read_options(
+    headers: Iterable[tuple[bytes, bytes]], defaults: ContextOptions
+) -> ContextOptions:
     """What the headers ask for; raises BadRequest for what they cannot ask."""
     pairs = tuple(headers)
     mode, cap = value_of(pairs, _MODE), value_of(pairs, _CAP)
-    if mode is not None and mode not in _MODES:
-        raise BadRequest(f"x-palimpsest-context must be one of {', '.join(_MODES)}")
+    modes = [known.value for known in ContextMode]
+    if mode is not None and mode not in modes:
+        raise BadRequest(f"x-palimpsest-context must be one of {', '.join(modes)}")
     if cap is not None and not (cap.isascii() and cap.isdigit()):
         raise BadRequest("x-palimpsest-context-cap must be a number of tokens; 0 lifts the cap")
-    return Treatment(
-        mode or usual.mode,
-        usual.cap if cap is None else (int(cap) or None),
+    return ContextOptions(
+        defaults.mode if mode is None else ContextMode(mode),
+        defaults.cap if cap is None else (int(cap) or None),
     )
 
 
-def check_treatment(headers: Iterable[tuple[bytes, bytes]]) -> None:
+def check_options(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Raises BadRequest, as early as it can be known."""
     pairs = tuple(headers)
-    treatment(pairs, Treatment("on", None))
+    read_options(pairs, ContextOptions(ContextMode.ON, None))
     if value_of(pairs, _MEMORY) not in (None, "off"):
         raise BadRequest("x-palimpsest-memory can only be off: nothing of the conversation is kept")
 
 
-def remembers(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the conversation may be kept and recalled for, as far as the client says."""
+def allows_memory(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the conversation may be archived and have memories injected, as far as the client
+    says."""
     return value_of(headers, _MEMORY) is None
 
 
-def capped(tokens: int) -> int | None:
+def parse_cap(tokens: int) -> int | None:
     """A cap as settings and headers write it: 0 is none."""
     return tokens or None

@@ -15,7 +15,7 @@ from palimpsest.context.speech import Speech
 from palimpsest.context.steps import (
     LOSSLESS,
     LOSSY,
-    Ground,
+    CutRules,
     Scorer,
     by_recency,
 )
@@ -101,8 +101,8 @@ def _cut(
 ) -> Draft:
     """What goes; the account of it may have so many ``words``, in tokens."""
     made = Draft(history, bound)
-    ground = Ground(
-        guarded=frozenset(protected(history.exchanges, keep)),
+    rules = CutRules(
+        guarded=frozenset(protected(history.tool_exchanges, keep)),
         newest=max(0, len(history.raw) - 2 * keep),
         whole_share=policy.whole_share,
         scorer=policy.scorer,
@@ -111,7 +111,7 @@ def _cut(
         for step in steps:
             if made.total <= room.target:
                 return made
-            step(made, target, ground)
+            step(made, target, rules)
     return made
 
 
@@ -138,7 +138,7 @@ def _account(made: Draft) -> Account:
     history = made.history
     stubs: dict[str, str] = {}
     calls: list[Call] = []
-    for exchange in history.exchanges:
+    for exchange in history.tool_exchanges:
         for call in exchange.calls:
             said = made.stub(call.result_position, call.result_block)
             if said is not None:

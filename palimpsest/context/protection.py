@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from palimpsest.context.tasks import open_tasks
-from palimpsest.context.tool_exchanges import Call, Exchange
+from palimpsest.context.tool_exchanges import Call, ToolExchange
 
 # Their results are instructions, or the user's own words.
 _TOOLS = frozenset(("Skill", "SlashCommand", "AskUserQuestion", "ExitPlanMode"))
@@ -13,7 +13,7 @@ _USER_SPOKE = re.compile(r"the user said:|The user doesn't want to proceed", re.
 _SPOKEN_HEAD = 2_000
 
 
-def protected(found: Sequence[Exchange], newest: int) -> set[int]:
+def protected(found: Sequence[ToolExchange], newest: int) -> set[int]:
     """Positions of the exchanges that stay whole: the ``newest`` ones, and those that must."""
     calls = [call for exchange in found for call in exchange.calls]
     tasks = (call.id for task in open_tasks(calls).values() for call in (task[0], task[-1]))

@@ -11,7 +11,11 @@ from dataclasses import dataclass, field, replace
 from palimpsest.context.draft import Draft
 from palimpsest.context.economics import pays_cold, pays_warm
 from palimpsest.context.history import History
-from palimpsest.context.model import Cause, Epoch, Recall
+from palimpsest.context.model import (
+    Cause,
+    Epoch,
+    Injection,
+)
 from palimpsest.context.planner import Policy, Room, draft
 from palimpsest.context.render import apply_epoch
 from palimpsest.dialects.model import ModelInfo, RequestView
@@ -23,12 +27,18 @@ _MORE = 1.03
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """``limit`` in tokens; ``ratio``: the model's tokens per estimated one; ``idle``: seconds since
-    the conversation's last request, None when unknown; ``ttl``: seconds that the client's cache
-    markers hold; ``escape``: thinking that is bound to what was changed may be left to the API;
-    ``vain``: the size at which a plan was last made in vain, since another one that need not be
-    may wait until there is more to take."""
+class Conditions:
+    """What a rewrite goes by, beside the messages.
+
+    info: the model
+    limit: the most tokens the prompt may have, as the model counts them
+    ratio: the model's tokens per estimated token
+    idle: seconds since the conversation's last request; None when unknown
+    ttl: seconds that the provider's cache keeps what the client marked
+    escape: thinking that is bound to what was changed may be left to the API
+    vain: tokens of the prompt when a plan last gained nothing: a plan that need not be waits until
+        there is more to take
+    """
 
     info: ModelInfo
     limit: int
@@ -40,10 +50,17 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """``messages`` are what is sent; ``tokens`` their prompt's size, ``tokens_before`` that of the
-    client's own, both as the model counts them, roughly; ``counted`` is before the ratio;
-    ``vain``: an epoch was due, and none was worth making."""
+class RewriteOutcome:
+    """What is sent of a request. Sizes are of the whole prompt.
+
+    epoch: the epoch that applies
+    is_new: it is to be recorded
+    messages: what is sent, raw
+    tokens_before: size of what the client sent, estimated tokens times the model's ratio
+    tokens: the same of what is sent
+    counted: estimated tokens of what is sent, before the ratio
+    vain: an epoch was due, and none was worth making
+    """
 
     epoch: Epoch | None
     is_new: bool
@@ -54,121 +71,129 @@ class Outcome:
     vain: bool = False
 
 
-def replay(view: RequestView, epoch: Epoch | None, ratio: float) -> Outcome:
+def replay(view: RequestView, epoch: Epoch | None, ratio: float) -> RewriteOutcome:
     """The recorded decisions alone."""
     messages = apply_epoch(view, epoch)
     before = view.dialect.prompt_tokens(view).total
     counted = (
         view.dialect.prompt_tokens(replace(view, messages=messages)).total if epoch else before
     )
-    return Outcome(epoch, False, messages, round(before * ratio), round(counted * ratio), counted)
+    return RewriteOutcome(
+        epoch, False, messages, round(before * ratio), round(counted * ratio), counted
+    )
 
 
 def rewrite(
     view: RequestView,
     chain: Sequence[Hash],
     recorded: Epoch | None,
-    situation: Situation,
+    conditions: Conditions,
     policy: Policy,
-    recall: Recall | None = None,
-) -> Outcome:
-    """The recorded decisions, or a new epoch where one is due and possible, or where something is
-    recalled for the newest message. ``chain`` is the lineage of the view's messages, ``recorded``
+    injection: Injection | None = None,
+) -> RewriteOutcome:
+    """The recorded decisions, or a new epoch where one is due and possible, or where memories are
+    injected into the newest message. ``chain`` is the lineage of the view's messages, ``recorded``
     the deepest epoch along it."""
-    now = replay(view, recorded, situation.ratio)
-    if recall:
-        told = _recalling(chain, now, recall, situation.ratio)
-        now = replace(replay(view, told, situation.ratio), is_new=True)
-    cause = due(now, situation, policy)
-    if cause is None or not _pays(cause, view, now, _aim(view, situation, policy), situation):
+    now = replay(view, recorded, conditions.ratio)
+    if injection:
+        extended = _injecting(chain, now, injection, conditions.ratio)
+        now = replace(replay(view, extended, conditions.ratio), is_new=True)
+    cause = due(now, conditions, policy)
+    if cause is None or not _pays(cause, view, now, _aim(view, conditions, policy), conditions):
         return now
-    epoch = plan(view, chain, now, cause, situation, policy)
+    epoch = plan(view, chain, now, cause, conditions, policy)
     if epoch is None:
         return replace(now, vain=True)
-    new = replay(view, epoch, situation.ratio)
+    new = replay(view, epoch, conditions.ratio)
     return replace(new, is_new=True)
 
 
-def due(now: Outcome, situation: Situation, policy: Policy) -> Cause | None:
+def due(now: RewriteOutcome, conditions: Conditions, policy: Policy) -> Cause | None:
     """Why an epoch should begin now, if it should."""
-    if now.tokens > situation.limit:
+    if now.tokens > conditions.limit:
         return Cause.PRESSURE
-    if not policy.thrift or now.tokens < situation.vain * _MORE:
+    if not policy.thrift or now.tokens < conditions.vain * _MORE:
         return None
-    cold = situation.idle is not None and situation.idle > situation.ttl
-    if cold and now.tokens > policy.cold_share * situation.limit:
+    cold = conditions.idle is not None and conditions.idle > conditions.ttl
+    if cold and now.tokens > policy.cold_share * conditions.limit:
         return Cause.COLD
-    return Cause.ECONOMY if now.tokens > policy.warm_share * situation.limit else None
+    return Cause.ECONOMY if now.tokens > policy.warm_share * conditions.limit else None
 
 
 def plan(
     view: RequestView,
     chain: Sequence[Hash],
-    now: Outcome,
+    now: RewriteOutcome,
     cause: Cause,
-    situation: Situation,
+    conditions: Conditions,
     policy: Policy,
 ) -> Epoch | None:
     """A new epoch; None where it would not gain enough to be worth a rewrite."""
     fixed = _fixed(view)
-    recalled = now.epoch.recalled if now.epoch else ()
+    injections = now.epoch.injections if now.epoch else ()
     newest = len(view.messages) - 2 * policy.keep
-    room = _room(fixed + _tokens(_carried(recalled, 0, newest)), situation, policy)
-    bound = situation.info.preserved_thinking and not situation.escape
+    room = _room(fixed + _tokens(_carried(injections, 0, newest)), conditions, policy)
+    bound = conditions.info.preserved_thinking and not conditions.escape
     changed = _first_change(now, view) if bound else None
-    made = draft(History(view, situation.info.image_tokens), room, policy, changed)
+    made = draft(History(view, conditions.info.image_tokens), room, policy, changed)
     if made is None:
         return None
-    carried = _carried(recalled, min(made.changed), newest)
-    after = round((made.total + _tokens(carried) + fixed) * situation.ratio)
+    carried = _carried(injections, min(made.changed), newest)
+    after = round((made.total + _tokens(carried) + fixed) * conditions.ratio)
     gain = now.tokens - after
-    if gain < _LEAST_GAIN * situation.limit:
+    if gain < _LEAST_GAIN * conditions.limit:
         return None
-    if not _pays(cause, view, now, after, situation):
+    if not _pays(cause, view, now, after, conditions):
         return None
-    return _epoch(chain, now, cause, made, after, situation, carried)
+    return _epoch(chain, now, cause, made, after, conditions, carried)
 
 
-def _first_change(now: Outcome, view: RequestView) -> int:
+def _first_change(now: RewriteOutcome, view: RequestView) -> int:
     """Thinking from there on was made for what was sent then: what is sent now may be as the client
-    said it, and without what was recalled."""
+    said it, and without the injections."""
     decisions = now.epoch.decisions if now.epoch else ()
     return decisions[0].position if decisions else len(view.messages)
 
 
-def _carried(recalled: Sequence[Recall], changed: int, newest: int) -> tuple[Recall, ...]:
-    """What a pruning epoch keeps of what was recalled: the last one, those among the newest
+def _carried(injections: Sequence[Injection], changed: int, newest: int) -> tuple[Injection, ...]:
+    """What a pruning epoch keeps of the injections: the last one, those among the newest
     messages, and those before its first change, to which thinking is bound that stays."""
     return tuple(
-        recall
-        for recall in recalled
-        if recall.position < changed or recall.position >= newest or recall is recalled[-1]
+        injection
+        for injection in injections
+        if injection.position < changed
+        or injection.position >= newest
+        or injection is injections[-1]
     )
 
 
-def _tokens(recalled: Sequence[Recall]) -> int:
-    return sum(recall.tokens for recall in recalled)
+def _tokens(injections: Sequence[Injection]) -> int:
+    return sum(injection.tokens for injection in injections)
 
 
-def _recalling(chain: Sequence[Hash], now: Outcome, recall: Recall, ratio: float) -> Epoch:
-    """The epoch that only adds what was recalled to the one before it."""
+def _injecting(
+    chain: Sequence[Hash], now: RewriteOutcome, injection: Injection, ratio: float
+) -> Epoch:
+    """The epoch that only adds an injection to the one before it."""
     before = now.epoch
-    added = round(recall.tokens * ratio)
+    added = round(injection.tokens * ratio)
     return Epoch(
         chain=chain[-1],
         depth=len(chain),
-        cause=Cause.RECALL,
+        cause=Cause.INJECTION,
         number=before.number if before else 0,
         tokens_before=now.tokens,
         tokens_after=now.tokens + added,
         escape=before.escape if before else False,
         decisions=before.decisions if before else (),
-        recalled=(*before.recalled, recall) if before else (recall,),
+        injections=(*before.injections, injection) if before else (injection,),
         cut=before.pruned_depth() if before else 0,
     )
 
 
-def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: Situation) -> bool:
+def _pays(
+    cause: Cause, view: RequestView, now: RewriteOutcome, after: int, conditions: Conditions
+) -> bool:
     """Whether an epoch that need not be is cheaper than none. As many calls are expected to come
     as there were since the last one: nothing better is known of how long a conversation lasts."""
     if cause is Cause.PRESSURE:
@@ -176,17 +201,17 @@ def _pays(cause: Cause, view: RequestView, now: Outcome, after: int, situation: 
     if cause is Cause.COLD:
         return pays_cold(now.tokens, after)
     since = len(view.messages) - (now.epoch.pruned_depth() if now.epoch else 0)
-    return pays_warm(now.tokens, after, since // 2, situation.ttl)
+    return pays_warm(now.tokens, after, since // 2, conditions.ttl)
 
 
 def _epoch(
     chain: Sequence[Hash],
-    now: Outcome,
+    now: RewriteOutcome,
     cause: Cause,
     made: Draft,
     after: int,
-    situation: Situation,
-    carried: tuple[Recall, ...],
+    conditions: Conditions,
+    carried: tuple[Injection, ...],
 ) -> Epoch:
     return Epoch(
         chain=chain[-1],
@@ -195,9 +220,9 @@ def _epoch(
         number=now.epoch.number + 1 if now.epoch else 1,
         tokens_before=now.tokens,
         tokens_after=after,
-        escape=situation.escape and situation.info.preserved_thinking,
+        escape=conditions.escape and conditions.info.preserved_thinking,
         decisions=made.decisions(),
-        recalled=carried,
+        injections=carried,
     )
 
 
@@ -206,17 +231,17 @@ def _fixed(view: RequestView) -> int:
     return sizes.system + sizes.tools
 
 
-def _aim(view: RequestView, situation: Situation, policy: Policy) -> int:
+def _aim(view: RequestView, conditions: Conditions, policy: Policy) -> int:
     """What the prompt would have after an epoch, in the model's tokens."""
     fixed = _fixed(view)
-    return round((_room(fixed, situation, policy).target + fixed) * situation.ratio)
+    return round((_room(fixed, conditions, policy).target + fixed) * conditions.ratio)
 
 
-def _room(fixed: int, situation: Situation, policy: Policy) -> Room:
-    limit = round(situation.limit / situation.ratio) - fixed
+def _room(fixed: int, conditions: Conditions, policy: Policy) -> Room:
+    limit = round(conditions.limit / conditions.ratio) - fixed
     if policy.target is None:
         target = round(limit * policy.target_share)
     else:
-        target = round(policy.target / situation.ratio) - fixed
+        target = round(policy.target / conditions.ratio) - fixed
     target = max(_LEAST_ROOM, min(target, limit))
     return Room(max(limit, target), target)

@@ -1,7 +1,7 @@
 """What an epoch takes away, step by step, until the prompt has room: cheapest loss first.
 
 Each step takes a draft and the tokens all messages together may have; it takes no more than it
-must. ``Ground`` is what every step has to leave alone.
+must, within the rules of the cut.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from palimpsest.context.draft import Draft
 from palimpsest.context.model import Edit, Reason
 from palimpsest.context.speech import Speech
 from palimpsest.context.stub import stub
-from palimpsest.context.tool_exchanges import Call, Exchange
+from palimpsest.context.tool_exchanges import Call, ToolExchange
 from palimpsest.dialects.model import BlockKind, Role
 from palimpsest.dialects.tokenizer import text_tokens
 
-Scorer = Callable[[Sequence[Exchange]], Sequence[float]]
+Scorer = Callable[[Sequence[ToolExchange]], Sequence[float]]
 
 STUB_TOKENS = 60
 LONG_TEXT = 4_000
@@ -25,41 +25,46 @@ _DUPLICATE_CHARS = 200
 _CHARS_PER_TOKEN = 3
 
 
-def by_recency(found: Sequence[Exchange]) -> Sequence[float]:
+def by_recency(found: Sequence[ToolExchange]) -> Sequence[float]:
     """The baseline: what is newer is worth more."""
     return [float(exchange.position) for exchange in found]
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """``guarded`` are positions of exchanges that stay whole; messages from ``newest`` on are not
-    touched; ``whole_share`` of the room for old exchanges goes to those that are kept whole."""
+class CutRules:
+    """What every step has to leave alone.
+
+    guarded: positions of tool exchanges that stay whole
+    newest: messages from this position on are not touched
+    whole_share: part of the room for old tool exchanges that goes to those kept whole
+    scorer: how much each tool exchange is worth
+    """
 
     guarded: frozenset[int]
     newest: int
     whole_share: float
     scorer: Scorer
 
-    def old(self, draft: Draft) -> list[Exchange]:
+    def old(self, draft: Draft) -> list[ToolExchange]:
         """The exchanges that may be taken."""
-        return [e for e in draft.history.exchanges if e.position not in self.guarded]
+        return [e for e in draft.history.tool_exchanges if e.position not in self.guarded]
 
 
-def duplicates(draft: Draft, room: int, ground: Ground) -> None:
+def duplicates(draft: Draft, room: int, rules: CutRules) -> None:
     """Outputs that a later call returned again, byte for byte: the newest stays."""
     later: dict[str, Call] = {}
-    for exchange in reversed(draft.history.exchanges):
+    for exchange in reversed(draft.history.tool_exchanges):
         for call in reversed(exchange.calls):
             if len(call.output) < _DUPLICATE_CHARS:
                 continue
             last = later.setdefault(call.output, call)
-            if last is not call and exchange.position not in ground.guarded:
+            if last is not call and exchange.position not in rules.guarded:
                 _replace(draft, call, Reason.DUPLICATE, f"#{last.result_position}")
 
 
-def client_output(draft: Draft, room: int, ground: Ground) -> None:
+def client_output(draft: Draft, room: int, rules: CutRules) -> None:
     """Command output and file contents that the client put into the user's messages."""
-    for position in range(min(ground.newest, len(draft.history.raw))):
+    for position in range(min(rules.newest, len(draft.history.raw))):
         for number, text, kind in draft.history.spoken(position):
             if kind is Speech.OUTPUT and text_tokens(text) > _WORTH * 2:
                 kept = _shortened(text, _WORTH, _WORTH // 2, f"#{position}")
@@ -67,19 +72,19 @@ def client_output(draft: Draft, room: int, ground: Ground) -> None:
                 draft.edit(position, edit)
 
 
-def results(draft: Draft, room: int, ground: Ground) -> None:
+def results(draft: Draft, room: int, rules: CutRules) -> None:
     """Old exchanges: the best stay whole, the next keep their calls with a stub for each result,
     the rest goes."""
-    old = ground.old(draft)
+    old = rules.old(draft)
     if not old:
         return
     costs = {e.position: draft.size(e.position) + draft.size(e.result_position) for e in old}
     space = room - (draft.total_from(old[0].position) - sum(costs.values()))
-    scores = dict(zip((e.position for e in old), ground.scorer(old), strict=True))
+    scores = dict(zip((e.position for e in old), rules.scorer(old), strict=True))
     ranked = sorted(old, key=lambda e: (scores[e.position], e.position), reverse=True)
-    used, rest = 0, list[Exchange]()
+    used, rest = 0, list[ToolExchange]()
     for exchange in ranked:
-        if used + costs[exchange.position] <= space * ground.whole_share:
+        if used + costs[exchange.position] <= space * rules.whole_share:
             used += costs[exchange.position]
         else:
             rest.append(exchange)
@@ -97,21 +102,21 @@ def results(draft: Draft, room: int, ground: Ground) -> None:
         take(draft, exchange)
 
 
-def thinking(draft: Draft, room: int, ground: Ground) -> None:
+def thinking(draft: Draft, room: int, rules: CutRules) -> None:
     """Old thinking, the oldest first; where thinking is bound it went with the first change."""
     excess = draft.total - room
     for position, tokens in draft.history.thinking.items():
-        if excess <= 0 or position >= ground.newest:
+        if excess <= 0 or position >= rules.newest:
             return
         if not draft.dropped(position):
             draft.strip(position, Reason.OLD_THINKING)
             excess -= tokens
 
 
-def old_text(draft: Draft, room: int, ground: Ground) -> None:
+def old_text(draft: Draft, room: int, rules: CutRules) -> None:
     """What the assistant said without a call, the oldest first."""
     excess = draft.total - room
-    for position in range(min(ground.newest, len(draft.history.raw))):
+    for position in range(min(rules.newest, len(draft.history.raw))):
         if excess <= 0:
             return
         message = draft.history.messages[position]
@@ -128,7 +133,7 @@ def old_text(draft: Draft, room: int, ground: Ground) -> None:
             draft.drop(position, Reason.OLD_TEXT)
 
 
-def long_text(draft: Draft, room: int, ground: Ground) -> None:
+def long_text(draft: Draft, room: int, rules: CutRules) -> None:
     """The last resort: the user's very long messages keep their head and tail."""
     excess = draft.total - room
     for position in range(len(draft.history.raw) - 1):
@@ -151,7 +156,7 @@ LOSSLESS = (duplicates,)
 LOSSY = (client_output, results, thinking, old_text, long_text)
 
 
-def reduce(draft: Draft, exchange: Exchange) -> None:
+def reduce(draft: Draft, exchange: ToolExchange) -> None:
     """Leave the calls, and a stub for each result that is longer than one."""
     for call in exchange.calls:
         if draft.edited(call.result_position, call.result_block):
@@ -160,7 +165,7 @@ def reduce(draft: Draft, exchange: Exchange) -> None:
             _replace(draft, call, Reason.OLD_RESULT, f"#{call.result_position}")
 
 
-def take(draft: Draft, exchange: Exchange) -> None:
+def take(draft: Draft, exchange: ToolExchange) -> None:
     """Leave the whole exchange out, but not what the user says in the same message."""
     draft.restore(exchange.position)
     draft.drop(exchange.position, Reason.OLD_EXCHANGE)

@@ -86,7 +86,7 @@ def _manifest(history: History, epoch: Epoch, tokens: int) -> Iterator[str]:
     stubs = dict(_stubs(history.dialect, epoch))
     said: dict[str, str] = {}
     calls: list[Call] = []
-    for exchange in history.exchanges:
+    for exchange in history.tool_exchanges:
         for call in exchange.calls:
             stub = stubs.get((call.result_position, call.result_block))
             if stub is not None:

@@ -28,7 +28,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ToolExchange:
     """All calls of one assistant message, and where their results are."""
 
     position: int
@@ -36,7 +36,7 @@ class Exchange:
     calls: tuple[Call, ...]
 
 
-def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
+def find_tool_exchanges(messages: Sequence[Message]) -> Iterator[ToolExchange]:
     """The exchanges that are whole: every call answered in the very next message."""
     for position, message in enumerate(messages[:-1]):
         answer = messages[position + 1]
@@ -53,7 +53,7 @@ def exchanges(messages: Sequence[Message]) -> Iterator[Exchange]:
         calls = tuple(
             _call(position, number, block, *results[block.call_id]) for number, block in asked
         )
-        yield Exchange(position, position + 1, calls)
+        yield ToolExchange(position, position + 1, calls)
 
 
 def _call(position: int, number: int, use: Block, result_number: int, result: Block) -> Call:

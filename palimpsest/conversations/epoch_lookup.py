@@ -1,12 +1,14 @@
-"""What was decided about a request's history before: from the ledger, or nothing by proof."""
+"""Finds what was decided about a request's history before: its recorded epochs, or proof that there
+are none."""
 
 from dataclasses import dataclass
 
 import structlog
 
 from palimpsest.context.model import Epoch
+from palimpsest.conversations.lookup import Placement
 from palimpsest.conversations.project import lineage
-from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.model import RequestView
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
@@ -20,9 +22,14 @@ _log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """``chain`` is the lineage of the request's messages; ``applied`` is what its history is sent
-    by, ``observed`` what it would have been sent by. ``certain``: the ledger was read."""
+class RecordedEpochs:
+    """The epochs that apply to a request's history.
+
+    chain: the lineage of its messages
+    applied: the epoch that its history is sent by; None: as it came
+    observed: the epoch that it would have been sent by
+    certain: the database was read
+    """
 
     chain: tuple[Hash, ...]
     applied: Epoch | None = None
@@ -30,40 +37,50 @@ class Past:
     certain: bool = True
 
 
-class PastReader:
-    """Reads it; raises DatabaseUnavailable when nobody can tell what was decided."""
+class EpochLookup:
+    """Looks recorded epochs up by lineage."""
 
     def __init__(
-        self, conversations: ConversationStore, ledger: EpochStore, unrewritten: Unrewritten
+        self,
+        conversations: ConversationStore,
+        epochs: EpochStore,
+        unchanged: UnchangedConversations,
     ) -> None:
         self._conversations = conversations
-        self._ledger = ledger
-        self._unrewritten = unrewritten
+        self._epochs = epochs
+        self._unchanged = unchanged
 
-    async def of(self, view: RequestView, known: QueryIntelligenceResult | None) -> Past:
-        """``known`` spares the look for the conversation; without it, what this process knows to
-        have passed as it came needs no ledger."""
-        if known is None and self._unrewritten.proves(view):
-            return Past(await _lineage(view), certain=False)
+    async def find(
+        self, view: RequestView, known: QueryIntelligenceResult | None
+    ) -> RecordedEpochs:
+        """The recorded epochs; raises DatabaseUnavailable when nobody can tell what was decided.
+        ``known`` spares the lookup of the conversation; without it, what this process knows to
+        have passed as it came needs no database."""
+        chain = await _lineage(view, known.project if known else "")
+        unread = RecordedEpochs(chain, certain=False)
+        if known is None and self._unchanged.proves_unchanged(view, chain):
+            return unread
         try:
-            return await self.recorded(view, known)
+            place = _place(known) if known else await self._conversations.place(chain)
+            return await self._read(chain, place)
         except DatabaseUnavailable:
-            if not self._unrewritten.proves(view):
+            if not self._unchanged.proves_unchanged(view, chain):
                 raise
-            return Past(await _lineage(view), certain=False)
+            return unread
 
-    async def recorded(
-        self,
-        view: RequestView,
-        known: QueryIntelligenceResult | None = None,
-        project: str = "",
-    ) -> Past:
-        """What the ledger says, and nothing else; ``project`` is that of a request that tells
+    async def read(self, view: RequestView, project: str = "") -> RecordedEpochs:
+        """The recorded epochs by the database alone; ``project`` is that of a request that names
         none."""
-        hashes = await _lineage(view, project)
-        place = _place(known) if known else await self._conversations.place(hashes)
-        return Past(
-            hashes,
+        chain = await _lineage(view, project)
+        return await self._read(chain, await self._conversations.place(chain))
+
+    async def read_placed(self, placement: Placement) -> RecordedEpochs:
+        """The recorded epochs of a request whose place is known."""
+        return await self._read(placement.chain, placement.place)
+
+    async def _read(self, chain: tuple[Hash, ...], place: Place) -> RecordedEpochs:
+        return RecordedEpochs(
+            chain,
             await self._epoch(place.applied, "on"),
             await self._epoch(place.observed, "observe"),
         )
@@ -71,11 +88,11 @@ class PastReader:
     async def _epoch(self, name: bytes | None, kind: Kind) -> Epoch | None:
         if name is None:
             return None
-        epoch = await self._ledger.get(name, kind)
+        epoch = await self._epochs.get(name, kind)
         if epoch is None:
             # Gone for good, and the conversation must go on: the provider refuses thinking that
             # was bound to the rewritten history, and clients then send it without.
-            _log.warning("an epoch is not in the ledger any more", chain=name.hex())
+            _log.warning("an epoch is not on record any more", chain=name.hex())
         return epoch
 
 

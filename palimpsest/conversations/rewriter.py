@@ -1,4 +1,4 @@
-"""Deciding what the model will see of a request, and recording what was decided anew."""
+"""Rewrites a request: recorded decisions are carried out, new ones planned and recorded."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,18 +8,22 @@ from itertools import takewhile
 from typing import TypeVar
 
 from palimpsest.context.budget import Budget, budget, token_ratio
-from palimpsest.context.model import Cause, Epoch, Recall
-from palimpsest.context.options import Mode, Treatment, treatment
+from palimpsest.context.model import (
+    Cause,
+    Epoch,
+    Injection,
+)
+from palimpsest.context.options import ContextMode, ContextOptions, read_options
 from palimpsest.context.planner import Policy
 from palimpsest.context.render import apply_epoch
 from palimpsest.context.rewriting import (
-    Outcome,
-    Situation,
+    Conditions,
+    RewriteOutcome,
     replay,
     rewrite,
 )
-from palimpsest.conversations.epoch_lookup import Past
-from palimpsest.conversations.summaries import Summaries
+from palimpsest.conversations.epoch_lookup import RecordedEpochs
+from palimpsest.conversations.summaries import EpochSummaries
 from palimpsest.dialects.model import RequestView
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.lru import Memo
@@ -42,43 +46,54 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ContextRules:
-    """``usual`` is what headers may overrule; ``window`` overrides the model table; ``escape``:
-    thinking that is bound to what was changed is left to the API."""
+    """What the settings say about rewriting.
 
-    usual: Treatment
+    defaults: the options that headers may overrule
+    policy: how an epoch prunes
+    window: tokens, in place of the model table's
+    escape: thinking that is bound to what was changed is left to the API
+    """
+
+    defaults: ContextOptions
     policy: Policy
     window: int | None = None
     escape: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """``epoch`` is what the request is sent by, None: as it came. ``sent`` is the outcome of that,
-    None when its size was not known in time; ``observed`` the outcome of what was not applied, and
-    ``watched`` the epoch that later requests go on from with it. ``summarise``: nothing was
-    decided, since a new epoch waits for a summary of its cut."""
+class Rewrite:
+    """How one request is rewritten.
 
-    mode: Mode
+    mode: the context mode that applies to it
+    budget: the most tokens its prompt may have
+    epoch: what the request is sent by; None: as it came
+    sent: the outcome of that; None when its size was not known in time
+    observed: the outcome of what was planned and not applied
+    observed_epoch: the epoch that later requests go on from, where that is only observed
+    summarise: nothing was decided, since a new epoch waits for a summary of its cut
+    """
+
+    mode: ContextMode
     budget: Budget
     epoch: Epoch | None
-    sent: Outcome | None
-    observed: Outcome | None = None
-    watched: Epoch | None = None
+    sent: RewriteOutcome | None
+    observed: RewriteOutcome | None = None
+    observed_epoch: Epoch | None = None
     summarise: bool = False
 
 
-class Decider:
-    """Decides in threads of its own. ``summaries``: new epochs get one."""
+class ContextRewriter:
+    """Rewrites requests; plans in threads of its own. ``summaries``: new epochs get one."""
 
     def __init__(
         self,
         rules: ContextRules,
-        ledger: EpochStore,
+        epochs: EpochStore,
         metrics: Metrics,
-        summaries: Summaries | None = None,
+        summaries: EpochSummaries | None = None,
     ) -> None:
         self._rules = rules
-        self._ledger = ledger
+        self._epochs = epochs
         self._metrics = metrics
         self._summaries = summaries
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="planning")
@@ -86,66 +101,70 @@ class Decider:
         self._late: Memo[str, bool] = Memo(_REMEMBERED)
         self._vain: Memo[str, int] = Memo(_REMEMBERED)
 
-    async def decide(
+    async def rewrite(
         self,
         view: RequestView,
         headers: RawHeaders,
-        rewrite: RewriteContextInput,
-        past: Past,
-        recall: Recall | None = None,
-    ) -> Decided:
+        asked: RewriteContextInput,
+        past: RecordedEpochs,
+        injection: Injection | None = None,
+    ) -> Rewrite:
         """New decisions only where the conversation is known, and never observed ones about what
         is rewritten already. Raises DatabaseUnavailable when they cannot be recorded."""
-        asked = treatment(headers, self._rules.usual)
-        limits, now = self._situation(view, headers, rewrite, asked)
-        known = rewrite.known is not None and past.certain
-        observing = asked.mode == "observe" and past.applied is None
-        if known and asked.mode == "on":
-            planned = await self._plan(view, past, past.applied, now, rewrite, recall)
+        options = read_options(headers, self._rules.defaults)
+        limits, now = self._conditions(view, headers, asked, options)
+        known = asked.known is not None and past.certain
+        observing = options.mode is ContextMode.OBSERVE and past.applied is None
+        if known and options.mode is ContextMode.ON:
+            planned = await self._plan(view, past, past.applied, now, asked, injection)
             if planned and _prunes(planned) and self._summaries:
-                told = await self._summaries.told(view, planned, now)
-                if told is None and rewrite.may_summarise:
-                    return Decided(asked.mode, limits, past.applied, None, summarise=True)
-                planned = told or planned
-            sent = await self._record(view, past.applied, planned, "on", now, rewrite)
-            return Decided(asked.mode, limits, sent.epoch if sent else past.applied, sent)
+                summarised = await self._summaries.add_summary(view, planned, now)
+                if summarised is None and asked.may_summarise:
+                    return Rewrite(options.mode, limits, past.applied, None, summarise=True)
+                planned = summarised or planned
+            sent = await self._record(view, past.applied, planned, "on", now, asked)
+            return Rewrite(options.mode, limits, sent.epoch if sent else past.applied, sent)
         observed = None
         if known and observing:
-            planned = await self._plan(view, past, past.observed, now, rewrite)
-            observed = await self._record(view, past.observed, planned, "observe", now, rewrite)
+            planned = await self._plan(view, past, past.observed, now, asked)
+            observed = await self._record(view, past.observed, planned, "observe", now, asked)
         sent = await self._in_time(
-            view, rewrite, rewrite.plan_deadline, lambda: replay(view, past.applied, now.ratio)
+            view, asked, asked.plan_deadline, lambda: replay(view, past.applied, now.ratio)
         )
-        watched = observed.epoch if observed else past.observed
-        return Decided(asked.mode, limits, past.applied, sent, observed, watched)
+        observed_epoch = observed.epoch if observed else past.observed
+        return Rewrite(options.mode, limits, past.applied, sent, observed, observed_epoch)
 
-    async def planned(
-        self, view: RequestView, headers: RawHeaders, rewrite: RewriteContextInput, past: Past
-    ) -> Epoch | None:
-        """The epoch that this request is about to begin, not recorded."""
-        asked = treatment(headers, self._rules.usual)
-        _, now = self._situation(view, headers, rewrite, asked)
-        if rewrite.known is None or not past.certain or asked.mode != "on":
-            return None
-        outcome = await self._plan(view, past, past.applied, now, rewrite)
-        return outcome.epoch if outcome and _prunes(outcome) else None
-
-    def _situation(
+    async def plan(
         self,
         view: RequestView,
         headers: RawHeaders,
-        rewrite: RewriteContextInput,
-        asked: Treatment,
-    ) -> tuple[Budget, Situation]:
+        asked: RewriteContextInput,
+        past: RecordedEpochs,
+    ) -> Epoch | None:
+        """The epoch that this request is about to begin, not recorded."""
+        options = read_options(headers, self._rules.defaults)
+        _, now = self._conditions(view, headers, asked, options)
+        if asked.known is None or not past.certain or options.mode is not ContextMode.ON:
+            return None
+        outcome = await self._plan(view, past, past.applied, now, asked)
+        return outcome.epoch if outcome and _prunes(outcome) else None
+
+    def _conditions(
+        self,
+        view: RequestView,
+        headers: RawHeaders,
+        asked: RewriteContextInput,
+        options: ContextOptions,
+    ) -> tuple[Budget, Conditions]:
         dialect = view.dialect
         info = dialect.model(view.model, headers)
-        limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=asked.cap)
+        limits = budget(info, view.max_tokens, window_override=self._rules.window, cap=options.cap)
         wanted = self._rules.escape and dialect.can_ask_to_drop(view)
-        return limits, Situation(
+        return limits, Conditions(
             info=info,
             limit=limits.limit,
-            ratio=token_ratio(info, rewrite.token_ratio),
-            idle=rewrite.known.idle if rewrite.known else None,
+            ratio=token_ratio(info, asked.token_ratio),
+            idle=asked.known.idle if asked.known else None,
             ttl=dialect.cache_ttl(view),
             escape=wanted or dialect.asks_to_drop(view),
         )
@@ -153,12 +172,12 @@ class Decider:
     async def _plan(
         self,
         view: RequestView,
-        past: Past,
+        past: RecordedEpochs,
         recorded: Epoch | None,
-        now: Situation,
+        now: Conditions,
         asked: RewriteContextInput,
-        recall: Recall | None = None,
-    ) -> Outcome | None:
+        injection: Injection | None = None,
+    ) -> RewriteOutcome | None:
         """The outcome with a new epoch if one is due; None when it came too late."""
         conversation = _conversation(asked)
         chance = _SECOND_CHANCE if self._late.get(conversation) else 1
@@ -167,7 +186,7 @@ class Decider:
             view,
             asked,
             asked.plan_deadline * chance,
-            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy, recall),
+            lambda: rewrite(view, past.chain, recorded, now, self._rules.policy, injection),
         )
         self._late.put(conversation, outcome is None)
         if outcome and (outcome.vain or _prunes(outcome)):
@@ -178,17 +197,17 @@ class Decider:
         self,
         view: RequestView,
         recorded: Epoch | None,
-        outcome: Outcome | None,
+        outcome: RewriteOutcome | None,
         kind: Kind,
-        now: Situation,
+        now: Conditions,
         asked: RewriteContextInput,
-    ) -> Outcome | None:
+    ) -> RewriteOutcome | None:
         """The outcome with its new epoch recorded, if it has one."""
         if kind == "on" and outcome and not outcome.is_new:
             self._metrics.stable.observe(1)
         if outcome is None or not outcome.is_new or outcome.epoch is None:
             return outcome
-        epoch = await self._ledger.record(
+        epoch = await self._epochs.record(
             outcome.epoch, kind, _conversation(asked), asked.request_id
         )
         if epoch != outcome.epoch:
@@ -223,9 +242,9 @@ class Decider:
         return result
 
 
-def _prunes(outcome: Outcome) -> bool:
-    """Whether a new epoch is more than what was recalled."""
-    return outcome.is_new and bool(outcome.epoch and outcome.epoch.cause is not Cause.RECALL)
+def _prunes(outcome: RewriteOutcome) -> bool:
+    """Whether the outcome has a new epoch that does more than inject."""
+    return outcome.is_new and bool(outcome.epoch and outcome.epoch.cause is not Cause.INJECTION)
 
 
 def _conversation(asked: RewriteContextInput) -> str:

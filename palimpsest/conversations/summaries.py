@@ -5,19 +5,21 @@ from dataclasses import replace
 
 from palimpsest.context.history import History
 from palimpsest.context.model import Epoch
-from palimpsest.context.rewriting import Outcome, Situation, replay
+from palimpsest.context.rewriting import Conditions, RewriteOutcome, replay
 from palimpsest.context.summary import room, with_summary
 from palimpsest.dialects.model import RequestView
 from palimpsest.store.postgres.summaries import Summary, SummaryStore
 
 
-class Summaries:
-    """Puts them into epochs."""
+class EpochSummaries:
+    """Puts recorded summaries into the epochs that they are for."""
 
     def __init__(self, store: SummaryStore) -> None:
         self._store = store
 
-    async def told(self, view: RequestView, planned: Outcome, now: Situation) -> Outcome | None:
+    async def add_summary(
+        self, view: RequestView, planned: RewriteOutcome, now: Conditions
+    ) -> RewriteOutcome | None:
         """The outcome with its epoch's summary; None while there is none, unless none is worth
         waiting for."""
         epoch = planned.epoch
@@ -29,7 +31,7 @@ class Summaries:
         return await asyncio.to_thread(_with, view, epoch, summary, now)
 
 
-def _with(view: RequestView, epoch: Epoch, summary: Summary, now: Situation) -> Outcome:
+def _with(view: RequestView, epoch: Epoch, summary: Summary, now: Conditions) -> RewriteOutcome:
     history = History(view, now.info.image_tokens)
     told = with_summary(epoch, history, summary.text, summary.model, now.ratio)
     return replace(replay(view, told, now.ratio), is_new=True)

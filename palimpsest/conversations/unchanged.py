@@ -14,21 +14,22 @@ from palimpsest.runtime.lru import Memo
 _REMEMBERED = 4_096
 
 
-class Unrewritten:
-    """Remembers positions of conversations by their chain hash; the oldest are forgotten."""
+class UnchangedConversations:
+    """Holds the newest positions of conversations that passed as they came, by chain hash."""
 
     def __init__(self, tenant: str) -> None:
         self._tenant = tenant
         self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
 
-    def passed(self, chain: Sequence[Hash]) -> None:
-        """The request with this lineage goes on as it came."""
+    def record(self, chain: Sequence[Hash]) -> None:
+        """Record that the request with this lineage goes on as it came."""
         self._positions.put(chain[-1], True)
 
-    def proves(self, view: RequestView) -> bool:
+    def proves_unchanged(self, view: RequestView, chain: Sequence[Hash] | None = None) -> bool:
         """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
-        since a request that passed. Twice, and the turn between may have been rewritten."""
-        positions = lineage(self._tenant, view)
+        since a request that passed. Twice, and the turn between may have been rewritten.
+        ``chain`` is the request's lineage, where that is computed already."""
+        positions = chain or lineage(self._tenant, view)
         spoken = 0
         for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
             if self._positions.get(position):

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from palimpsest.dialects.frame import Frame
+
 Span = tuple[int, int]
 """Where a value begins and ends, in bytes of the body."""
 
@@ -143,18 +145,6 @@ class TokenEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """A body without its messages, for storage.
-
-    skeleton: self-contained bytes
-    parts: large values of the body in its order, which are stored by content
-    """
-
-    skeleton: bytes
-    parts: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class RequestView:
     """A request body, split at its messages; ``prefix + messages + suffix`` is always the body.
 
@@ -284,6 +274,5 @@ class Dialect(Protocol):
         ...
 
     def encode_frame(self, view: RequestView) -> Frame:
-        """The body without its messages, for storage; `palimpsest.dialects.frame.rebuild` puts it
-        together again."""
+        """The body without its messages, for storage; it can rebuild the body."""
         ...

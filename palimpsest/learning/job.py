@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.context.tool_exchanges import find_tool_exchanges
 from palimpsest.dialects.model import Message
 from palimpsest.dialects.registry import DEFAULT, dialect_named
 from palimpsest.learning.candidate import Candidate
@@ -72,7 +72,7 @@ def run_segment_job(job: SegmentJob) -> SegmentLessons:
         )
     messages = [dialect.message(one.raw) for one in said]
     found = _new_candidates(job, messages)
-    calls = [call for exchange in exchanges(messages) for call in exchange.calls]
+    calls = [call for exchange in find_tool_exchanges(messages) for call in exchange.calls]
     offered = [(position - job.first, memory) for position, memory in job.offered]
     verdicts = judge_offered(offered, calls, found, job.origin.project)
     return SegmentLessons(tuple(_to_memory(one, job) for one in found), tuple(verdicts))

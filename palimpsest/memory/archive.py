@@ -16,7 +16,7 @@ import msgspec
 
 from palimpsest.context.quoting import argument, one_line
 from palimpsest.context.speech import Speech, speech
-from palimpsest.context.tool_exchanges import Call, exchanges
+from palimpsest.context.tool_exchanges import Call, find_tool_exchanges
 from palimpsest.dialects.model import Block, BlockKind, Dialect, Message, Role
 from palimpsest.memory.languages import language_of
 from palimpsest.memory.model import Kind, Memory, memory_id
@@ -73,7 +73,7 @@ def archive_messages(
     parsed = [dialect.message(message.raw) for message in messages]
     calls = {
         (call.result_position, call.result_block): call
-        for exchange in exchanges(parsed)
+        for exchange in find_tool_exchanges(parsed)
         for call in exchange.calls
     }
     for at in range(max(0, since - first), len(messages)):

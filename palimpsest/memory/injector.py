@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import structlog
 
-from palimpsest.context.model import Epoch, Recall
-from palimpsest.context.options import Treatment, remembers, treatment
+from palimpsest.context.model import Epoch, Injection
+from palimpsest.context.options import ContextOptions, allows_memory, read_options
 from palimpsest.context.rewriting import replay
 from palimpsest.context.speech import is_human_request
 from palimpsest.context.turn import Turn, newest_turn
@@ -47,7 +47,7 @@ class InjectionOptions:
     ``everywhere``: memories of other projects are searched too.
     """
 
-    defaults: Treatment
+    defaults: ContextOptions
     enabled: bool = True
     budget: int = 4_000
     deadline: float = 0.25
@@ -115,12 +115,12 @@ class Injector:
     ) -> LookupResult | None:
         """Finds memories for the newest turn of a person; None where injection is off. Records an
         opt-out in the headers in any case."""
-        if not remembers(headers):
+        if not allows_memory(headers):
             await self._opt_out(state.conversation, value_of(headers, SESSION_HEADER) or "")
             return _NOTHING
         if not self._options.enabled:
             return None
-        if treatment(headers, self._options.defaults).mode != "on":
+        if read_options(headers, self._options.defaults).mode != "on":
             return _NOTHING
         if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
             return _NOTHING
@@ -142,7 +142,7 @@ class Injector:
         *,
         ratio: float,
         epoch: Epoch | None,
-    ) -> Recall | None:
+    ) -> Injection | None:
         """The text block for the memories of these ids, best first, as far as they fit; None when
         none of them exists or fits. ``epoch``: what the history is sent by; ``ratio``: the model's
         tokens per estimated token."""
@@ -163,9 +163,9 @@ class Injector:
         )
         if text is None:
             return None
-        return Recall(turn.position, text.block, text.tokens, text.memories, text.summary)
+        return Injection(turn.position, text.block, text.tokens, text.memories, text.summary)
 
-    async def count_use(self, recall: Recall) -> None:
+    async def count_use(self, recall: Injection) -> None:
         """Counts an injection that is on its way to the model, and the use of its memories."""
         self._metrics.recalled.inc(recall.tokens)
         try:
@@ -246,5 +246,5 @@ def _reduced_positions(epoch: Epoch | None) -> set[int]:
     return epoch.reduced() if epoch else set()
 
 
-def _injections(epoch: Epoch | None) -> Sequence[Recall]:
-    return epoch.recalled if epoch else ()
+def _injections(epoch: Epoch | None) -> Sequence[Injection]:
+    return epoch.injections if epoch else ()

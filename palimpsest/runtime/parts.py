@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from palimpsest.conversations.epoch_lookup import PastReader
+from palimpsest.conversations.epoch_lookup import EpochLookup
 from palimpsest.conversations.lookup import ConversationLookup
-from palimpsest.conversations.rewriter import Decider
-from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.conversations.rewriter import ContextRewriter
+from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.exchanges.acceptance import Acceptance
 from palimpsest.exchanges.deliveries import Deliveries
 from palimpsest.exchanges.disconnects import Disconnects
@@ -77,9 +77,9 @@ class Context:
     """Conversations, and what the model sees of them."""
 
     lookup: ConversationLookup
-    epochs: PastReader
-    unchanged: Unrewritten
-    rewriter: Decider
+    epochs: EpochLookup
+    unchanged: UnchangedConversations
+    rewriter: ContextRewriter
 
 
 @dataclass(frozen=True, slots=True)

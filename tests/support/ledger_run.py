@@ -12,10 +12,14 @@ from harness.eval.messages import Message
 from harness.eval.meter import Meter
 from harness.eval.signer import Signer
 from harness.simulator.shape import blocks
-from palimpsest.context.model import Cause, Recall, decode
+from palimpsest.context.model import (
+    Cause,
+    Injection,
+    decode,
+)
 from palimpsest.context.model import encode as stored
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Situation
+from palimpsest.context.rewriting import Conditions
 from palimpsest.context.turn import newest_turn
 from palimpsest.dialects.anthropic.blocks import text_block
 from palimpsest.dialects.anthropic.dialect import parse
@@ -34,10 +38,10 @@ class Request:
     """What was asked, what it met, and what was sent for it."""
 
     view: RequestView
-    situation: Situation
+    situation: Conditions
     sent: tuple[bytes, ...]
     is_new: bool
-    recall: Recall | None
+    recall: Injection | None
 
 
 @dataclass
@@ -75,13 +79,13 @@ class Run:
                 asked = client.messages()
                 view = parse(client.body(asked))
                 waited = idle[position - 1] if idle else 1.0
-                situation = Situation(info, self.limit, info.ratio, waited, vain=vain)
+                situation = Conditions(info, self.limit, info.ratio, waited, vain=vain)
                 unrecorded = dict(self.book)
                 recall = _recall(view) if self.recalling else None
                 outcome = rewrite_request(view, self.book, situation, self.policy, recall)
                 sent, vain = outcome.messages, outcome.tokens if outcome.vain else vain
                 assert judge.check(sent), f"message {position}: {judge.problem}"
-                if outcome.is_new and outcome.epoch and outcome.epoch.cause is Cause.RECALL:
+                if outcome.is_new and outcome.epoch and outcome.epoch.cause is Cause.INJECTION:
                     self.recalls += 1
                 elif outcome.is_new:
                     self.epochs += 1
@@ -124,14 +128,14 @@ class Run:
         return sum(self.stable) / len(self.stable) if self.stable else 1.0
 
 
-def _recall(view: RequestView) -> Recall | None:
+def _recall(view: RequestView) -> Injection | None:
     """About a hundred tokens for a turn of a person."""
     turn = newest_turn(view)
     if turn is None:
         return None
     words = " ".join(f"known{turn.position}x{number}" for number in range(20))
     block = text_block(f"{_TAG.decode()}{words}</palimpsest-memory>")
-    return Recall(turn.position, block, text_tokens(words), (), "hit")
+    return Injection(turn.position, block, text_tokens(words), (), "hit")
 
 
 def _human(message: Message) -> list[bytes]:

@@ -15,12 +15,12 @@ from palimpsest.dialects.anthropic.blocks import (
 from palimpsest.dialects.anthropic.body import asks_for_format, build_body, build_question
 from palimpsest.dialects.anthropic.cache_markers import cache_ttl
 from palimpsest.dialects.anthropic.canonical import canonical_hash
+from palimpsest.dialects.anthropic.frame import encode_frame
 from palimpsest.dialects.anthropic.models import lookup
 from palimpsest.dialects.anthropic.sizes import message_tokens, prompt_tokens, thinking_tokens
 from palimpsest.dialects.anthropic.thinking import BINDING_BETA, asks_to_drop, can_ask_to_drop
 from palimpsest.dialects.anthropic.view import split
-from palimpsest.dialects.frame import encode_frame
-from palimpsest.dialects.model import Block, Frame, Headers, ModelInfo, RequestView
+from palimpsest.dialects.model import Block, Headers, ModelInfo, RequestView
 
 _BETA = b"anthropic-beta"
 _LONG_CONTEXT = b"context-1m"
@@ -50,6 +50,7 @@ class AnthropicDialect:
     prompt_tokens = staticmethod(prompt_tokens)
     build_question = staticmethod(build_question)
     answer_message = staticmethod(answer_message)
+    encode_frame = staticmethod(encode_frame)
 
     def escape_header(self) -> tuple[bytes, bytes]:
         return _BETA, BINDING_BETA.encode()
@@ -60,10 +61,6 @@ class AnthropicDialect:
 
     def thinking_tokens(self, block: Block) -> int:
         return thinking_tokens(cast("ContentBlock", block).value)
-
-    def encode_frame(self, view: RequestView) -> Frame:
-        # The first block of `system` varies, so its blocks are parts of their own.
-        return encode_frame(view, "messages", ("system",))
 
 
 DIALECT = AnthropicDialect()

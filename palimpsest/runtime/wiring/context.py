@@ -1,12 +1,13 @@
 """Builds what finds conversations and decides what the model sees of them."""
 
-from palimpsest.context.options import Treatment, capped
+from palimpsest.context.model import ContextMode
+from palimpsest.context.options import ContextOptions, parse_cap
 from palimpsest.context.planner import Policy
-from palimpsest.conversations.epoch_lookup import PastReader
+from palimpsest.conversations.epoch_lookup import EpochLookup
 from palimpsest.conversations.lookup import ConversationLookup
-from palimpsest.conversations.rewriter import ContextRules, Decider
-from palimpsest.conversations.summaries import Summaries
-from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.conversations.rewriter import ContextRewriter, ContextRules
+from palimpsest.conversations.summaries import EpochSummaries
+from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.parts import Context, Foundation
 from palimpsest.runtime.settings import Settings
@@ -14,21 +15,21 @@ from palimpsest.runtime.settings import Settings
 
 def build_context(base: Foundation) -> Context:
     stores = base.stores
-    unchanged = Unrewritten(TENANT)
+    unchanged = UnchangedConversations(TENANT)
     lookup = ConversationLookup(stores.conversations)
     base.exchanges.on_forget(lookup.discard)
-    summaries = Summaries(stores.summaries) if base.settings.summariser else None
+    summaries = EpochSummaries(stores.summaries) if base.settings.summariser else None
     return Context(
         lookup=lookup,
-        epochs=PastReader(stores.conversations, stores.epochs, unchanged),
+        epochs=EpochLookup(stores.conversations, stores.epochs, unchanged),
         unchanged=unchanged,
-        rewriter=Decider(_rules(base.settings), stores.epochs, base.metrics, summaries),
+        rewriter=ContextRewriter(_rules(base.settings), stores.epochs, base.metrics, summaries),
     )
 
 
 def _rules(settings: Settings) -> ContextRules:
     return ContextRules(
-        Treatment(settings.context, capped(settings.context_cap)),
+        ContextOptions(ContextMode(settings.context), parse_cap(settings.context_cap)),
         Policy(
             keep=settings.context_keep,
             target=settings.context_target,

@@ -9,7 +9,8 @@ from temporalio.client import Client
 from activities.archive_segment import ArchiveSegment
 from activities.learn_from_segment import LearnFromSegment
 from activities.word_learned import WordLearned, credentials
-from palimpsest.context.options import Treatment, capped
+from palimpsest.context.model import ContextMode
+from palimpsest.context.options import ContextOptions, parse_cap
 from palimpsest.forwarding.side_call import SideCalls
 from palimpsest.gateway.model import TENANT
 from palimpsest.learning.expiry import Expiry
@@ -162,7 +163,7 @@ def _build_injector(
         FastembedReranker(settings.reranker) if settings.reranker else None,
     )
     options = InjectionOptions(
-        Treatment(settings.context, capped(settings.context_cap)),
+        ContextOptions(ContextMode(settings.context), parse_cap(settings.context_cap)),
         settings.intelligence == "on",
         settings.intelligence_budget,
         settings.intelligence_deadline,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from palimpsest.dialects.frame import rebuild
 from palimpsest.dialects.model import Frame
 from palimpsest.exchanges.model import AcceptedRequest, ClaimHolder, Outcome, StoredCredentials
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
@@ -140,11 +139,10 @@ class RequestStore:
         if len(parts) != len(row["parts"]) or len(messages) != row["message_count"]:
             raise Expired(f"the body of {request_id} was kept no longer: its retention is over")
         return await asyncio.to_thread(
-            rebuild,
             Frame(
                 row["skeleton"],
                 tuple(unpack(part["codec"], part["data"]) for part in parts),
-            ),
+            ).rebuild,
             [unpack(message["codec"], message["data"]) for message in messages],
         )
 

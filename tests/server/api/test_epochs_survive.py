@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from harness.simulator import Fault, Simulator
-from palimpsest.context.options import Treatment
+from palimpsest.context.model import ContextMode
+from palimpsest.context.options import ContextOptions
 from palimpsest.context.planner import Policy
 from palimpsest.context.steps import by_recency
-from palimpsest.context.tool_exchanges import Exchange
-from palimpsest.conversations.rewriter import ContextRules, Decider
+from palimpsest.context.tool_exchanges import ToolExchange
+from palimpsest.conversations.rewriter import ContextRewriter, ContextRules
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.metrics import Metrics
 from tests.support.agent import SETTINGS, Agent, post
@@ -138,18 +139,18 @@ async def test_without_the_first_phase_nothing_new_is_decided(
 ) -> None:
     """And what was decided is carried out: the second phase looks for itself."""
     agent = Agent(upstream)
-    rules = ContextRules(Treatment("on", 5_000), Policy(keep=2))
+    rules = ContextRules(ContextOptions(ContextMode.ON, 5_000), Policy(keep=2))
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_epoch(running.url)
-        decider = Decider(rules, running.process.stores.epochs, Metrics(lambda: 0))
+        rewriter = ContextRewriter(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
-        past = await running.process.context.epochs.of(view, None)
+        past = await running.process.context.epochs.find(view, None)
         rewrite = RewriteContextInput("req", None, 10, known=None)
-        decided = await decider.decide(view, (), rewrite, past)
+        decided = await rewriter.rewrite(view, (), rewrite, past)
         assert decided.epoch == past.applied
         known = QueryIntelligenceResult("conv", 1, past.chain[-1].hex(), None, 0)
         rewrite = RewriteContextInput("req", None, 10, known)
-        decided = await decider.decide(view, (), rewrite, past)
+        decided = await rewriter.rewrite(view, (), rewrite, past)
     assert past.applied
     assert past.applied.number == 1
     assert decided.epoch
@@ -161,21 +162,21 @@ async def test_a_conversation_whose_plan_was_late_gets_more_time(
 ) -> None:
     """Else one that is slow to plan would grow to the end of its window."""
 
-    def slow(found: Sequence[Exchange]) -> Sequence[float]:
+    def slow(found: Sequence[ToolExchange]) -> Sequence[float]:
         threading.Event().wait(0.6)
         return by_recency(found)
 
     agent = Agent(upstream)
-    rules = ContextRules(Treatment("on", 12_000), Policy(keep=2, scorer=slow))
+    rules = ContextRules(ContextOptions(ContextMode.ON, 12_000), Policy(keep=2, scorer=slow))
     async with running_proxy(parts, tmp_path, upstream.url, **SETTINGS) as running:
         await agent.until_bytes(running.url, 40_000, context="off")
-        decider = Decider(rules, running.process.stores.epochs, Metrics(lambda: 0))
+        rewriter = ContextRewriter(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
         known = QueryIntelligenceResult("conv", 1, None, None, 0)
-        past = await running.process.context.epochs.of(view, known)
+        past = await running.process.context.epochs.find(view, known)
         rewrite = RewriteContextInput("req", None, 0.5, known)
-        late = await decider.decide(view, (), rewrite, past)
-        again = await decider.decide(view, (), rewrite, past)
+        late = await rewriter.rewrite(view, (), rewrite, past)
+        again = await rewriter.rewrite(view, (), rewrite, past)
     assert (late.sent, late.epoch) == (None, None)
     assert again.sent
     assert again.epoch

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from harness.simulator import Simulator
-from palimpsest.context.options import Treatment, treatment
+from palimpsest.context.model import ContextMode
+from palimpsest.context.options import ContextOptions, read_options
 from palimpsest.dialects.anthropic.thinking import BINDING_BETA
 from palimpsest.exchanges.captured import request_headers
 from palimpsest.exchanges.registry import ExchangeRegistry
@@ -214,7 +215,9 @@ async def test_what_the_headers_ask_for_holds_in_every_process(
     step = await Agent(upstream).step(running.url, context="off", context_cap="7000")
     request_id = step.answer.headers[ID]
     headers = await request_headers(request_id, ExchangeRegistry(), running.process.stores.requests)
-    assert treatment(headers, Treatment("on", None)) == Treatment("off", 7_000)
+    assert read_options(headers, ContextOptions(ContextMode.ON, None)) == ContextOptions(
+        ContextMode.OFF, 7_000
+    )
     assert b"sk-ant-test" not in [value for _, value in headers]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.simulator import Simulator
 from palimpsest.conversations.project import lineage
-from palimpsest.conversations.unchanged import Unrewritten
+from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
@@ -136,14 +136,14 @@ async def test_patience_repeats_until_it_is_over() -> None:
 
 
 def test_what_memory_proves() -> None:
-    memory = Unrewritten("default")
+    memory = UnchangedConversations("default")
     later = parse(body_of(ONE, SAID, TWO))
-    assert memory.proves(parse(body_of(ONE)))
-    assert not memory.proves(later)
-    memory.passed(lineage(TENANT, parse(body_of(ONE))))
-    assert memory.proves(later)
-    assert memory.proves(parse(body_of(ONE)))
+    assert memory.proves_unchanged(parse(body_of(ONE)))
+    assert not memory.proves_unchanged(later)
+    memory.record(lineage(TENANT, parse(body_of(ONE))))
+    assert memory.proves_unchanged(later)
+    assert memory.proves_unchanged(parse(body_of(ONE)))
     unknown_between = parse(body_of(ONE, SAID, TWO, SAID, ONE))
-    assert not memory.proves(unknown_between), "the turn between may have been rewritten"
-    assert not memory.proves(parse(body_of(TWO, SAID, TWO)))
-    assert not Unrewritten("another").proves(later)
+    assert not memory.proves_unchanged(unknown_between), "the turn between may have been rewritten"
+    assert not memory.proves_unchanged(parse(body_of(TWO, SAID, TWO)))
+    assert not UnchangedConversations("another").proves_unchanged(later)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 from sqlalchemy import text
 
-from palimpsest.context.model import Recall
+from palimpsest.context.model import Injection
 from palimpsest.memory.model import (
     Fix,
     Kind,
@@ -157,8 +157,8 @@ async def test_what_was_offered_is_judged_once(learner: Learner) -> None:
     [fix] = await learner.fixes()
     doing = mended("elsewhere")
     segment = await answered(learner.database, talk(doing.built), "two")
-    told = Recall(0, b"{}", 10, (fix.id,), "hit")
-    sent_by = msgspec.structs.replace(epoch(segment.chain, segment.depth), recalled=(told,))
+    told = Injection(0, b"{}", 10, (fix.id,), "hit")
+    sent_by = msgspec.structs.replace(epoch(segment.chain, segment.depth), injections=(told,))
     await learner.ledger.record(sent_by, "on", "two", segment.request_id)
     await learner.database.run(SENT_BY, {"chain": segment.chain, "id": segment.request_id})
     assert (await learner.run(segment))[1].judged == 1

@@ -70,7 +70,7 @@ async def test_what_an_epoch_cut_is_due_at_once(database: Database, segments: Se
 
 async def test_what_was_recalled_cuts_nothing(database: Database, segments: SegmentStore) -> None:
     segment = await answered(database, talk(loop(2)), "one")
-    recall = msgspec.structs.replace(epoch(segment.chain, segment.depth), cause=Cause.RECALL)
+    recall = msgspec.structs.replace(epoch(segment.chain, segment.depth), cause=Cause.INJECTION)
     await EpochStore(database, TENANT).record(recall, "on", "one", segment.request_id)
     assert await segments.cut() == []
 

@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey
 
 from harness.simulator import Fault, Pace, Simulator
 from harness.simulator.ask import BASH
-from palimpsest.context.rewriting import Outcome, rewrite
+from palimpsest.context.rewriting import RewriteOutcome, rewrite
 from palimpsest.conversations import rewriter
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
@@ -196,7 +196,7 @@ async def test_planning_that_is_late_degrades(
     """The planner is held until the client has its answer."""
     planning, answered = threading.Event(), threading.Event()
 
-    def held(*arguments: Any) -> Outcome:
+    def held(*arguments: Any) -> RewriteOutcome:
         planning.set()
         answered.wait()
         return rewrite(*arguments)

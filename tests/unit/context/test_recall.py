@@ -7,12 +7,12 @@ import msgspec
 from palimpsest.context.model import (
     Cause,
     Epoch,
-    Recall,
+    Injection,
     decode,
     encode,
 )
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation, rewrite
+from palimpsest.context.rewriting import Conditions, RewriteOutcome, rewrite
 from palimpsest.context.turn import Turn, newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.project import project_of
@@ -33,29 +33,29 @@ OLD, NEW = "claude-opus-4-5", "claude-opus-5-5"
 POLICY = Policy(keep=2, target_share=0.3, cold_share=0.5, warm_share=1.0)
 
 
-def recall(position: int, words: str = "It was port 5433.") -> Recall:
-    return Recall(position, text_block(words), 10, ("mem_1",), "hit;archive=1;tokens=10")
+def recall(position: int, words: str = "It was port 5433.") -> Injection:
+    return Injection(position, text_block(words), 10, ("mem_1",), "hit;archive=1;tokens=10")
 
 
 def sent(
     messages: list[Message],
     recorded: Epoch | None = None,
-    recalled: Recall | None = None,
+    recalled: Injection | None = None,
     limit: int = 1_000_000,
     model: str = OLD,
-) -> Outcome:
+) -> RewriteOutcome:
     request = view(messages, model=model)
     info = lookup(model)
-    situation = Situation(info, limit, info.ratio)
+    situation = Conditions(info, limit, info.ratio)
     hashes = chain(root("default"), request.messages, DIALECT)
     return rewrite(request, hashes, recorded, situation, POLICY, recalled)
 
 
-def last_block(found: Outcome, position: int) -> Any:
+def last_block(found: RewriteOutcome, position: int) -> Any:
     return msgspec.json.decode(found.messages[position])["content"][-1]
 
 
-def epoch_of(found: Outcome) -> Epoch:
+def epoch_of(found: RewriteOutcome) -> Epoch:
     assert found.epoch
     return found.epoch
 
@@ -64,7 +64,7 @@ def test_it_stands_at_the_end_of_the_turn_and_nothing_else_changes() -> None:
     messages = [user("Which port?")]
     found = sent(messages, recalled=recall(0))
     assert found.is_new
-    assert epoch_of(found).cause is Cause.RECALL
+    assert epoch_of(found).cause is Cause.INJECTION
     assert epoch_of(found).number == 0
     assert last_block(found, 0) == text("It was port 5433.")
     assert found.tokens > found.tokens_before
@@ -89,7 +89,7 @@ def test_a_second_one_keeps_the_first() -> None:
     second = sent(messages, epoch_of(first), recall(2, "It was db-2."))
     assert second.messages[0] == first.messages[0]
     assert last_block(second, 2) == text("It was db-2.")
-    assert [recall.position for recall in epoch_of(second).recalled] == [0, 2]
+    assert [recall.position for recall in epoch_of(second).injections] == [0, 2]
 
 
 def test_the_same_turn_may_be_recalled_for_and_pruned() -> None:
@@ -130,7 +130,7 @@ def test_pruning_keeps_what_thinking_is_bound_to_and_the_newest() -> None:
     epoch = epoch_of(found)
     assert epoch.cause is Cause.PRESSURE
     first_change = min(decision.position for decision in epoch.decisions)
-    kept = [recall.position for recall in epoch.recalled]
+    kept = [recall.position for recall in epoch.injections]
     assert kept == [
         position for position in (0, place) if position < first_change or position == place
     ]

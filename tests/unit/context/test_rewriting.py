@@ -13,7 +13,7 @@ from palimpsest.context.model import (
     Reason,
 )
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Outcome, Situation, rewrite
+from palimpsest.context.rewriting import Conditions, RewriteOutcome, rewrite
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.dialects.anthropic.models import lookup
@@ -42,29 +42,29 @@ def outcome(
     info: ModelInfo = OLD,
     policy: Policy = POLICY,
     **situation: Any,
-) -> Outcome:
+) -> RewriteOutcome:
     request = view(messages, model=info.name)
     hashes = chain(root("default"), request.messages, DIALECT)
     return rewrite(
-        request, hashes, recorded, Situation(info, limit, info.ratio, **situation), policy
+        request, hashes, recorded, Conditions(info, limit, info.ratio, **situation), policy
     )
 
 
-def contents(found: Outcome) -> list[Any]:
+def contents(found: RewriteOutcome) -> list[Any]:
     return [msgspec.json.decode(message)["content"] for message in found.messages]
 
 
-def said(found: Outcome) -> str:
+def said(found: RewriteOutcome) -> str:
     return b"".join(found.messages).decode()
 
 
-def began(found: Outcome) -> Epoch:
+def began(found: RewriteOutcome) -> Epoch:
     assert found.is_new
     assert found.epoch is not None
     return found.epoch
 
 
-def reasons(found: Outcome) -> set[Reason | None]:
+def reasons(found: RewriteOutcome) -> set[Reason | None]:
     decisions = began(found).decisions
     edits = {edit.reason for decision in decisions for edit in decision.edits}
     return edits | {decision.drop for decision in decisions} | {d.thinking for d in decisions}

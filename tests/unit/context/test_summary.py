@@ -8,7 +8,11 @@ from palimpsest.context.history import History
 from palimpsest.context.model import Epoch
 from palimpsest.context.planner import Policy
 from palimpsest.context.render import apply_epoch
-from palimpsest.context.rewriting import Situation, replay, rewrite
+from palimpsest.context.rewriting import (
+    Conditions,
+    replay,
+    rewrite,
+)
 from palimpsest.context.summary import (
     LEAST_TOKENS,
     question,
@@ -31,7 +35,7 @@ MODEL = "claude-haiku-4-5"
 def planned(seen: RequestView, limit: int) -> Epoch:
     """The epoch that begins at this limit."""
     hashes = chain(root("default"), seen.messages, DIALECT)
-    situation = Situation(lookup(seen.model), limit, 1.0)
+    situation = Conditions(lookup(seen.model), limit, 1.0)
     epoch = rewrite(seen, hashes, None, situation, Policy()).epoch
     assert epoch
     return epoch

@@ -19,7 +19,7 @@ from harness.simulator.shape import Obj
 from harness.simulator.tokens import Tokens
 from harness.simulator.view import view
 from palimpsest.context.planner import Policy
-from palimpsest.context.rewriting import Situation, rewrite
+from palimpsest.context.rewriting import Conditions, rewrite
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.body import build_body
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
@@ -56,7 +56,7 @@ def test_every_system_message_stays_where_it_may_stand(
 ) -> None:
     messages = talked(interrupted=interrupted, reminded=reminded, ended=ended)
     asked = parse(msgspec.json.encode(request(*messages)))
-    situation = Situation(info=lookup(MODEL), limit=limit, ratio=1.3)
+    situation = Conditions(info=lookup(MODEL), limit=limit, ratio=1.3)
     outcome = rewrite(
         asked, chain(root("t"), asked.messages, DIALECT), None, situation, Policy(keep=3)
     )

@@ -3,14 +3,14 @@
 from typing import Any
 
 from palimpsest.context.protection import protected
-from palimpsest.context.tool_exchanges import Exchange, exchanges
+from palimpsest.context.tool_exchanges import ToolExchange, find_tool_exchanges
 from palimpsest.dialects.anthropic.blocks import parse_message
 from tests.support.messages import Message, exchange, loop, raw, user
 from tests.support.scenario import scenario
 
 
-def found(messages: list[Message]) -> list[Exchange]:
-    return list(exchanges([parse_message(message) for message in raw(messages)]))
+def found(messages: list[Message]) -> list[ToolExchange]:
+    return list(find_tool_exchanges([parse_message(message) for message in raw(messages)]))
 
 
 def test_parallel_calls_are_one_exchange() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
-from palimpsest.dialects.frame import PART_BYTES, rebuild
+from palimpsest.dialects.anthropic.frame import PART_BYTES
 from tests.support.sessions import body_of, encode
 
 BILLING = "x-anthropic-billing-header: cc_version=2.1.328.{}; cc_entrypoint=cli;"
@@ -29,8 +29,8 @@ def test_an_unchanged_turn_costs_hundreds_of_bytes() -> None:
     assert all(len(part) >= PART_BYTES for part in frames[0].parts)
     assert sum(map(len, frames[0].parts)) > 100_000
     assert all(len(frame.skeleton) < 1000 for frame in frames)
-    assert rebuild(frames[0], first.messages) == first.body
-    assert rebuild(frames[1], second.messages) == second.body
+    assert frames[0].rebuild(first.messages) == first.body
+    assert frames[1].rebuild(second.messages) == second.body
 
 
 def test_system_after_the_messages() -> None:
@@ -38,7 +38,7 @@ def test_system_after_the_messages() -> None:
     view = parse(body_of(MESSAGES)[:-1] + tail)
     frame = DIALECT.encode_frame(view)
     assert frame.parts == (view.system,)
-    assert rebuild(frame, view.messages) == view.body
+    assert frame.rebuild(view.messages) == view.body
 
 
 def test_a_system_whose_blocks_contain_each_other() -> None:
@@ -47,7 +47,7 @@ def test_a_system_whose_blocks_contain_each_other() -> None:
     view = parse(b'{"model":"m","system":' + system + b',"messages":[{}]}')
     frame = DIALECT.encode_frame(view)
     assert frame.parts == (b"[" + block + b"]", block)
-    assert rebuild(frame, view.messages) == view.body
+    assert frame.rebuild(view.messages) == view.body
 
 
 def test_the_same_separators_cost_the_same_for_any_number_of_messages() -> None:
@@ -61,6 +61,6 @@ def test_a_lost_message_or_part_is_no_body() -> None:
     view = parse(b'{"model":"m","messages":[{} ,{},{}],"system":"%b"}' % (b"x" * PART_BYTES))
     frame = DIALECT.encode_frame(view)
     with pytest.raises(ValueError):
-        rebuild(frame, view.messages[:-1])
+        frame.rebuild(view.messages[:-1])
     with pytest.raises(ValueError):
-        rebuild(type(frame)(frame.skeleton, ()), view.messages)
+        type(frame)(frame.skeleton, ()).rebuild(view.messages)

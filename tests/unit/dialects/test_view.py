@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
-from palimpsest.dialects.frame import join, rebuild
+from palimpsest.dialects.frame import join
 from palimpsest.dialects.model import RequestView
 from palimpsest.runtime.errors import BadRequest
 from tests.support.odd_json import (
@@ -50,7 +50,7 @@ def test_any_body_is_kept(
         assert msgspec.json.decode(body[start:end]) == last[name]
     assert set(view.spans) == set(last)
     frame = DIALECT.encode_frame(view)
-    assert rebuild(frame, view.messages) == body
+    assert frame.rebuild(view.messages) == body
 
 
 @given(value=VALUES, random=RANDOMS)

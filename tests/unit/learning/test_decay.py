@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.context.tool_exchanges import find_tool_exchanges
 from palimpsest.learning.decay import HALF_LIFE, current_worth, is_stale
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.verdicts import judge_offered
@@ -62,7 +62,7 @@ def test_what_faded_is_stale_unless_confirmed() -> None:
 
 def judged(offered: Memory, doing: Doing) -> list[tuple[str, bool]]:
     found = extract_candidates(doing.messages, ROOT)
-    calls = [call for exchange in exchanges(doing.messages) for call in exchange.calls]
+    calls = [call for exchange in find_tool_exchanges(doing.messages) for call in exchange.calls]
     return list(judge_offered([(0, offered)], calls, found, ROOT))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from palimpsest.context.tool_exchanges import exchanges
+from palimpsest.context.tool_exchanges import find_tool_exchanges
 from palimpsest.dialects.anthropic.blocks import parse_message
 from palimpsest.learning.transcripts import Transcript, parse_transcript
 from tests.support.transcripts import (
@@ -64,7 +64,7 @@ def test_parallel_calls_keep_all_their_results() -> None:
         ("user", ["toolu_2", "toolu_1", "toolu_3"]),
     ]
     messages = [parse_message(spoken.raw) for spoken in found.messages]
-    calls = [call for exchange in exchanges(messages) for call in exchange.calls]
+    calls = [call for exchange in find_tool_exchanges(messages) for call in exchange.calls]
     assert len(calls) == 3
 
 
