@@ -48,6 +48,7 @@ up: $(VENV)/.runtime ## Start the embedded stack and the proxy in the foreground
 lint: $(VENV)/.dev ## ruff, pyright strict and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo --no-cache
 	@$(BIN)/pyright
 
 .PHONY: format
