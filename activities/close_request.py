@@ -32,7 +32,9 @@ class CloseRequest:
         self._exchanges.forget_if_over(close.request_id)
         cancelled = close.kind == Outcome.CANCELLED
         outcome = Outcome.CANCELLED if cancelled else Outcome.FAILED
-        ended = await self._requests.fail(close.request_id, outcome, close.status, close.reason)
+        ended = await self._requests.end_without_answer(
+            close.request_id, outcome, close.status, close.reason
+        )
         if self._publisher:
             await self._publisher.announce_end(close.request_id)
         if ended:

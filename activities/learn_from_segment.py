@@ -4,13 +4,13 @@ from msgspec.structs import replace
 from temporalio import activity
 
 from palimpsest.learning.dedup import Deduplicator
-from palimpsest.learning.model import SegmentOutcome
+from palimpsest.learning.model import Segment, SegmentOutcome
 from palimpsest.learning.process import run_in_process
 from palimpsest.learning.segment_reader import SegmentReader, SegmentReading
 from palimpsest.memory.model import Memory
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.store.postgres.segments import SegmentStore
 from workflows.contracts import LEARN_FROM_SEGMENT, LearnSegmentInput, LearnSegmentResult
 
 
@@ -45,7 +45,7 @@ class LearnFromSegment:
             segment.request_id,
             segment.depth,
         )
-        await self._segments.mark(end, chain)
+        await self._segments.mark_learned(end, chain)
         return result
 
     async def _learn(self, reading: SegmentReading) -> LearnSegmentResult:
@@ -55,7 +55,7 @@ class LearnFromSegment:
         new = await self._deduplicator.drop_repeated(lessons.memories, chains)
         seen = [await self._deduplicator.save(memory) for memory in new]
         for memory_id, helped in lessons.verdicts:
-            await self._memories.outcome(memory_id, helped)
+            await self._memories.record_outcome(memory_id, helped)
         borne_out = tuple(dict.fromkeys(filter(None, seen)))
         return LearnSegmentResult(
             SegmentOutcome.KEPT, 0, len(seen), seen.count(None), len(lessons.verdicts), borne_out

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from palimpsest.conversations.compaction import is_compacted
 from palimpsest.conversations.lookup import ConversationLookup
+from palimpsest.conversations.model import Place
 from palimpsest.conversations.session import session_of
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
@@ -17,7 +18,7 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
 from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.store.postgres.conversations import ConversationStore, Place
+from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from workflows.contracts import QUERY_INTELLIGENCE, QueryIntelligenceInput, QueryIntelligenceResult
@@ -93,7 +94,7 @@ class QueryIntelligence:
         session = session_of(TENANT, view, headers)
         if session is None:
             return place
-        known = await self._conversations.of_session(session)
+        known = await self._conversations.find_session_place(session)
         return replace(known, applied=place.applied, observed=place.observed)
 
 

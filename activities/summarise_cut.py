@@ -11,6 +11,7 @@ from palimpsest.context.model import Epoch
 from palimpsest.context.summary import question, room
 from palimpsest.context.transcript import transcript
 from palimpsest.conversations.epoch_lookup import EpochLookup
+from palimpsest.conversations.model import CutSummary
 from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.exchange import Exchange
@@ -20,7 +21,7 @@ from palimpsest.forwarding.recovery import Recovery
 from palimpsest.forwarding.side_call import Said, SideCalls, failed
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.metrics import Metrics
-from palimpsest.store.postgres.summaries import Summary, SummaryStore
+from palimpsest.store.postgres.summaries import SummaryStore
 from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
 
 _HEARTBEAT_SECONDS = 1.0
@@ -79,7 +80,7 @@ class SummariseCut:
         if epoch is None or exchange.lifecycle.client_left:
             return "not_due"
         content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)
-        number = await self._summaries.begin(rewrite.request_id, self._owner)
+        number = await self._summaries.begin_call(rewrite.request_id, self._owner)
         if number is None:
             return "not_due"
         said = await self._ask(exchange, content, Lease(number, 0))
@@ -87,8 +88,8 @@ class SummariseCut:
         end = AttemptEnd(
             Lease(number, 0), Outcome.ANSWERED, said.status, said.size, usage=said.usage
         )
-        summary = Summary(self._model, said.text)
-        await self._summaries.keep(
+        summary = CutSummary(self._model, said.text)
+        await self._summaries.save_summary(
             epoch.chain, conversation or "", rewrite.request_id, summary, end
         )
         return "kept"
@@ -102,5 +103,5 @@ class SummariseCut:
         try:
             return await self._calls.ask(exchange.target, exchange.headers, content)
         except (PalimpsestError, asyncio.CancelledError) as error:
-            await self._summaries.close(exchange.request_id, failed(lease, error, content))
+            await self._summaries.close_call(exchange.request_id, failed(lease, error, content))
             raise

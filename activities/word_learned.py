@@ -79,7 +79,7 @@ class WordLearned:
     async def _word(self, request_id: str, memory: Memory, fix: Fix) -> bool:
         """False where the budget is spent."""
         content = wording_request(fix, self._model)
-        number = await self._wordings.begin(
+        number = await self._wordings.begin_call(
             request_id, self._owner, estimate_tokens(content), self._most
         )
         if number is None:
@@ -95,8 +95,8 @@ class WordLearned:
         try:
             said = await self._calls.ask(_TARGET, self._headers, content)
         except (PalimpsestError, asyncio.CancelledError) as error:
-            await self._wordings.close(request_id, failed(lease, error, content))
+            await self._wordings.close_call(request_id, failed(lease, error, content))
             raise
         end = AttemptEnd(lease, Outcome.ANSWERED, said.status, said.size, usage=said.usage)
-        await self._wordings.close(request_id, end)
+        await self._wordings.close_call(request_id, end)
         return said

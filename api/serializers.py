@@ -1,4 +1,4 @@
-"""Rows and decisions as JSON that everybody here may read: no content."""
+"""Records and decisions as JSON that everybody here may read: no content."""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,9 @@ from palimpsest.context.model import (
     Epoch,
     Injection,
     Reason,
+    RecordedEpoch,
 )
-from palimpsest.store.postgres.database import Row
+from palimpsest.exchanges.model import TurnRecord
 
 _NAME_BYTES = 8
 
@@ -30,25 +31,26 @@ def epoch_name(chain: bytes | None) -> str | None:
     return chain[:_NAME_BYTES].hex() if chain else None
 
 
-def shown_context(row: Row) -> dict[str, Any]:
-    """What the model saw of a request, from its row."""
+def shown_context(turn: TurnRecord) -> dict[str, Any]:
+    """What the model saw of a request."""
     return {
-        "mode": row["context_mode"],
-        "epoch": epoch_name(row["applied_epoch"]),
-        "observed": epoch_name(row["observed_epoch"]),
-        "tokens": {"original": row["original_tokens"], "sent": row["context_tokens"]},
+        "mode": turn.context_mode,
+        "epoch": epoch_name(turn.applied_epoch),
+        "observed": epoch_name(turn.observed_epoch),
+        "tokens": {"original": turn.original_tokens, "sent": turn.context_tokens},
     }
 
 
-def shown_epoch(row: Row, epoch: Epoch) -> dict[str, Any]:
+def shown_epoch(recorded: RecordedEpoch) -> dict[str, Any]:
     """An epoch with its decisions."""
+    epoch = recorded.epoch
     return {
         "id": epoch_name(epoch.chain),
         "number": epoch.number,
-        "mode": row["mode"],
+        "mode": recorded.mode,
         "cause": epoch.cause.value,
-        "begun_by": row["request_id"],
-        "begun_at": row["created_at"],
+        "begun_by": recorded.request_id,
+        "begun_at": recorded.created_at,
         "depth": epoch.depth,
         "escape": epoch.escape,
         "tokens": {"before": epoch.tokens_before, "after": epoch.tokens_after},

@@ -18,10 +18,11 @@ from api.serializers import (
 from palimpsest.context.model import Epoch
 from palimpsest.context.render import apply_epoch
 from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.model import TurnRecord
 from palimpsest.runtime.errors import NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.parts import Process
-from palimpsest.store.postgres.database import Row
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}")
 
@@ -34,15 +35,15 @@ async def show(request: Request, conversation_id: str) -> Response:
     """Turns, epochs, decisions with their reasons, token counts; no content."""
     process = process_of(request)
     turns = await _turns(process, conversation_id)
-    row = await process.stores.conversations.row(conversation_id)
-    epochs = await process.stores.epochs.of_conversation(conversation_id)
+    found = await process.stores.conversations.find_conversation(conversation_id)
+    epochs = await process.stores.epochs.list_epochs(conversation_id)
     return JSONResponse(
         plain(
             {
                 "id": conversation_id,
-                "token_ratio": row["token_ratio"] if row else None,
+                "token_ratio": found.token_ratio if found else None,
                 "turns": [_shown_turn(turn) for turn in turns],
-                "epochs": [shown_epoch(found, epoch) for found, epoch in epochs],
+                "epochs": [shown_epoch(epoch) for epoch in epochs],
             }
         )
     )
@@ -55,13 +56,13 @@ async def diff(request: Request, conversation_id: str, turn: Turn = None) -> Res
     process = process_of(request)
     admission_of(request).check_token(request)
     row = await _request(process, conversation_id, turn)
-    name, kind = row["applied_epoch"], "on"
+    name, kind = row.applied_epoch, "on"
     if name is None:
-        name, kind = row["observed_epoch"], "observe"
+        name, kind = row.observed_epoch, "observe"
     epoch = (
         await process.stores.epochs.get(name, "on" if kind == "on" else "observe") if name else None
     )
-    body = await process.stores.requests.body(row["id"])
+    body = await read_body(process.stores.requests, row.id)
     content = await off_the_loop(len(body), _diff, body, epoch, _shown_turn(row))
     return Response(content, media_type="application/json")
 
@@ -77,37 +78,37 @@ async def message(
     process = process_of(request)
     admission_of(request).check_token(request)
     row = await _request(process, conversation_id, turn)
-    content = await process.stores.requests.message(row["id"], position)
+    content = await process.stores.requests.read_message(row.id, position)
     return Response(content, media_type="application/json")
 
 
-async def _turns(process: Process, conversation_id: str) -> list[Row]:
-    turns = list(await process.stores.conversations.turns(conversation_id))
+async def _turns(process: Process, conversation_id: str) -> list[TurnRecord]:
+    turns = await process.stores.conversations.list_turns(conversation_id)
     if not turns:
         raise NotFound(f"there is no conversation {conversation_id}")
     return turns
 
 
-async def _request(process: Process, conversation_id: str, turn: str | None) -> Row:
+async def _request(process: Process, conversation_id: str, turn: str | None) -> TurnRecord:
     turns = await _turns(process, conversation_id)
-    found = [row for row in turns if turn in (None, str(row["turn"]), row["id"])]
+    found = [row for row in turns if turn in (None, str(row.turn), row.id)]
     if not found:
         raise NotFound(f"conversation {conversation_id} has no turn {turn}")
     return found[-1]
 
 
-def _shown_turn(row: Row) -> dict[str, Any]:
+def _shown_turn(turn: TurnRecord) -> dict[str, Any]:
     tokens = ("input", "output", "cache_read", "cache_write")
     return {
-        "request": row["id"],
-        "turn": row["turn"],
-        "state": row["state"],
-        "outcome": row["outcome"],
-        "model": row["model"],
-        "accepted_at": row["accepted_at"],
-        "messages": row["message_count"],
-        "context": shown_context(row),
-        "tokens": {name: row[f"{name}_tokens"] for name in tokens},
+        "request": turn.id,
+        "turn": turn.turn,
+        "state": turn.state,
+        "outcome": turn.outcome,
+        "model": turn.model,
+        "accepted_at": turn.accepted_at,
+        "messages": turn.message_count,
+        "context": shown_context(turn),
+        "tokens": {name: getattr(turn, f"{name}_tokens") for name in tokens},
     }
 
 

@@ -55,7 +55,7 @@ async def _as_sent(process: Process, headers: RawHeaders, body: bytes) -> tuple[
     view = await off_the_loop(len(body), parse, body)
     # A count of the messages alone, without `system`, does not tell the project.
     session = None if project_of(view) else named_session(TENANT, headers)
-    project = await process.stores.conversations.project_of(session) if session else ""
+    project = await process.stores.conversations.find_session_project(session) if session else ""
     epoch = (await process.context.epochs.read(view, project)).applied
     if epoch is None:
         return headers, body

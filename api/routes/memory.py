@@ -18,6 +18,8 @@ from palimpsest.memory.model import (
     Fix,
     Kind,
     Memory,
+    MemoryFilter,
+    PageMark,
     Pattern,
 )
 from palimpsest.memory.secrets import redact
@@ -25,7 +27,7 @@ from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.parts import Process
 from palimpsest.store.postgres.erasure import Erasure
-from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 
 router = APIRouter(prefix="/v1/memory")
 
@@ -54,15 +56,15 @@ def which_of(
     conversation: str | None = None,
     before: datetime | None = None,
     id: Annotated[list[str] | None, Query()] = None,  # noqa: A002
-) -> Which:
+) -> MemoryFilter:
     """The filters of a query string; a time without a zone is UTC."""
     if before:
         before = _in_utc(before)
-    return Which(tuple(id) if id else None, kind, project, conversation, before)
+    return MemoryFilter(tuple(id) if id else None, kind, project, conversation, before)
 
 
 Holder = Annotated[Process, Depends(holder_of)]
-Chosen = Annotated[Which, Depends(which_of)]
+Chosen = Annotated[MemoryFilter, Depends(which_of)]
 
 
 @router.get("")
@@ -75,7 +77,7 @@ async def show(
 ) -> Response:
     """Memories, newest first; `next` of a page is `after` of the one that follows. Needs the local
     token."""
-    found = await process.memory.store.page(
+    found = await process.memory.store.list_page(
         which, words=contains, limit=limit, after=_mark(after) if after else None
     )
     following = _told(found[-1]) if len(found) == limit else None
@@ -154,21 +156,21 @@ async def _check_detail(process: Process, memory_id: str, patch: Patch) -> None:
         raise BadRequest(f"detail: {memory_id} is a {found[0].kind}, not a {kind}")
 
 
-async def _lines(store: MemoryStore, which: Which) -> AsyncIterator[bytes]:
-    after: Mark | None = None
-    while page := await store.page(which, limit=_PAGE, after=after):
+async def _lines(store: MemoryStore, which: MemoryFilter) -> AsyncIterator[bytes]:
+    after: PageMark | None = None
+    while page := await store.list_page(which, limit=_PAGE, after=after):
         yield b"".join(encode_line(memory) for memory in page)
-        after = Mark(page[-1].said_at, page[-1].id)
+        after = PageMark(page[-1].said_at, page[-1].id)
 
 
 def _told(memory: Memory) -> str:
     return f"{memory.said_at.isoformat()}~{memory.id}"
 
 
-def _mark(told: str) -> Mark:
+def _mark(told: str) -> PageMark:
     time, _, memory_id = told.partition("~")
     try:
-        return Mark(_in_utc(datetime.fromisoformat(time.replace(" ", "+"))), memory_id)
+        return PageMark(_in_utc(datetime.fromisoformat(time.replace(" ", "+"))), memory_id)
     except ValueError as error:
         raise BadRequest("after: not what a page gave as `next`") from error
 

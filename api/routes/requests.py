@@ -1,6 +1,7 @@
 """What became of a request: its state for everybody here, its content for the token's holder."""
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,10 @@ from api.serializers import plain, shown_context
 from palimpsest.context.model import Epoch
 from palimpsest.conversations.rendered import Rendered, render
 from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.model import RequestRecord
+from palimpsest.forwarding.model import AttemptRecord
 from palimpsest.runtime.errors import Expired
-from palimpsest.store.postgres.database import Row
 
 router = APIRouter(prefix="/v1/requests/{request_id}")
 
@@ -23,9 +26,9 @@ router = APIRouter(prefix="/v1/requests/{request_id}")
 async def show(request: Request, request_id: str) -> Response:
     """State, phases with their times in ms, attempts, tokens; no content."""
     process = process_of(request)
-    row = await process.stores.requests.row(request_id)
-    attempts = await process.stores.requests.attempts(request_id)
-    return JSONResponse(plain({**_summary(row, attempts), "context": shown_context(row)}))
+    record = await process.stores.requests.read_request(request_id)
+    attempts = await process.stores.requests.read_attempts(request_id)
+    return JSONResponse(plain({**_summary(record, attempts), "context": shown_context(record)}))
 
 
 @router.get("/request")
@@ -33,7 +36,9 @@ async def body(request: Request, request_id: str) -> Response:
     """The request's body as it came. Needs the local token."""
     process = process_of(request)
     admission_of(request).check_token(request)
-    return Response(await process.stores.requests.body(request_id), media_type="application/json")
+    return Response(
+        await read_body(process.stores.requests, request_id), media_type="application/json"
+    )
 
 
 @router.get("/sent")
@@ -41,10 +46,10 @@ async def sent(request: Request, request_id: str) -> Response:
     """The body as it went to the provider, from the ledger. Needs the local token."""
     process = process_of(request)
     admission_of(request).check_token(request)
-    row = await process.stores.requests.row(request_id)
-    content = await process.stores.requests.body(request_id)
-    if row["applied_epoch"] is not None:
-        epoch = await process.stores.epochs.get(row["applied_epoch"], "on")
+    record = await process.stores.requests.read_request(request_id)
+    content = await read_body(process.stores.requests, request_id)
+    if record.applied_epoch is not None:
+        epoch = await process.stores.epochs.get(record.applied_epoch, "on")
         if epoch is None:
             raise Expired(f"what {request_id} was sent by was kept no longer")
         content = (await asyncio.to_thread(_rendered, content, epoch)).body
@@ -56,45 +61,47 @@ async def answer(request: Request, request_id: str) -> Response:
     """The answer's bytes as the provider sent them. Needs the local token."""
     process = process_of(request)
     admission_of(request).check_token(request)
-    row, content = await process.stores.requests.response(request_id)
-    recorded = {name.lower(): value for name, value in row["response_headers"] or ()}
+    found = await process.stores.requests.read_answer(request_id)
+    recorded = {name.lower(): value for name, value in found.request.response_headers or ()}
     kept = ("content-type", "content-encoding")
-    return Response(content, headers={name: recorded[name] for name in kept if name in recorded})
+    return Response(
+        found.content, headers={name: recorded[name] for name in kept if name in recorded}
+    )
 
 
 def _rendered(body: bytes, epoch: Epoch) -> Rendered:
     return render(parse(body), epoch)
 
 
-def _summary(row: Row, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(record: RequestRecord, attempts: list[AttemptRecord]) -> dict[str, Any]:
     first_byte = ("upstream_first_byte_ms", "first_byte_ms", "total_ms", "overhead_ms")
     return {
-        "id": row["id"],
-        "state": row["state"],
-        "outcome": row["outcome"],
-        "reason": row["reason"],
-        "conversation": row["conversation_id"],
-        "turn": row["turn"],
-        "model": row["model"],
-        "stream": row["stream"],
-        "status": row["status"],
-        "stop_reason": row["stop_reason"],
-        "accepted_at": row["accepted_at"],
-        "ended_at": row["ended_at"],
-        "phases": {name: row[f"{name}_ms"] for name in ("accept", "query", "rewrite")},
-        "times": {name: row[name] for name in first_byte},
+        "id": record.id,
+        "state": record.state,
+        "outcome": record.outcome,
+        "reason": record.reason,
+        "conversation": record.conversation_id,
+        "turn": record.turn,
+        "model": record.model,
+        "stream": record.stream,
+        "status": record.status,
+        "stop_reason": record.stop_reason,
+        "accepted_at": record.accepted_at,
+        "ended_at": record.ended_at,
+        "phases": {name: getattr(record, f"{name}_ms") for name in ("accept", "query", "rewrite")},
+        "times": {name: getattr(record, name) for name in first_byte},
         "tokens": {
-            "counted": row["counted_tokens"],
-            "input": row["input_tokens"],
-            "output": row["output_tokens"],
-            "cache_read": row["cache_read_tokens"],
-            "cache_write": row["cache_write_tokens"],
-            "estimated": row["usage_estimated"],
+            "counted": record.counted_tokens,
+            "input": record.input_tokens,
+            "output": record.output_tokens,
+            "cache_read": record.cache_read_tokens,
+            "cache_write": record.cache_write_tokens,
+            "estimated": record.usage_estimated,
         },
-        "delivered_at": _past(row["delivered_at"]),
-        "bytes": {"request": row["body_bytes"], "response": row["response_bytes"]},
-        "messages": row["message_count"],
-        "attempts": attempts,
+        "delivered_at": _past(record.delivered_at),
+        "bytes": {"request": record.body_bytes, "response": record.response_bytes},
+        "messages": record.message_count,
+        "attempts": [dataclasses.asdict(attempt) for attempt in attempts],
     }
 
 

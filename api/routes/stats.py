@@ -1,5 +1,6 @@
 """`GET /v1/stats`: percentiles of each phase against its target, outcomes, tokens."""
 
+import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -17,16 +18,19 @@ async def stats(
 ) -> Response:
     """Milliseconds, over the last ``hours``."""
     process = process_of(request)
-    percentiles = await process.stores.stats.percentiles(hours)
+    percentiles = await process.stores.stats.read_percentiles(hours)
+    phases: dict[str, dict[str, float | None]] = {
+        phase: dataclasses.asdict(found) for phase, found in percentiles.items()
+    }
     for phase, (target, critical) in TARGETS.items():
-        percentiles[phase]["target"] = target * 1000
-        percentiles[phase]["critical"] = critical * 1000 if critical else None
+        phases[phase]["target"] = target * 1000
+        phases[phase]["critical"] = critical * 1000 if critical else None
     return JSONResponse(
         {
             "hours": hours,
             "in_flight": len(process.exchanges),
-            "outcomes": await process.stores.stats.outcomes(hours),
-            "phases_ms": percentiles,
-            "tokens": await process.stores.stats.tokens(hours),
+            "outcomes": await process.stores.stats.count_outcomes(hours),
+            "phases_ms": phases,
+            "tokens": await process.stores.stats.sum_tokens(hours),
         }
     )

@@ -10,13 +10,12 @@ from api.errors import error_body, error_event
 from api.process import process_of
 from palimpsest.dialects.anthropic.sse import Event, SseParser
 from palimpsest.exchanges.answer import Answer
-from palimpsest.exchanges.model import Outcome, RequestState
+from palimpsest.exchanges.model import Outcome, RequestRecord, RequestState
 from palimpsest.exchanges.recorded_answer import recorded_headers
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
 from palimpsest.runtime.parts import Process
-from palimpsest.store.postgres.database import Row
 
 router = APIRouter()
 
@@ -33,10 +32,10 @@ async def stream(request: Request, request_id: str) -> Response:
     if not after.isdigit():
         raise BadRequest("Last-Event-ID must be the number of an event")
     exchange = process.exchanges.get(request_id)
-    row = await process.stores.requests.row(request_id)
-    if not row["stream"]:
+    record = await process.stores.requests.read_request(request_id)
+    if not record.stream:
         raise BadRequest("this answer is no stream; read it at /v1/requests/{id}/response")
-    events = _live(exchange.answer, request_id) if exchange else _recorded(process, row)
+    events = _live(exchange.answer, request_id) if exchange else _recorded(process, record)
     return StreamingResponse(_after(events, int(after)), media_type="text/event-stream")
 
 
@@ -58,20 +57,20 @@ async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]
         yield _error(answer.error, request_id)
 
 
-async def _recorded(process: Process, row: Row) -> AsyncIterator[Event | bytes]:
+async def _recorded(process: Process, record: RequestRecord) -> AsyncIterator[Event | bytes]:
     """What is on record of an answer; that of another process is told as far as it got."""
-    if row["response"] is not None:
-        row, content = await process.stores.requests.response(row["id"])
+    if record.response is not None:
+        content = (await process.stores.requests.read_answer(record.id)).content
     else:
-        content = await process.stores.journal.content(row["id"])
-    plain = _decoder(recorded_headers(row)).feed(content)
-    if (row["status"] or 0) >= 400 and plain:
+        content = await process.stores.journal.read_content(record.id)
+    plain = _decoder(recorded_headers(record)).feed(content)
+    if (record.status or 0) >= 400 and plain:
         yield error_event(plain)
         return
     for event in SseParser().feed(plain):
         yield event
-    if row["state"] == RequestState.ENDED and row["outcome"] not in _WHOLE:
-        yield _error(StreamBroken(row["reason"] or "the answer broke off"), row["id"])
+    if record.state == RequestState.ENDED and record.outcome not in _WHOLE:
+        yield _error(StreamBroken(record.reason or "the answer broke off"), record.id)
 
 
 def _decoder(headers: RawHeaders) -> Decoder:

@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.memory.model import Kind, Memory, memory_id
-from palimpsest.store.postgres.memories import Changes
-from palimpsest.store.vectors.model import Cursor
+from palimpsest.memory.model import Cursor, Kind, Memory, MemoryChanges, memory_id
 
 TENANT = "default"
 PROJECTS = 40
@@ -69,10 +67,10 @@ class GeneratedMemories:
     def __init__(self, items: int) -> None:
         self._items = items
 
-    async def changes(self, cursor: Cursor, limit: int) -> Changes:
+    async def read_changes(self, cursor: Cursor, limit: int) -> MemoryChanges:
         last = min(cursor.changed + limit, self._items)
         memories = [memory(number) for number in range(cursor.changed, last)]
-        return Changes(memories, [], Cursor(last) if memories else cursor)
+        return MemoryChanges(memories, [], Cursor(last) if memories else cursor)
 
-    async def newest(self) -> Cursor:
+    async def read_newest_cursor(self) -> Cursor:
         return Cursor(self._items)

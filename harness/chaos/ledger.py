@@ -7,6 +7,7 @@ from datetime import datetime
 from blake3 import blake3
 from sqlalchemy import text
 
+from palimpsest.exchanges.captured import read_body
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
@@ -50,7 +51,7 @@ async def read_ledger(database: Database) -> list[RequestRecord]:
     return [
         RequestRecord(
             id=row["id"],
-            hash=blake3(await store.body(row["id"])).hexdigest(),
+            hash=blake3(await read_body(store, row["id"])).hexdigest(),
             state=row["state"],
             outcome=row["outcome"],
             reason=row["reason"],
@@ -71,7 +72,7 @@ async def open_requests(database: Database) -> int:
 
 async def _answer(store: RequestStore, request_id: str) -> bytes | None:
     try:
-        return (await store.response(request_id))[1]
+        return (await store.read_answer(request_id)).content
     except NotFound:
         return None
 

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from palimpsest.memory import bm25
-from palimpsest.memory.model import Memory
+from palimpsest.memory.model import Cursor, Memory
 from palimpsest.memory.query import Query
 from palimpsest.memory.retrieval import PresenceTest, Retriever, nothing_present
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
-from palimpsest.store.vectors.model import Candidates, Cursor, Entry, IndexStep, SearchFilter
+from palimpsest.store.vectors.model import Candidates, Entry, IndexStep, SearchFilter
 
 TENANT = "eval"
 _AT_ONCE = 256

@@ -12,11 +12,10 @@ from palimpsest.cli.local_memories import LocalMemories, open_local_memories
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.erasure import MemoryErasure
 from palimpsest.memory.jsonl import decode_lines, encode_line
-from palimpsest.memory.model import Kind, Memory
+from palimpsest.memory.model import Kind, Memory, MemoryFilter, PageMark
 from palimpsest.memory.secrets import redact
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.settings import Settings
-from palimpsest.store.postgres.memories import Mark, Which
 
 _PAGE = 500
 _SHOWN = 88
@@ -27,7 +26,7 @@ async def memory_command(settings: Settings, given: argparse.Namespace) -> int:
     async with open_local_memories(settings) as local:
         match given.action:
             case "list":
-                found = await local.memories.page(
+                found = await local.memories.list_page(
                     _which(given), words=given.contains, limit=max(1, given.limit)
                 )
                 _write("".join(f"{_summary(memory)}\n" for memory in found))
@@ -48,7 +47,7 @@ async def memory_command(settings: Settings, given: argparse.Namespace) -> int:
                 await _reindex(settings, local)
             case "forget-project":
                 await local.permission.opt_out_project(given.project)
-                return await _forget(local, Which(project=given.project))
+                return await _forget(local, MemoryFilter(project=given.project))
             case _:
                 await local.permission.opt_in_project(given.project)
     return 0
@@ -70,18 +69,18 @@ async def _edit(local: LocalMemories, given: argparse.Namespace) -> Memory:
     return await local.memories.edit(given.id, text=text, confidence=given.confidence)
 
 
-async def _forget(local: LocalMemories, which: Which, *, everything: bool = False) -> int:
+async def _forget(local: LocalMemories, which: MemoryFilter, *, everything: bool = False) -> int:
     forgetter = MemoryErasure(local.memories, local.erasure, TENANT)
     forgotten = await forgetter.erase(which, everything=everything)
     _write_json(forgotten.as_dict())
     return 1 if forgotten.remaining else 0
 
 
-async def _export(local: LocalMemories, which: Which) -> None:
-    after: Mark | None = None
-    while page := await local.memories.page(which, limit=_PAGE, after=after):
+async def _export(local: LocalMemories, which: MemoryFilter) -> None:
+    after: PageMark | None = None
+    while page := await local.memories.list_page(which, limit=_PAGE, after=after):
         _write("".join(encode_line(memory).decode() for memory in page))
-        after = Mark(page[-1].said_at, page[-1].id)
+        after = PageMark(page[-1].said_at, page[-1].id)
 
 
 async def _import(local: LocalMemories, file: Path) -> None:
@@ -107,13 +106,13 @@ async def _reindex(settings: Settings, local: LocalMemories) -> None:
             await index.clear()
         finally:
             await index.close()
-    count = await local.memories.touch()
+    count = await local.memories.mark_all_changed()
     _write(f"{count} memories are taken in again by each process that runs\n")
 
 
-def _which(given: argparse.Namespace, ids: tuple[str, ...] | None = None) -> Which:
+def _which(given: argparse.Namespace, ids: tuple[str, ...] | None = None) -> MemoryFilter:
     kind = Kind(given.kind) if given.kind else None
-    return Which(ids, kind, given.project, given.conversation, given.before)
+    return MemoryFilter(ids, kind, given.project, given.conversation, given.before)
 
 
 def _summary(memory: Memory) -> str:

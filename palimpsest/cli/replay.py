@@ -54,7 +54,7 @@ async def _history(
 async def _is_recorded(database_url: str, request_id: str, timeout: float) -> bool:
     database = Database(database_url, timeout)
     try:
-        await RequestStore(database).row(request_id)
+        await RequestStore(database).read_request(request_id)
     except NotFound:
         return False
     finally:

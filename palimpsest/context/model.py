@@ -7,7 +7,10 @@ the end of a message of the user's; an epoch begins with each.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -55,6 +58,10 @@ class Cause(StrEnum):
     COLD = "cold"
     ECONOMY = "economy"
     INJECTION = "recall"
+
+
+EpochMode = Literal["on", "observe"]
+"""How an epoch is used: it is applied, or only recorded and shown."""
 
 
 class Edit(msgspec.Struct, frozen=True, array_like=True):
@@ -151,6 +158,16 @@ class Epoch(msgspec.Struct, frozen=True, array_like=True):
 
 
 _DECODER = msgspec.msgpack.Decoder(tuple[int, Epoch])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEpoch:
+    """An epoch on record; ``request_id`` is the request that it began with."""
+
+    epoch: Epoch
+    mode: EpochMode
+    request_id: str
+    created_at: datetime
 
 
 def encode(epoch: Epoch) -> bytes:

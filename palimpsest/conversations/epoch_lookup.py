@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from palimpsest.context.model import Epoch
+from palimpsest.context.model import Epoch, EpochMode
 from palimpsest.conversations.lookup import Placement
+from palimpsest.conversations.model import Place
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.model import RequestView
@@ -14,8 +15,8 @@ from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.store.postgres.conversations import ConversationStore, Place
-from palimpsest.store.postgres.epochs import EpochStore, Kind
+from palimpsest.store.postgres.conversations import ConversationStore
+from palimpsest.store.postgres.epochs import EpochStore
 from workflows.contracts import QueryIntelligenceResult
 
 _log = structlog.stdlib.get_logger()
@@ -61,7 +62,7 @@ class EpochLookup:
         if known is None and self._unchanged.proves_unchanged(view, chain):
             return unread
         try:
-            place = _place(known) if known else await self._conversations.place(chain)
+            place = _place(known) if known else await self._conversations.find_place(chain)
             return await self._read(chain, place)
         except DatabaseUnavailable:
             if not self._unchanged.proves_unchanged(view, chain):
@@ -72,7 +73,7 @@ class EpochLookup:
         """The recorded epochs by the database alone; ``project`` is that of a request that names
         none."""
         chain = await _lineage(view, project)
-        return await self._read(chain, await self._conversations.place(chain))
+        return await self._read(chain, await self._conversations.find_place(chain))
 
     async def read_placed(self, placement: Placement) -> RecordedEpochs:
         """The recorded epochs of a request whose place is known."""
@@ -85,7 +86,7 @@ class EpochLookup:
             await self._epoch(place.observed, "observe"),
         )
 
-    async def _epoch(self, name: bytes | None, kind: Kind) -> Epoch | None:
+    async def _epoch(self, name: bytes | None, kind: EpochMode) -> Epoch | None:
         if name is None:
             return None
         epoch = await self._epochs.get(name, kind)

@@ -7,13 +7,14 @@ first activity waits for what is left of it.
 import asyncio
 from dataclasses import dataclass
 
+from palimpsest.conversations.model import Place
 from palimpsest.conversations.project import lineage, project_of
 from palimpsest.dialects.model import RequestView
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.offload import off_the_loop
-from palimpsest.store.postgres.conversations import ConversationStore, Place
+from palimpsest.store.postgres.conversations import ConversationStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,4 @@ class ConversationLookup:
     async def _look(self, view: RequestView) -> Placement:
         project = project_of(view)
         chain = await off_the_loop(len(view.body), lineage, TENANT, view, project)
-        return Placement(project, chain, await self._conversations.place(chain))
+        return Placement(project, chain, await self._conversations.find_place(chain))

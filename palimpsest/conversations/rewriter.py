@@ -11,6 +11,7 @@ from palimpsest.context.budget import Budget, budget, token_ratio
 from palimpsest.context.model import (
     Cause,
     Epoch,
+    EpochMode,
     Injection,
 )
 from palimpsest.context.options import ContextMode, ContextOptions, read_options
@@ -29,7 +30,7 @@ from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.lru import Memo
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import LOOP_BYTES
-from palimpsest.store.postgres.epochs import EpochStore, Kind
+from palimpsest.store.postgres.epochs import EpochStore
 from workflows.contracts import RewriteContextInput
 
 # A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
@@ -198,7 +199,7 @@ class ContextRewriter:
         view: RequestView,
         recorded: Epoch | None,
         outcome: RewriteOutcome | None,
-        kind: Kind,
+        kind: EpochMode,
         now: Conditions,
         asked: RewriteContextInput,
     ) -> RewriteOutcome | None:

@@ -7,8 +7,9 @@ from palimpsest.context.history import History
 from palimpsest.context.model import Epoch
 from palimpsest.context.rewriting import Conditions, RewriteOutcome, replay
 from palimpsest.context.summary import room, with_summary
+from palimpsest.conversations.model import CutSummary
 from palimpsest.dialects.model import RequestView
-from palimpsest.store.postgres.summaries import Summary, SummaryStore
+from palimpsest.store.postgres.summaries import SummaryStore
 
 
 class EpochSummaries:
@@ -31,7 +32,7 @@ class EpochSummaries:
         return await asyncio.to_thread(_with, view, epoch, summary, now)
 
 
-def _with(view: RequestView, epoch: Epoch, summary: Summary, now: Conditions) -> RewriteOutcome:
+def _with(view: RequestView, epoch: Epoch, summary: CutSummary, now: Conditions) -> RewriteOutcome:
     history = History(view, now.info.image_tokens)
     told = with_summary(epoch, history, summary.text, summary.model, now.ratio)
     return replace(replay(view, told, now.ratio), is_new=True)

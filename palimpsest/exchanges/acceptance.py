@@ -84,7 +84,7 @@ class Acceptance:
         try:
             await self._engine.start(request_id, exchange.view.model)
         except EngineUnavailable as error:
-            if await self._requests.fail(
+            if await self._requests.end_without_answer(
                 request_id, Outcome.FAILED, error.status, str(error), fence=0
             ):
                 raise
@@ -95,7 +95,9 @@ class Acceptance:
         that has ended keeps everybody from calling the provider for nobody."""
         try:
             if not isinstance(error, DatabaseUnavailable):
-                await self._requests.fail(request_id, Outcome.FAILED, error.status, str(error))
+                await self._requests.end_without_answer(
+                    request_id, Outcome.FAILED, error.status, str(error)
+                )
                 return
         except DatabaseUnavailable as again:
             _log.warning("the refusal waits to be recorded", reason=str(again))

@@ -10,13 +10,19 @@ from palimpsest.providers.headers import RawHeaders
 from palimpsest.store.postgres.requests import RequestStore
 
 
+async def read_body(store: RequestStore, request_id: str) -> bytes:
+    """The captured body, byte for byte as it came; raises NotFound or Expired."""
+    stored = await store.read_body(request_id)
+    return await asyncio.to_thread(stored.frame.rebuild, stored.messages)
+
+
 async def request_view(
     request_id: str, exchanges: ExchangeRegistry, store: RequestStore
 ) -> RequestView:
     exchange = exchanges.get(request_id)
     if exchange:
         return exchange.view
-    return await asyncio.to_thread(parse, await store.body(request_id))
+    return await asyncio.to_thread(parse, await read_body(store, request_id))
 
 
 async def request_headers(
@@ -26,4 +32,4 @@ async def request_headers(
     exchange = exchanges.get(request_id)
     if exchange:
         return exchange.headers
-    return recorded_pairs((await store.row(request_id))["headers"])
+    return recorded_pairs((await store.read_request(request_id)).headers)

@@ -84,11 +84,11 @@ class Deliveries:
         ]
         arrived = [key for key in due if self._drained[key][0].open]
         if arrived:
-            await self._requests.delivered(arrived)
+            await self._requests.record_delivered(arrived)
         doubted = [key for key in due if self._drained[key][0].closed]
         if doubted:
-            await self._requests.delivered(doubted, in_seconds=self._doubt)
+            await self._requests.record_delivered(doubted, in_seconds=self._doubt)
         for key in set(due).difference(arrived, doubted):
-            await self._requests.client(key, self._edge, gone=True)
+            await self._requests.record_client_left(key, self._edge)
         for key in due:
             del self._drained[key]

@@ -86,7 +86,7 @@ class Disconnects:
     async def _end_when_database_is_back(self, request_id: str, status: int, reason: str) -> None:
         while True:
             try:
-                await self._requests.fail(request_id, Outcome.FAILED, status, reason)
+                await self._requests.end_without_answer(request_id, Outcome.FAILED, status, reason)
             except DatabaseUnavailable:
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)
             else:
@@ -94,7 +94,7 @@ class Disconnects:
 
     async def _record_client_left(self, exchange: Exchange) -> None:
         try:
-            await self._requests.client(exchange.request_id, self._edge, gone=True)
+            await self._requests.record_client_left(exchange.request_id, self._edge)
         except DatabaseUnavailable as error:
             _log.warning("the client's leaving could not be recorded", reason=str(error))
 
@@ -108,7 +108,7 @@ class Disconnects:
         # Where no call has settled it: the row that has ended keeps the next one from being made.
         exchange.fail(Unavailable(EndCause.CLIENT_LEFT))
         try:
-            await self._requests.fail(
+            await self._requests.end_without_answer(
                 exchange.request_id, Outcome.ABANDONED, 499, EndCause.CLIENT_LEFT
             )
         except DatabaseUnavailable as error:
@@ -122,7 +122,7 @@ class Disconnects:
                 back = self._exchanges.get(exchange.request_id) is not exchange
                 if not back and not recorded:
                     # The database may have been away when it left.
-                    await self._requests.client(exchange.request_id, self._edge, gone=True)
+                    await self._requests.record_client_left(exchange.request_id, self._edge)
                     recorded = True
                 if back or await self._is_settled(exchange.request_id):
                     exchange.fail(Unavailable(EndCause.CLIENT_LEFT))
@@ -134,11 +134,11 @@ class Disconnects:
 
     async def _is_settled(self, request_id: str) -> bool:
         """Whether nothing is left to stop: it has ended, or its client came to another edge."""
-        held = await self._requests.held(request_id)
+        held = await self._requests.find_claim_holder(request_id)
         if held is None or held.state == RequestState.ENDED:
             return True
         if held.edge != self._edge or not held.client_gone:
             return True
-        return not held.calling and await self._requests.fail(
+        return not held.calling and await self._requests.end_without_answer(
             request_id, Outcome.ABANDONED, 499, EndCause.CLIENT_LEFT, fence=held.fence
         )

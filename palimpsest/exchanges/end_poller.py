@@ -25,12 +25,14 @@ class EndPoller:
         if self._source and not self._source.should_poll(request_id):
             return
         try:
-            row = await self._requests.row(request_id)
-            if row["state"] == RequestState.ENDED:
+            record = await self._requests.read_request(request_id)
+            if record.state is RequestState.ENDED:
                 await self._give_recorded(exchange)
             elif await self._engine.has_ended(request_id):
                 reason = EndCause.OPERATOR_ENDED_WORKFLOW
-                if await self._requests.fail(request_id, Outcome.CANCELLED, 503, reason):
+                if await self._requests.end_without_answer(
+                    request_id, Outcome.CANCELLED, 503, reason
+                ):
                     exchange.fail(StreamBroken(f"the request ended: {reason}"))
         except DatabaseUnavailable:
             return
@@ -40,14 +42,15 @@ class EndPoller:
         if answer.ended or exchange.lifecycle.is_settled:
             return
         try:
-            row, content = await self._requests.response(exchange.request_id)
+            recorded = await self._requests.read_answer(exchange.request_id)
         except NotFound:
-            row = await self._requests.row(exchange.request_id)
-            reason = str(row["reason"] or row["outcome"])
-            exchange.fail(from_status(row["status"] or 503, "api_error", reason))
+            record = await self._requests.read_request(exchange.request_id)
+            reason = str(record.reason or record.outcome)
+            exchange.fail(from_status(record.status or 503, "api_error", reason))
             return
-        whole = row["outcome"] in (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
-        if whole and content.startswith(answer.received()):
-            replay(answer, row, content)
+        record = recorded.request
+        whole = record.outcome in (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
+        if whole and recorded.content.startswith(answer.received()):
+            replay(answer, recorded)
         else:
-            exchange.fail(StreamBroken(str(row["reason"] or "the answer broke off")))
+            exchange.fail(StreamBroken(str(record.reason or "the answer broke off")))

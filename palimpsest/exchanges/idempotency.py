@@ -157,7 +157,7 @@ class Idempotency:
         if local is not None and local.lifecycle.client_left:
             # It may have been answered at the last moment. How it ended is on record in a moment.
             await local.answer.wait_for_end(_LAST_MOMENT_SECONDS)
-        held = await self._requests.held(request_id)
+        held = await self._requests.find_claim_holder(request_id)
         if held is None:
             return False
         ended = held.state == RequestState.ENDED
@@ -181,11 +181,11 @@ class Idempotency:
             return local
         adopted = exchange.under_id(holder)
         try:
-            row, content = await self._requests.response(holder)
+            recorded = await self._requests.read_answer(holder)
         except NotFound:
             return await self._follow(adopted)
         self._metrics.reattached.inc()
-        replay(adopted.answer, row, content)
+        replay(adopted.answer, recorded)
         return adopted
 
     async def _follow(self, adopted: Exchange) -> Exchange:
@@ -198,7 +198,7 @@ class Idempotency:
         if self._source:
             self._source.subscribe(adopted.request_id, adopted.answer)
         try:
-            await self._requests.client(adopted.request_id, self._owner, gone=False)
+            await self._requests.record_client_back(adopted.request_id, self._owner)
             await self._engine.ensure(adopted.request_id, adopted.view.model)
         except PalimpsestError as error:
             adopted.fail(error)

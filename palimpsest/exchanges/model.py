@@ -1,9 +1,10 @@
 """Values of a request's life: its states, what is written when it is accepted, its claim."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.model import Frame, RequestView
 from workflows.contracts import Outcome as Outcome
 
 
@@ -107,3 +108,103 @@ class StoredCredentials:
     sealed: bytes
     age: float
     interrupted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRecord:
+    """A request on record, as a turn of its conversation shows it.
+
+    ``message_count``: of the prompt as it came.
+    ``context_mode``: off, observe or on.
+    ``applied_epoch``: chain hash of the epoch that it was sent by; None: sent as it came.
+    ``observed_epoch``: of one that was recorded and not applied.
+    ``original_tokens``: of the prompt as it came, estimated; ``context_tokens``: as it was sent.
+    The other tokens are the provider's count, or our estimate of an answer that broke off.
+    """
+
+    id: str
+    turn: int | None
+    state: RequestState
+    outcome: Outcome | None
+    model: str
+    accepted_at: datetime
+    message_count: int
+    context_mode: str | None
+    applied_epoch: bytes | None
+    observed_epoch: bytes | None
+    original_tokens: int | None
+    context_tokens: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord(TurnRecord):
+    """All that is on record of a request, but for its body and its answer's bytes.
+
+    ``reason``: why it did not end answered.
+    ``identity``: hash of body and credential.
+    ``edge``: the process whose client waits; ``owner``: the one that may forward it.
+    ``fence``: the number of its newest lease.
+    ``delivered_at``: when its client had the whole answer; one that lies ahead ends a doubt.
+    ``target``: path and query; ``headers`` and ``response_headers``: pairs. Secrets are taken out.
+    ``response``: hash of the answer; None while there is none.
+    ``counted_tokens``: of the prompt, by our own count.
+    Times that end in ``_ms`` are milliseconds.
+    """
+
+    tenant: str
+    conversation_id: str | None
+    reason: str | None
+    stream: bool
+    ended_at: datetime | None
+    identity: bytes | None
+    edge: str | None
+    owner: str | None
+    fence: int
+    client_gone: bool
+    delivered_at: datetime | None
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body_bytes: int
+    status: int | None
+    response_headers: tuple[tuple[str, str], ...] | None
+    response: bytes | None
+    response_bytes: int | None
+    stop_reason: str | None
+    counted_tokens: int | None
+    usage_estimated: bool
+    accept_ms: float | None
+    query_ms: float | None
+    rewrite_ms: float | None
+    overhead_ms: float | None
+    upstream_first_byte_ms: float | None
+    first_byte_ms: float | None
+    total_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """The answer of a request on record; ``content`` as the provider sent it."""
+
+    request: RequestRecord
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """A captured body: its frame and each message as it came."""
+
+    frame: Frame
+    messages: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Of one phase, in milliseconds; None where no request has the phase."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None

@@ -3,23 +3,23 @@
 from collections.abc import Iterable
 
 from palimpsest.exchanges.answer import Answer, AnswerHead
+from palimpsest.exchanges.model import RecordedAnswer, RequestRecord
 from palimpsest.providers.headers import RawHeaders
-from palimpsest.store.postgres.database import Row
 
 
-def replay(answer: Answer, row: Row, content: bytes) -> None:
-    """Write a request's recorded answer, from its row and the provider's bytes, or what the
-    answer lacks of it."""
+def replay(answer: Answer, recorded: RecordedAnswer) -> None:
+    """Write a recorded answer, or what the answer lacks of it."""
     if answer.head is None:
-        answer.begin(AnswerHead(row["status"], recorded_headers(row)))
-    if rest := content[answer.size :]:
+        status = recorded.request.status or 0
+        answer.begin(AnswerHead(status, recorded_headers(recorded.request)))
+    if rest := recorded.content[answer.size :]:
         answer.write(rest)
     answer.end()
 
 
-def recorded_headers(row: Row) -> RawHeaders:
+def recorded_headers(record: RequestRecord) -> RawHeaders:
     """The answer's headers as they were recorded."""
-    return recorded_pairs(row["response_headers"] or ())
+    return recorded_pairs(record.response_headers or ())
 
 
 def recorded_pairs(pairs: Iterable[tuple[str, str]]) -> RawHeaders:

@@ -113,7 +113,7 @@ class Attempt:
             lifecycle = self._exchange.lifecycle
             if lifecycle.handed_over:
                 end = self._end(Outcome.BROKEN, EndCause.PROCESS_STOPPED)
-                await self._wire.store.release(self._exchange.request_id, end)
+                await self._wire.store.release_lease(self._exchange.request_id, end)
             if lifecycle.handed_over or not lifecycle.stopped:
                 # Nobody asked for an end: the next process calls again.
                 raise
@@ -165,7 +165,7 @@ class Attempt:
         async for chunk in body(response, self._wire.idle_timeout):
             self._times.first_chunk = self._times.first_chunk or time.perf_counter()
             self._chunks.append(chunk)
-            self._journal.add(chunk)
+            self._journal.write(chunk)
             if self._journal.fenced.is_set():
                 raise Fenced("another process carries this request now")
             self._reader.feed(decoder.feed(chunk))

@@ -74,18 +74,18 @@ class UpstreamCalls:
         where there is none, or RetryDue while a living process works on it."""
         store = self._wire.store
         try:
-            row = await store.row(request_id)
-            attempts = await store.attempts(request_id)
+            record = await store.read_request(request_id)
+            attempts = await store.read_attempts(request_id)
         except NotFound as error:
             raise final(otherwise) from error
-        calls = sum(attempt["kind"] == AttemptKind.ANSWER for attempt in attempts)
-        end = recorded_result(row, calls)
-        if self._publisher and row["state"] == RequestState.ENDED:
+        calls = sum(attempt.kind == AttemptKind.ANSWER for attempt in attempts)
+        end = recorded_result(record, calls)
+        if self._publisher and record.state == RequestState.ENDED:
             await self._publisher.announce_end(request_id)
         if end is not None:
             return end
-        if row["state"] == RequestState.ENDED:
-            raise final(from_status(row["status"] or 503, "api_error", row["reason"] or ""))
+        if record.state == RequestState.ENDED:
+            raise final(from_status(record.status or 503, "api_error", record.reason or ""))
         if isinstance(otherwise, AlreadyEnded):
             raise RetryDue("another process carries this request", _HELD_SECONDS)
         raise final(otherwise)

@@ -37,11 +37,11 @@ class EndCommit:
                 await before
                 await self._settle(end)
         except TimeoutError:
-            await asyncio.to_thread(self._spill.keep, end)
+            await asyncio.to_thread(self._spill.write, end)
             _log.warning("the end was put on disk until the database is back")
             release()
             await self._settle(end)
-            await asyncio.to_thread(self._spill.forget, end.request_id)
+            await asyncio.to_thread(self._spill.remove, end.request_id)
         release()
 
     async def _settle(self, end: Settlement) -> None:
@@ -59,7 +59,7 @@ class EndCommit:
 
 async def commit_spilled(spill: Spill, requests: RequestStore, request_id: str = "*") -> None:
     """Commit the ends that wait on disk, or that of one request; raises DatabaseUnavailable."""
-    for end in await asyncio.to_thread(spill.kept, request_id):
+    for end in await asyncio.to_thread(spill.read, request_id):
         if not await requests.settle(end):
             _log.warning("a spilled end came too late", request_id=end.request_id)
-        await asyncio.to_thread(spill.forget, end.request_id)
+        await asyncio.to_thread(spill.remove, end.request_id)

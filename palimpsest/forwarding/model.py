@@ -1,7 +1,9 @@
 """Values of calls to the provider: the right to call, how a call ended, how its request ended."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -82,3 +84,26 @@ class Settlement:
     journalled: bool = False
     session: bytes | None = None
     project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """A call to the provider, as it is on record.
+
+    ``number``: from 1, of each kind.
+    ``owner``: the process that called.
+    ``closed_at``, ``outcome``: None while it is open.
+    ``bytes``: of the answer, as far as it came.
+    ``usage``: tokens by kind, and whether they are ``estimated``.
+    """
+
+    kind: AttemptKind
+    number: int
+    owner: str
+    sent_at: datetime
+    closed_at: datetime | None
+    status: int | None
+    outcome: Outcome | None
+    bytes: int | None
+    reason: str | None
+    usage: dict[str, Any] | None

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.anthropic.usage import AnswerReader
+from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry
@@ -57,14 +58,14 @@ class Recovery:
 
     async def _restore(self, request_id: str) -> tuple[Exchange, bool]:
         """The exchange anew, and whether a call of it was interrupted."""
-        kept = await self._requests.kept(request_id)
+        kept = await self._requests.read_credentials(request_id)
         if kept is None:
             raise CredentialsLost(
                 "the process that held this request is gone and its credentials have expired; "
                 "send it again"
             )
         content = self._vault.open(request_id, kept.sealed)
-        view = await asyncio.to_thread(parse, await self._requests.body(request_id))
+        view = await asyncio.to_thread(parse, await read_body(self._requests, request_id))
         exchange = Exchange(
             request_id,
             view,
@@ -83,10 +84,10 @@ async def estimate_crashed(
     ``planned`` tokens are its prompt as far as we know. Nothing waits for a database that is
     away."""
     with suppress(DatabaseUnavailable):
-        if await store.is_unknown(exchange.request_id, lease.number - 1):
-            received = await journal.content(exchange.request_id, fence=lease.fence - 1)
+        if await store.lacks_usage(exchange.request_id, lease.number - 1):
+            received = await journal.read_content(exchange.request_id, fence=lease.fence - 1)
             usage = usage_json(_read_journal(received, exchange), Outcome.BROKEN, planned)
-            await store.estimate(exchange.request_id, lease.number - 1, usage)
+            await store.record_estimate(exchange.request_id, lease.number - 1, usage)
 
 
 def _read_journal(received: bytes, exchange: Exchange) -> AnswerReader:

@@ -6,11 +6,10 @@ from palimpsest.conversations.session import session_of
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.model import Outcome
+from palimpsest.exchanges.model import Outcome, RequestRecord
 from palimpsest.forwarding.model import AttemptEnd, Settlement
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders, recordable
-from palimpsest.store.postgres.database import Row
 from workflows.contracts import (
     ForwardUpstreamInput,
     ForwardUpstreamResult,
@@ -94,18 +93,18 @@ def client_headers(known: QueryIntelligenceResult, plan: RewriteContextResult) -
     return tuple((name, value.encode("latin-1")) for name, value in values if value)
 
 
-def recorded_result(row: Row, attempts: int) -> ForwardUpstreamResult | None:
+def recorded_result(record: RequestRecord, attempts: int) -> ForwardUpstreamResult | None:
     """What the workflow is told of a request that was settled before; None if it was not."""
-    if row["outcome"] not in _WITH_RESULT:
+    if record.outcome is None or record.outcome not in _WITH_RESULT:
         return None
-    prompt = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+    prompt = (record.input_tokens, record.cache_read_tokens, record.cache_write_tokens)
     return ForwardUpstreamResult(
-        outcome=row["outcome"],
-        status=row["status"] or 0,
+        outcome=record.outcome,
+        status=record.status or 0,
         attempts=attempts,
-        input_tokens=sum(row[name] or 0 for name in prompt),
-        output_tokens=row["output_tokens"] or 0,
-        stop_reason=row["stop_reason"],
+        input_tokens=sum(count or 0 for count in prompt),
+        output_tokens=record.output_tokens or 0,
+        stop_reason=record.stop_reason,
     )
 
 

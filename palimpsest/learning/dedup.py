@@ -28,7 +28,7 @@ class Deduplicator:
         returns its id."""
         for known in await self._find_similar(learned):
             if known.id == learned.id or say_the_same(known.detail, learned.detail):
-                await self._memories.see(known.id, learned.conversation)
+                await self._memories.record_sighting(known.id, learned.conversation)
                 return known.id
         await self._memories.save([learned])
         return None
@@ -49,9 +49,9 @@ class Deduplicator:
 
     async def _find_similar(self, learned: Memory) -> list[Memory]:
         if isinstance(learned.detail, Fix):
-            return await self._memories.fixes(learned.detail.signature, learned.project)
+            return await self._memories.find_fixes(learned.detail.signature, learned.project)
         if learned.detail and learned.detail.trigger == CORRECTION_TRIGGER:
-            return await self._memories.matching(
+            return await self._memories.find_by_words(
                 learned.text, kind=Kind.PATTERN, project=learned.project, limit=_ALIKE
             )
         return await self._memories.get([learned.id])

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import structlog
 
 from palimpsest.learning.decay import is_stale
-from palimpsest.memory.model import Kind
+from palimpsest.memory.model import Kind, MemoryFilter, PageMark
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.store.postgres.memories import Mark, MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 
 _EVERY_SECONDS = 6 * 3600.0
 _FIRST_AFTER_SECONDS = 120.0
@@ -39,10 +39,12 @@ class Expiry:
 
     async def _expire_kind(self, kind: Kind, now: datetime) -> int:
         gone = 0
-        after: Mark | None = None
-        while page := await self._memories.page(Which(kind=kind), limit=_PAGE, after=after):
+        after: PageMark | None = None
+        while page := await self._memories.list_page(
+            MemoryFilter(kind=kind), limit=_PAGE, after=after
+        ):
             stale = tuple(memory.id for memory in page if is_stale(memory, now))
             if stale:
-                gone += len(await self._memories.forget(Which(ids=stale), final=False))
-            after = Mark(page[-1].said_at, page[-1].id)
+                gone += len(await self._memories.forget(MemoryFilter(ids=stale), final=False))
+            after = PageMark(page[-1].said_at, page[-1].id)
         return gone

@@ -23,7 +23,7 @@ from palimpsest.memory.permission import Permission
 from palimpsest.memory.secrets import redact
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.memories import MemoryStore
-from palimpsest.store.postgres.opt_outs import imported
+from palimpsest.store.postgres.opt_outs import import_conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class TranscriptImporter:
             return _skip(path, ImportOutcome.NOTHING, found)
         if await self._is_proxied(found.session):
             return _skip(path, ImportOutcome.CARRIED, found)
-        conversation = imported(found.session or path.stem)
+        conversation = import_conversation(found.session or path.stem)
         if not await self._permission.allows(found.project, conversation):
             return _skip(path, ImportOutcome.OPTED_OUT, found)
         origin = Origin(self._tenant, found.project, conversation)
@@ -93,7 +93,7 @@ class TranscriptImporter:
     async def _is_proxied(self, session: str) -> bool:
         name = named_session(self._tenant, ((SESSION_HEADER, session.encode()),))
         return name is not None and (
-            (await self._conversations.of_session(name)).conversation_id is not None
+            (await self._conversations.find_session_place(name)).conversation_id is not None
         )
 
     async def _drop_repeated(

@@ -1,5 +1,7 @@
-"""Closed sets of values of learning; stored and sent as these strings."""
+"""Values of learning: segments of histories, and closed sets that are stored as strings."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -39,3 +41,22 @@ class ImportOutcome(StrEnum):
     NOTHING = "nothing"
     """It has no message of a main conversation."""
     UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A finished part of a history, to learn from: it ends with message ``depth`` (from 1) of the
+    request's history, and ``chain`` is the lineage hash through that message."""
+
+    chain: bytes
+    conversation_id: str
+    request_id: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTime:
+    """The messages up to ``depth`` were said before ``at``."""
+
+    depth: int
+    at: datetime

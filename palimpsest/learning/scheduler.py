@@ -10,8 +10,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from palimpsest.learning.model import Segment
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
-from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.store.postgres.segments import SegmentStore
 from workflows.contracts import LEARN_SEGMENT, LearnSegmentInput
 
 EVERY_SECONDS = 2.0
@@ -71,11 +72,11 @@ class LearningScheduler:
     async def start_due(self) -> int:
         """Starts what is due now and returns the number of workflows. What epochs cut comes
         first."""
-        due = await self._segments.cut()
+        due = await self._segments.find_cut()
         now = datetime.now(UTC)
         if now >= self._rests.next:
-            due += await self._segments.left()
-            rested = await self._segments.rested(self._idle, self._rests.seen)
+            due += await self._segments.find_left()
+            rested = await self._segments.find_rested(self._idle, self._rests.seen)
             due += rested
             if not rested:
                 self._rests.seen = now - timedelta(seconds=self._idle) - 2 * _RESTS_EVERY

@@ -15,7 +15,8 @@ from palimpsest.conversations.project import project_of
 from palimpsest.conversations.session import AGENT_HEADER
 from palimpsest.dialects.model import Dialect
 from palimpsest.dialects.registry import DEFAULT
-from palimpsest.exchanges.model import Outcome
+from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.model import Outcome, RequestRecord
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
 from palimpsest.learning.job import SegmentJob
 from palimpsest.learning.model import SegmentOutcome
@@ -24,7 +25,6 @@ from palimpsest.memory.permission import Permission
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import value_of
 from palimpsest.runtime.errors import NotFound
-from palimpsest.store.postgres.database import Row
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.segments import SegmentStore
 
@@ -62,12 +62,12 @@ class SegmentReader:
         """Reads the first ``depth`` messages of a request; the outcome, where there is nothing to
         learn from them."""
         try:
-            row = await self._requests.row(request_id)
-            body = await self._requests.body(request_id)
+            record = await self._requests.read_request(request_id)
+            body = await read_body(self._requests, request_id)
         except NotFound:
             return SegmentOutcome.EXPIRED
         view = await asyncio.to_thread(DEFAULT.parse, body)
-        agent = value_of(recorded_pairs(row["headers"]), AGENT_HEADER) is not None
+        agent = value_of(recorded_pairs(record.headers), AGENT_HEADER) is not None
         if not agent and not is_human_request(view, agent=False):
             return SegmentOutcome.SIDE_CALL
         project = project_of(view)
@@ -76,9 +76,9 @@ class SegmentReader:
         origin = Origin(self._tenant, project, conversation, agent)
         messages = view.messages[:depth]
         if depth >= len(view.messages):
-            messages += await self._read_answer(row, view.dialect)
+            messages += await self._read_answer(record, view.dialect)
         hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages, view.dialect)
-        since = await self._segments.learned(hashes)
+        since = await self._segments.count_learned(hashes)
         if since >= depth:
             return SegmentOutcome.KNOWN
         first = max(0, since - _MESSAGES_BEFORE)
@@ -92,26 +92,28 @@ class SegmentReader:
             since,
             dialect=view.dialect.name,
         )
-        return SegmentReading(job, hashes, row["applied_epoch"])
+        return SegmentReading(job, hashes, record.applied_epoch)
 
-    async def _read_answer(self, row: Row, dialect: Dialect) -> tuple[bytes, ...]:
+    async def _read_answer(self, record: RequestRecord, dialect: Dialect) -> tuple[bytes, ...]:
         """The message that the model answered the request with; no later request repeats it."""
-        if row["outcome"] != Outcome.ANSWERED:
+        if record.outcome != Outcome.ANSWERED:
             return ()
         try:
-            _, recorded = await self._requests.response(row["id"])
+            recorded = await self._requests.read_answer(record.id)
         except NotFound:
             return ()
-        headers = recorded_headers(row)
+        headers = recorded_headers(record)
         decoder = Decoder(value_of(headers, b"content-encoding"))
         kind = value_of(headers, b"content-type") or ""
-        message = await asyncio.to_thread(dialect.answer_message, decoder.feed(recorded), kind)
+        message = await asyncio.to_thread(
+            dialect.answer_message, decoder.feed(recorded.content), kind
+        )
         return (message,) if message else ()
 
     async def _message_times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
         """When each message was said: the time of the first head that holds it; now, if there is
         none yet."""
-        spoken = await self._segments.spoken(hashes)
+        spoken = await self._segments.read_speech_times(hashes)
         now = datetime.now(UTC)
         found: list[datetime] = []
         for depth in range(1, len(hashes) + 1):

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from palimpsest.memory.indexer import Indexer
+from palimpsest.memory.model import MemoryFilter
 from palimpsest.runtime.errors import BadRequest, IndexUnavailable
-from palimpsest.store.postgres.erasure import Erased, Erasure
-from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.erasure import Erasure, ErasureCounts
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.vectors.model import SearchFilter, VectorIndex
 
 _INDEX_WAIT_SECONDS = 10.0
@@ -28,7 +29,7 @@ class ErasureReport:
     """
 
     memories: int
-    captured: Erased
+    captured: ErasureCounts
     left_memories: int
     left_captured: int
     left_index: int | None
@@ -68,26 +69,29 @@ class MemoryErasure:
         self._index = index
         self._indexer = indexer
 
-    async def erase(self, which: Which, *, everything: bool = False) -> ErasureReport:
+    async def erase(self, which: MemoryFilter, *, everything: bool = False) -> ErasureReport:
         """Erases the chosen memories; unless they are chosen by kind or id, also what was captured
         of their conversations. Raises BadRequest where all are chosen without ``everything``."""
         if which.is_everything and not everything:
             raise BadRequest("say what to forget, or that all is meant")
         captured = _means_captured(which)
         # First what memories are made of, then the memories.
-        erased = await self._erasure.erase(which) if captured else Erased()
+        erased = await self._erasure.erase(which) if captured else ErasureCounts()
         # Memories of sub-agents are under conversations of their own.
-        all_of = [which, *(Which(conversation=each, before=which.before) for each in erased.beside)]
+        all_of = [
+            which,
+            *(MemoryFilter(conversation=each, before=which.before) for each in erased.beside),
+        ]
         gone = sum([await self._forget(one, everything=everything) for one in all_of])
         return ErasureReport(
             gone,
             erased,
             sum([await self._memories.count(one) for one in all_of]),
-            await self._erasure.remaining(which, erased.sessions) if captured else 0,
+            await self._erasure.count_remaining(which, erased.sessions) if captured else 0,
             await self._left_in_index(all_of),
         )
 
-    async def _forget(self, which: Which, *, everything: bool) -> int:
+    async def _forget(self, which: MemoryFilter, *, everything: bool) -> int:
         """Repeats until nothing is found, since more may be written meanwhile; the number
         erased."""
         gone = 0
@@ -98,7 +102,7 @@ class MemoryErasure:
                 break
         return gone
 
-    async def _left_in_index(self, all_of: Sequence[Which]) -> int | None:
+    async def _left_in_index(self, all_of: Sequence[MemoryFilter]) -> int | None:
         if self._index is None or self._indexer is None:
             return None
         if not await self._indexer.catch_up(_INDEX_WAIT_SECONDS):
@@ -110,11 +114,11 @@ class MemoryErasure:
             return None
 
 
-def _means_captured(which: Which) -> bool:
+def _means_captured(which: MemoryFilter) -> bool:
     return which.kind is None and which.ids is None
 
 
-def _where(tenant: str, which: Which) -> SearchFilter:
+def _where(tenant: str, which: MemoryFilter) -> SearchFilter:
     return SearchFilter(
         tenant,
         projects=() if which.project is None else (which.project,),

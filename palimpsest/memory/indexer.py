@@ -10,12 +10,10 @@ import structlog
 
 from palimpsest.memory import bm25
 from palimpsest.memory.embedding import Embedder
-from palimpsest.memory.model import Memory
+from palimpsest.memory.model import Cursor, Memory, MemoryChanges
 from palimpsest.runtime.errors import DatabaseUnavailable, EmbedderUnavailable, IndexUnavailable
-from palimpsest.store.postgres.memories import Changes
 from palimpsest.store.vectors.model import (
     CatchingUp,
-    Cursor,
     Entry,
     IndexFollower,
     IndexStep,
@@ -39,9 +37,9 @@ _log = structlog.stdlib.get_logger()
 
 
 class ChangeSource(Protocol):
-    async def changes(self, cursor: Cursor, limit: int) -> Changes: ...
+    async def read_changes(self, cursor: Cursor, limit: int) -> MemoryChanges: ...
 
-    async def newest(self) -> Cursor: ...
+    async def read_newest_cursor(self) -> Cursor: ...
 
 
 class Indexer:
@@ -97,7 +95,7 @@ class Indexer:
         none that was deleted."""
         try:
             async with asyncio.timeout(patience):
-                newest = await self._memories.newest()
+                newest = await self._memories.read_newest_cursor()
                 while not (await self._update() and await self._index.cursor() >= newest):
                     await self._rest(_LOOK_SECONDS)
         except (TimeoutError, *_Unavailable):
@@ -110,7 +108,7 @@ class Indexer:
                 await self._follow(self._index)
             return True
         cursor = await self._index.cursor()
-        return (await self._memories.changes(cursor, 1)).cursor == cursor
+        return (await self._memories.read_changes(cursor, 1)).cursor == cursor
 
     async def _update_until_current(self) -> None:
         """Retries until the index has everything, or another process is its writer."""
@@ -154,7 +152,7 @@ class Indexer:
         cursor = await follower.cursor()
         taken = built = 0
         while True:
-            changes = await self._memories.changes(cursor, _AT_ONCE)
+            changes = await self._memories.read_changes(cursor, _AT_ONCE)
             if changes.cursor == cursor:
                 return
             entries = await self._entries(changes.memories)

@@ -169,7 +169,7 @@ class Injector:
         """Counts an injection that is on its way to the model, and the use of its memories."""
         self._metrics.recalled.inc(recall.tokens)
         try:
-            await self._memories.used(recall.memories)
+            await self._memories.record_use(recall.memories)
         except DatabaseUnavailable as error:
             _log.warning("a use is not counted", reason=str(error))
 

@@ -5,8 +5,10 @@ vector index, which follows those rows (palimpsest/store/vectors/model.py). A me
 of its content, so the same lesson is stored once. Secrets are taken out before a memory is made.
 """
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 from blake3 import blake3
@@ -102,6 +104,46 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     successes: int = 0
     failures: int = 0
     confirmed: bool = False
+
+
+class Cursor(NamedTuple):
+    """How far a reader of the memories is: it has all that changed before ``changed``, and of what
+    changed at ``changed`` all up to ``id``."""
+
+    changed: int = 0
+    id: str = ""
+
+
+class PageMark(NamedTuple):
+    """Where a page of a list ended."""
+
+    said_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFilter:
+    """Memories of all these; what is None excludes nothing."""
+
+    ids: tuple[str, ...] | None = None
+    kind: Kind | None = None
+    project: str | None = None
+    conversation: str | None = None
+    before: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == MemoryFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChanges:
+    """What an index has to take in and to drop; ``cursor`` is where to go on, and the one that was
+    given when there is nothing new."""
+
+    memories: list[Memory] = field(default_factory=list[Memory])
+    forgotten: list[str] = field(default_factory=list[str])
+    cursor: Cursor = field(default_factory=Cursor)
 
 
 def memory_id(tenant: str, project: str, kind: Kind, *content: str) -> str:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from palimpsest.memory.model import Memory
-from palimpsest.store.postgres.opt_outs import OptOuts, imported
+from palimpsest.store.postgres.opt_outs import OptOuts, import_conversation
 
 
 class Permission:
@@ -26,13 +26,13 @@ class Permission:
         project or conversation that is not known yet."""
         if self._is_excluded(project):
             return False
-        return not await self._unremembered.among([project], [conversation])
+        return not await self._unremembered.find_opted_out([project], [conversation])
 
     async def filter_allowed(self, memories: Sequence[Memory]) -> list[Memory]:
         """The memories that may be shown."""
         projects = {memory.project for memory in memories}
         conversations = {memory.conversation for memory in memories}
-        out = await self._unremembered.among(list(projects), list(conversations))
+        out = await self._unremembered.find_opted_out(list(projects), list(conversations))
         named = {project for project in projects if self._is_excluded(project)}
         return [
             memory
@@ -45,18 +45,18 @@ class Permission:
     async def opt_out_conversation(self, conversation: str, session: str = "") -> None:
         """Keeps and injects nothing of a conversation from now on, nor of the client's own
         transcript of its ``session``; its memories are hidden, not deleted."""
-        for name in (conversation, imported(session) if session else ""):
+        for name in (conversation, import_conversation(session) if session else ""):
             if name:
-                await self._unremembered.add("conversation", name)
+                await self._unremembered.opt_out("conversation", name)
 
     async def opt_out_project(self, project: str) -> None:
         """Does the same for all conversations of a project."""
         if project:
-            await self._unremembered.add("project", project)
+            await self._unremembered.opt_out("project", project)
 
     async def opt_in_project(self, project: str) -> None:
         """Takes the opt-out of a project back."""
-        await self._unremembered.remove("project", project)
+        await self._unremembered.opt_in("project", project)
 
     def _is_excluded(self, project: str) -> bool:
         if not project:

@@ -125,7 +125,7 @@ class Subscriber:
     async def _break_off(self, request_id: str, answer: Answer) -> None:
         """Its client's re-send is to find that nobody waits here."""
         with suppress(DatabaseUnavailable):
-            await self._requests.client(request_id, self._edge, gone=True)
+            await self._requests.record_client_left(request_id, self._edge)
         answer.fail(
             StreamBroken("the process that streamed this answer was lost; send the request again")
         )

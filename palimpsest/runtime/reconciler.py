@@ -52,7 +52,7 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         """Start the workflows that are missing; end the requests whose workflow has ended."""
-        found = await self._requests.strays(
+        found = await self._requests.find_stalled(
             _OLDER_THAN_SECONDS,
             besides=self._exchanges.ids(),
             trusts_silence=self._heart.trusts_silence,
@@ -62,5 +62,5 @@ class Reconciler:
                 # Its end may have been put on disk since we looked there.
                 await commit_spilled(self._spill, self._requests, request_id)
                 reason = EndCause.WORKFLOW_ENDED
-                if await self._requests.fail(request_id, Outcome.FAILED, 503, reason):
+                if await self._requests.end_without_answer(request_id, Outcome.FAILED, 503, reason):
                     _log.warning("a request without a workflow was ended", request_id=request_id)

@@ -1,4 +1,4 @@
-"""Ends that the database could not take: on disk, synced, until it can."""
+"""Settlements that the database could not take: on disk, synced, until it can."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Spill:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def keep(self, end: Settlement) -> None:
+    def write(self, end: Settlement) -> None:
         """Write a settlement so that it survives a crash of the machine."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = self._directory / f"{end.request_id}.new"
@@ -32,7 +32,7 @@ class Spill:
         os.fsync(directory)
         os.close(directory)
 
-    def kept(self, request_id: str = "*") -> list[Settlement]:
+    def read(self, request_id: str = "*") -> list[Settlement]:
         """The settlements that wait: all, or that of one request."""
         return list(self._read(request_id))
 
@@ -47,8 +47,8 @@ class Spill:
                 path.rename(path.with_suffix(".unreadable"))
                 _log.error("a spilled end cannot be read", file=path.name, reason=str(error))
 
-    def forget(self, request_id: str) -> None:
-        """The database has it."""
+    def remove(self, request_id: str) -> None:
+        """Remove a settlement that the database has."""
         self._path(request_id).unlink(missing_ok=True)
 
     def _path(self, request_id: str) -> Path:

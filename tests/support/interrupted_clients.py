@@ -45,6 +45,6 @@ async def clients(running: RunningProxy, request_id: str) -> int:
 async def delivered(running: RunningProxy, request_id: str) -> None:
     """Wait until the database knows that the answer was delivered."""
     await eventually(
-        lambda: running.process.stores.requests.held(request_id),
+        lambda: running.process.stores.requests.find_claim_holder(request_id),
         lambda held: bool(held and held.delivered),
     )

@@ -11,21 +11,23 @@ from activities.archive_segment import ArchiveSegment
 from activities.learn_from_segment import LearnFromSegment
 from activities.word_learned import WordLearned, credentials
 from palimpsest.forwarding.side_call import SideCalls
+from palimpsest.learning.model import Segment
 from palimpsest.learning.scheduler import LearningScheduler
 from palimpsest.learning.segment_reader import SegmentReader
 from palimpsest.memory.model import (
     Kind,
     Memory,
+    MemoryFilter,
 )
 from palimpsest.memory.permission import Permission
 from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
-from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.opt_outs import OptOuts
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.postgres.segments import Segment, SegmentStore
+from palimpsest.store.postgres.segments import SegmentStore
 from palimpsest.store.postgres.wordings import WordingStore
 from palimpsest.temporal.worker import Activity, build_learning_worker
 from tests.support.messages import Message
@@ -60,7 +62,7 @@ class Learner(NamedTuple):
         return (await self.run(segment))[1]
 
     async def fixes(self) -> list[Memory]:
-        return await self.memories.page(Which(kind=Kind.FIX))
+        return await self.memories.list_page(MemoryFilter(kind=Kind.FIX))
 
 
 def new_learner(database: Database) -> Learner:

@@ -11,9 +11,9 @@ from palimpsest.conversations.project import lineage
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest
+from palimpsest.learning.model import Segment
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.postgres.segments import Segment
 from tests.support.agent_work import ROOT
 from tests.support.messages import Message
 from tests.support.stored_requests import TENANT, new_id, settle

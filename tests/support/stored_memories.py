@@ -6,15 +6,16 @@ from typing import Any
 from sqlalchemy import text as sql
 
 from palimpsest.memory.model import (
+    Cursor,
     Fix,
     Kind,
     Memory,
+    MemoryChanges,
     Pattern,
     memory_id,
 )
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.memories import Changes, MemoryStore
-from palimpsest.store.vectors.model import Cursor
+from palimpsest.store.postgres.memories import MemoryStore
 from tests.support.requests import eventually
 
 TENANT = "default"
@@ -75,12 +76,12 @@ def fix(signature: str, **fields: Any) -> Memory:
 
 async def settled_changes(
     store: MemoryStore, database: Database, cursor: Cursor, limit: int = 1000
-) -> Changes:
+) -> MemoryChanges:
     """What follows the cursor, once the transactions of other tests are over that were under way
     on the same server: they hold changes back."""
     [now] = await database.run(_NEWEST)
     await eventually(lambda: database.run(_OLDEST), lambda rows: rows[0]["xid"] > now["xid"])
-    return await store.changes(cursor, limit)
+    return await store.read_changes(cursor, limit)
 
 
 _NEWEST = sql("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint) AS xid")

@@ -138,9 +138,9 @@ async def _writer_check(
     for an index of its own."""
     if settings.qdrant_url is None:
         return None
-    sole = AdvisoryLock(database, INDEXING)
-    stack.push_async_callback(sole.close)
-    return sole.is_ours
+    lock = AdvisoryLock(database, INDEXING)
+    stack.push_async_callback(lock.close)
+    return lock.try_acquire
 
 
 def _build_injector(

@@ -1,5 +1,4 @@
-"""What one process does for all, until it ends: it holds a lock of Postgres, which goes with its
-connection."""
+"""Locks of Postgres that belong to a connection, for work that one process does for all."""
 
 import asyncio
 
@@ -19,13 +18,15 @@ _LOOK = text("SELECT 1")
 
 
 class AdvisoryLock:
+    """A lock that one process at a time holds, for as long as its connection lives."""
+
     def __init__(self, database: Database, key: int) -> None:
         self._engine = database.engine()
         self._key = key
         self._connection: AsyncConnection | None = None
 
-    async def is_ours(self) -> bool:
-        """Whether it falls to this process; raises DatabaseUnavailable."""
+    async def try_acquire(self) -> bool:
+        """Whether this process holds the lock, or just took it; raises DatabaseUnavailable."""
         try:
             async with asyncio.timeout(_SECONDS):
                 return await self._asked()

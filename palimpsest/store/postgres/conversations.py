@@ -5,31 +5,16 @@ one that was begun after it takes its place.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import text
 
+from palimpsest.conversations.model import ConversationRecord, Place
+from palimpsest.exchanges.model import TurnRecord
 from palimpsest.store.postgres.database import Database, Row
 
 # The next turn of a conversation nearly always extends a head that is a few messages back.
 _RECENT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a request stands in what is known, as far as it is known.
-
-    ``turn`` is the last one's; ``idle`` seconds since the conversation's last answer was settled;
-    ``applied`` names the epoch by which its history was sent, ``observed`` the one by which it
-    would have been, by their chain hashes.
-    """
-
-    conversation_id: str | None = None
-    turn: int = 0
-    token_ratio: float | None = None
-    idle: float | None = None
-    applied: bytes | None = None
-    observed: bytes | None = None
 
 
 class ConversationStore:
@@ -39,8 +24,8 @@ class ConversationStore:
         self._database = database
         self._tenant = tenant
 
-    async def place(self, chain: Sequence[bytes]) -> Place:
-        """The place of a history; looks at the newest positions first, and at all others only
+    async def find_place(self, chain: Sequence[bytes]) -> Place:
+        """Find the place of a history; looks at the newest positions first, and at all others only
         when no head is among those."""
         newest = await self._among(chain[-_RECENT:])
         if newest["conversation_id"] is not None or len(chain) <= _RECENT:
@@ -55,24 +40,25 @@ class ConversationStore:
             newest["begun_observed"] or older.observed,
         )
 
-    async def of_session(self, session: bytes) -> Place:
-        """The place of the newest answer of a client's session."""
-        rows = await self._database.run(_OF_SESSION, {"session": session})
+    async def find_session_place(self, session: bytes) -> Place:
+        """Find the place of the newest answer of a client's session."""
+        rows = await self._database.run(_SESSION_PLACE, {"session": session})
         return Place(**rows[0]) if rows else Place()
 
-    async def project_of(self, session: bytes) -> str:
-        """The project of the newest answer of a client's session; empty when there is none."""
-        rows = await self._database.run(_PROJECT_OF, {"session": session})
+    async def find_session_project(self, session: bytes) -> str:
+        """Find the project of the newest answer of a client's session; empty when there is none."""
+        rows = await self._database.run(_SESSION_PROJECT, {"session": session})
         return rows[0]["project"] if rows else ""
 
-    async def row(self, conversation: str) -> Row | None:
+    async def find_conversation(self, conversation: str) -> ConversationRecord | None:
         """None also for one whose first answer is still to come."""
-        rows = await self._database.run(_ROW, {"id": conversation})
-        return rows[0] if rows else None
+        rows = await self._database.run(_CONVERSATION, {"id": conversation})
+        return msgspec.convert(rows[0], ConversationRecord) if rows else None
 
-    async def turns(self, conversation: str) -> Sequence[Row]:
+    async def list_turns(self, conversation: str) -> list[TurnRecord]:
         """Its requests, oldest first, without their content."""
-        return await self._database.run(_TURNS, {"id": conversation})
+        rows = await self._database.run(_TURNS, {"id": conversation})
+        return [msgspec.convert(row, TurnRecord) for row in rows]
 
     async def _among(self, chain: Sequence[bytes]) -> Row:
         [row] = await self._database.run(_PLACE, {"chain": list(chain), "tenant": self._tenant})
@@ -108,18 +94,18 @@ SELECT head.*,
            AS begun_observed
 FROM (VALUES (1)) AS one LEFT JOIN head ON true
 """)
-_OF_SESSION = text("""
+_SESSION_PLACE = text("""
 SELECT h.conversation_id, h.turn, c.token_ratio,
        CAST(EXTRACT(epoch FROM now() - c.updated_at) AS float) AS idle
 FROM heads h JOIN conversations c ON c.id = h.conversation_id
 WHERE h.session = :session
 ORDER BY h.created_at DESC LIMIT 1
 """)
-_PROJECT_OF = text("""
+_SESSION_PROJECT = text("""
 SELECT c.project FROM heads h JOIN conversations c ON c.id = h.conversation_id
 WHERE h.session = :session ORDER BY h.created_at DESC LIMIT 1
 """)
-_ROW = text("SELECT * FROM conversations WHERE id = :id")
+_CONVERSATION = text("SELECT * FROM conversations WHERE id = :id")
 _TURNS = text("""
 SELECT id, turn, state, outcome, model, accepted_at, message_count, context_mode, applied_epoch,
        observed_epoch, original_tokens, context_tokens, input_tokens, output_tokens,

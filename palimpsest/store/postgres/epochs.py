@@ -4,17 +4,13 @@ An epoch never changes, so what was read once is kept decoded.
 """
 
 import asyncio
-from typing import Literal
 
 import zstandard
 from sqlalchemy import text
 
-from palimpsest.context.model import Epoch, decode, encode
+from palimpsest.context.model import Epoch, EpochMode, RecordedEpoch, decode, encode
 from palimpsest.runtime.lru import Memo
-from palimpsest.store.postgres.database import Database, Row
-
-Kind = Literal["on", "observe"]
-"""An epoch that is applied, or one that is only told of."""
+from palimpsest.store.postgres.database import Database
 
 _REMEMBERED = 64
 
@@ -25,20 +21,20 @@ class EpochStore:
     def __init__(self, database: Database, tenant: str) -> None:
         self._database = database
         self._tenant = tenant
-        self._decoded: Memo[tuple[bytes, Kind], Epoch] = Memo(_REMEMBERED)
+        self._decoded: Memo[tuple[bytes, EpochMode], Epoch] = Memo(_REMEMBERED)
 
-    async def get(self, chain: bytes, kind: Kind) -> Epoch | None:
+    async def get(self, chain: bytes, mode: EpochMode) -> Epoch | None:
         """The epoch recorded under exactly this chain hash."""
-        known = self._decoded.get((chain, kind))
+        known = self._decoded.get((chain, mode))
         if known is not None:
             return known
-        rows = await self._database.run(_GET, self._key(chain, kind))
-        return await self._read(chain, kind, rows[0]["data"]) if rows else None
+        rows = await self._database.run(_GET, self._key(chain, mode))
+        return await self._read(chain, mode, rows[0]["data"]) if rows else None
 
-    async def record(self, epoch: Epoch, kind: Kind, conversation: str, request: str) -> Epoch:
+    async def record(self, epoch: Epoch, mode: EpochMode, conversation: str, request: str) -> Epoch:
         """Record an epoch, unless one is recorded under its chain hash; the one that is."""
         values = {
-            **self._key(epoch.chain, kind),
+            **self._key(epoch.chain, mode),
             "conversation_id": conversation,
             "request_id": request,
             "depth": epoch.depth,
@@ -49,24 +45,33 @@ class EpochStore:
             "data": await asyncio.to_thread(_packed, epoch),
         }
         [row] = await self._database.run(_RECORD, values)
-        return await self._read(epoch.chain, kind, row["data"])
+        return await self._read(epoch.chain, mode, row["data"])
 
-    async def of_conversation(self, conversation: str) -> list[tuple[Row, Epoch]]:
-        """Its epochs, oldest first, and those that its requests took over from others."""
+    async def list_epochs(self, conversation: str) -> list[RecordedEpoch]:
+        """The epochs of a conversation, oldest first, and those that its requests took over from
+        others."""
         rows = await self._database.run(
-            _OF_CONVERSATION, {"tenant": self._tenant, "conversation": conversation}
+            _LIST, {"tenant": self._tenant, "conversation": conversation}
         )
-        return [(row, await self._read(row["chain"], row["mode"], row["data"])) for row in rows]
+        return [
+            RecordedEpoch(
+                await self._read(row["chain"], row["mode"], row["data"]),
+                row["mode"],
+                row["request_id"],
+                row["created_at"],
+            )
+            for row in rows
+        ]
 
-    async def _read(self, chain: bytes, kind: Kind, data: bytes) -> Epoch:
-        known = self._decoded.get((chain, kind))
+    async def _read(self, chain: bytes, mode: EpochMode, data: bytes) -> Epoch:
+        known = self._decoded.get((chain, mode))
         if known is None:
             known = await asyncio.to_thread(_unpacked, data)
-            self._decoded.put((chain, kind), known)
+            self._decoded.put((chain, mode), known)
         return known
 
-    def _key(self, chain: bytes, kind: Kind) -> dict[str, object]:
-        return {"tenant": self._tenant, "chain": chain, "mode": kind}
+    def _key(self, chain: bytes, mode: EpochMode) -> dict[str, object]:
+        return {"tenant": self._tenant, "chain": chain, "mode": mode}
 
 
 def _packed(epoch: Epoch) -> bytes:
@@ -87,7 +92,7 @@ VALUES (:tenant, :chain, :mode, :conversation_id, :request_id, :depth, :number, 
 ON CONFLICT (tenant, chain, mode) DO UPDATE SET number = e.number
 RETURNING data
 """)
-_OF_CONVERSATION = text("""
+_LIST = text("""
 SELECT chain, mode, request_id, data, created_at FROM epochs
 WHERE tenant = :tenant AND (conversation_id = :conversation OR chain IN (
     SELECT unnest(ARRAY[applied_epoch, observed_epoch]) FROM requests

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
+from palimpsest.memory.model import MemoryFilter
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.memories import Which
-from palimpsest.store.postgres.opt_outs import imported
+from palimpsest.store.postgres.opt_outs import import_conversation
 from palimpsest.store.postgres.requests import storable
 from palimpsest.store.postgres.unreferenced import BLOBS, NODES
 
@@ -26,7 +26,7 @@ _BETWEEN_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureCounts:
     """How many of each are gone; ``messages`` and ``blobs`` are those that nothing refers to.
     ``sessions`` are the client's, and ``beside`` the conversations that went because they were of
     those sessions: of sub-agents, and of what the client asks for itself."""
@@ -52,7 +52,7 @@ class Erasure:
         self._database = database
         self._tenant = tenant
 
-    async def erase(self, which: Which) -> Erased:
+    async def erase(self, which: MemoryFilter) -> ErasureCounts:
         """By project, conversation and age; what else ``which`` says is about memories alone.
         Nothing is kept of those conversations from now on, nor of the client's transcripts of
         them: who goes on with one begins anew."""
@@ -66,12 +66,14 @@ class Erasure:
             named = await self._run(_NAMED, self._chosen(which))
             affected |= {row["id"] for row in named}
         sessions = tuple(sorted({row["session"] for row in rows} - {None}))
-        transcripts = [imported(session) for session in sessions] if which.before is None else []
+        transcripts = (
+            [import_conversation(session) for session in sessions] if which.before is None else []
+        )
         values = {"tenant": self._tenant, "ids": list(affected), "transcripts": transcripts}
         [gone] = await self._run(_TRACES, values)
         [nodes] = await self._run(NODES, {"since": started})
         [blobs] = await self._run(BLOBS, {"since": started})
-        return Erased(
+        return ErasureCounts(
             len(rows),
             gone["conversations"],
             gone["epochs"],
@@ -81,7 +83,7 @@ class Erasure:
             tuple(sorted(beside)),
         )
 
-    async def remaining(self, which: Which, sessions: Sequence[str] = ()) -> int:
+    async def count_remaining(self, which: MemoryFilter, sessions: Sequence[str] = ()) -> int:
         """Requests and conversations that are still there, those under way among them, and those
         beside the main line of the sessions."""
         values = {**self._chosen(which), "sessions": list(sessions)}
@@ -105,7 +107,7 @@ class Erasure:
     async def _run(self, statement: TextClause, values: dict[str, Any] | None = None) -> Any:
         return await self._database.run(statement, values, timeout=_STATEMENT_SECONDS)
 
-    def _chosen(self, which: Which) -> dict[str, Any]:
+    def _chosen(self, which: MemoryFilter) -> dict[str, Any]:
         return {
             "tenant": self._tenant,
             "project": storable(which.project),

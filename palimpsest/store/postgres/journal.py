@@ -23,7 +23,7 @@ class Journal:
         values = {"id": request_id, "fence": fence, "position": position, "data": data}
         return bool(await self._database.run(_APPEND, values))
 
-    async def content(self, request_id: str, *, fence: int | None = None) -> bytes:
+    async def read_content(self, request_id: str, *, fence: int | None = None) -> bytes:
         """What the attempt of that fence has received so far; by default the newest."""
         rows = await self._database.run(_READ, {"id": request_id, "fence": fence})
         return b"".join(row["data"] for row in rows)
@@ -45,7 +45,7 @@ class JournalWriter:
         self.fenced = asyncio.Event()
         self.wrote = False
 
-    def add(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes) -> None:
         """Take a chunk; it is written within `FLUSH_SECONDS`, or once there are `FLUSH_BYTES`."""
         self._pending += chunk
         if len(self._pending) >= FLUSH_BYTES:

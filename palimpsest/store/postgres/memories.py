@@ -1,4 +1,4 @@
-"""What is known, in Postgres; the vector index follows it from here.
+"""The memories in Postgres; the vector index follows them from here.
 
 What a person deleted stays deleted: learning does not bring it back, only a person's own import
 does (``revive``). What was dropped as stale may be learned again. Nothing is written of projects
@@ -6,56 +6,26 @@ and conversations that opted out (palimpsest/store/postgres/opt_outs.py).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from palimpsest.memory.model import (
+    Cursor,
     Detail,
     Fix,
     Kind,
     Memory,
+    MemoryChanges,
+    MemoryFilter,
+    PageMark,
 )
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.store.postgres import memory_statements as statements
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memory_rows import batches, detail_json, memory_of
 from palimpsest.store.postgres.requests import storable
-from palimpsest.store.vectors.model import Cursor
 
 _STATEMENT_SECONDS = 60.0
-
-
-class Mark(NamedTuple):
-    """Where a page of a list ended."""
-
-    said_at: datetime
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Memories of all these; what is None excludes nothing."""
-
-    ids: tuple[str, ...] | None = None
-    kind: Kind | None = None
-    project: str | None = None
-    conversation: str | None = None
-    before: datetime | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        return self == Which()
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What an index has to take in and to drop; ``cursor`` is where to go on, and the one that was
-    given when there is nothing new."""
-
-    memories: list[Memory] = field(default_factory=list[Memory])
-    forgotten: list[str] = field(default_factory=list[str])
-    cursor: Cursor = field(default_factory=Cursor)
+_EVERYTHING = MemoryFilter()
 
 
 class MemoryStore:
@@ -75,7 +45,7 @@ class MemoryStore:
             new += row["new"]
         return new
 
-    async def see(self, memory_id: str, conversation: str) -> None:
+    async def record_sighting(self, memory_id: str, conversation: str) -> None:
         """Something learned was borne out by a conversation; each counts once."""
         values = {"id": memory_id, "conversation": conversation, "tenant": self._tenant}
         await self._database.run(statements.SEE, values)
@@ -87,13 +57,13 @@ class MemoryStore:
         found = {row["id"]: memory_of(row) for row in rows}
         return [found[memory_id] for memory_id in ids if memory_id in found]
 
-    async def page(
+    async def list_page(
         self,
-        which: Which = Which(),
+        which: MemoryFilter = _EVERYTHING,
         *,
         words: str | None = None,
         limit: int = 100,
-        after: Mark | None = None,
+        after: PageMark | None = None,
     ) -> list[Memory]:
         """The newest come first; ``words``: the text contains them, in whatever case."""
         values = {
@@ -106,7 +76,7 @@ class MemoryStore:
         rows = await self._database.run(statements.PAGE, values, timeout=_STATEMENT_SECONDS)
         return [memory_of(row) for row in rows]
 
-    async def count(self, which: Which = Which()) -> int:
+    async def count(self, which: MemoryFilter = _EVERYTHING) -> int:
         rows = await self._database.run(
             statements.COUNT, self._chosen(which), timeout=_STATEMENT_SECONDS
         )
@@ -136,17 +106,17 @@ class MemoryStore:
             raise NotFound(f"there is no memory {memory_id}")
         return memory_of(rows[0])
 
-    async def outcome(self, memory_id: str, success: bool) -> None:
+    async def record_outcome(self, memory_id: str, success: bool) -> None:
         """What was offered helped, or it did not."""
         values = {"id": memory_id, "success": success, "tenant": self._tenant}
         await self._database.run(statements.OUTCOME, values)
 
-    async def used(self, ids: Sequence[str]) -> None:
+    async def record_use(self, ids: Sequence[str]) -> None:
         """They were put before a model."""
         await self._database.run(statements.USED, {"ids": list(ids), "tenant": self._tenant})
 
     async def forget(
-        self, which: Which, *, everything: bool = False, final: bool = True
+        self, which: MemoryFilter, *, everything: bool = False, final: bool = True
     ) -> list[str]:
         """The ids that are gone. ``final``: a person wants it; else it may be learned again.
         Raises BadRequest where nothing narrows it down and ``everything`` is not meant."""
@@ -157,39 +127,39 @@ class MemoryStore:
             {
                 **self._chosen(which),
                 "final": final,
-                "unsaid": which == Which(conversation=which.conversation),
+                "unsaid": which == MemoryFilter(conversation=which.conversation),
             },
             timeout=_STATEMENT_SECONDS,
         )
         return [row["id"] for row in rows]
 
-    async def touch(self) -> int:
+    async def mark_all_changed(self) -> int:
         """Let every index take all of them in again; how many they are."""
         rows = await self._database.run(
             statements.TOUCH, {"tenant": self._tenant}, timeout=_STATEMENT_SECONDS
         )
         return rows[0]["n"]
 
-    async def changes(self, cursor: Cursor, limit: int) -> Changes:
+    async def read_changes(self, cursor: Cursor, limit: int) -> MemoryChanges:
         """What came after the cursor, of every tenant, in order; only what no running transaction
         can still add to."""
         values = {"changed": cursor.changed, "id": cursor.id, "limit": limit}
         rows = await self._database.run(statements.CHANGES, values, timeout=_STATEMENT_SECONDS)
         if not rows:
-            return Changes(cursor=cursor)
+            return MemoryChanges(cursor=cursor)
         last = rows[-1]
-        return Changes(
+        return MemoryChanges(
             [memory_of(row) for row in rows if row["id"] is not None],
             [row["next_id"] for row in rows if row["gone"]],
             Cursor(last["next_changed"], last["next_id"]),
         )
 
-    async def newest(self) -> Cursor:
-        """Where one is who has all that is committed; `changes` may take a moment to tell of it."""
+    async def read_newest_cursor(self) -> Cursor:
+        """The cursor after all that is committed; `read_changes` may take a moment to reach it."""
         rows = await self._database.run(statements.NEWEST)
         return Cursor(rows[0]["changed"], rows[0]["id"]) if rows else Cursor()
 
-    async def fixes(
+    async def find_fixes(
         self, signature: str, project: str | None = None, limit: int = 10
     ) -> list[Memory]:
         """What mended exactly this error; what is best borne out first."""
@@ -201,7 +171,7 @@ class MemoryStore:
         }
         return [memory_of(row) for row in await self._database.run(statements.FIXES, values)]
 
-    async def matching(
+    async def find_by_words(
         self, words: str, *, kind: Kind | None = None, project: str | None = None, limit: int = 10
     ) -> list[Memory]:
         """What was learned that shares words with a text, best first."""
@@ -214,7 +184,7 @@ class MemoryStore:
         }
         return [memory_of(row) for row in await self._database.run(statements.MATCHING, values)]
 
-    def _chosen(self, which: Which) -> dict[str, Any]:
+    def _chosen(self, which: MemoryFilter) -> dict[str, Any]:
         return {
             "tenant": self._tenant,
             "ids": None if which.ids is None else [storable(each) for each in which.ids],

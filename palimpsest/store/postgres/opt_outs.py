@@ -1,4 +1,4 @@
-"""Who opted out: conversations and projects of which nothing is kept or recalled."""
+"""Opt-outs: conversations and projects of which nothing is stored or recalled."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,7 +10,7 @@ from palimpsest.store.postgres.database import Database
 Scope = Literal["project", "conversation"]
 
 
-def imported(session: str) -> str:
+def import_conversation(session: str) -> str:
     """The conversation that the client's own transcript of a session is filed under."""
     return f"import_{session}"
 
@@ -22,13 +22,15 @@ class OptOuts:
         self._database = database
         self._tenant = tenant
 
-    async def add(self, scope: Scope, name: str) -> None:
+    async def opt_out(self, scope: Scope, name: str) -> None:
+        """From now on nothing is stored or recalled of it."""
         await self._database.run(_ADD, {"tenant": self._tenant, "scope": scope, "name": name})
 
-    async def remove(self, scope: Scope, name: str) -> None:
+    async def opt_in(self, scope: Scope, name: str) -> None:
+        """Take an opt-out back."""
         await self._database.run(_REMOVE, {"tenant": self._tenant, "scope": scope, "name": name})
 
-    async def among(
+    async def find_opted_out(
         self, projects: Sequence[str], conversations: Sequence[str]
     ) -> set[tuple[Scope, str]]:
         """Those of them that opted out, with their scopes."""
@@ -39,7 +41,8 @@ class OptOuts:
         }
         return {(row["scope"], row["name"]) for row in await self._database.run(_AMONG, values)}
 
-    async def projects(self) -> list[str]:
+    async def list_projects(self) -> list[str]:
+        """The projects that opted out."""
         rows = await self._database.run(_PROJECTS, {"tenant": self._tenant})
         return [row["name"] for row in rows]
 

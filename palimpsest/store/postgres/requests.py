@@ -4,9 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from palimpsest.dialects.model import Frame
-from palimpsest.exchanges.model import AcceptedRequest, ClaimHolder, Outcome, StoredCredentials
-from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
+from palimpsest.exchanges.model import (
+    AcceptedRequest,
+    ClaimHolder,
+    Outcome,
+    RecordedAnswer,
+    RequestRecord,
+    StoredBody,
+    StoredCredentials,
+)
+from palimpsest.forwarding.model import AttemptEnd, AttemptRecord, Lease, Settlement
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres import statements
@@ -24,14 +34,14 @@ class RequestStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known = StoredCache()
+        self._stored = StoredCache()
 
     async def accept(self, request: AcceptedRequest) -> str:
         """Commit a request with everything new in its body, and return its id; when another one
         holds its claim, return that one's id and write nothing."""
         size = len(request.view.body)
-        erasure = self._known.erasure
-        body = await off_the_loop(size, capture, request.view, self._known)
+        erasure = self._stored.erasure
+        body = await off_the_loop(size, capture, request.view, self._stored)
         [row] = await self._database.run(statements.ACCEPT, _accept_values(request, body))
         holder = str(row["request_id"] or request.id)
         if holder == request.id:
@@ -40,7 +50,7 @@ class RequestStore:
                 body = await off_the_loop(size, capture, request.view, ())
                 await self._database.run(statements.CONTENT, _content_values(body))
             # A node stands for all before it; whatever the request refers to is spared with it.
-            self._known.add((*body.latest, *body.parts), row["erasure"])
+            self._stored.add_committed((*body.latest, *body.parts), row["erasure"])
         return holder
 
     async def begin_attempt(
@@ -59,12 +69,12 @@ class RequestStore:
             statements.CLOSE_ATTEMPT, {"id": request_id, **attempt_values(end)}
         )
 
-    async def is_unknown(self, request_id: str, number: int) -> bool:
-        """Whether nobody has told how that attempt ended, nor what it cost."""
-        return bool(await self._database.run(statements.UNKNOWN, _attempt(request_id, number)))
+    async def lacks_usage(self, request_id: str, number: int) -> bool:
+        """Whether it is unknown how that attempt ended, and what it cost."""
+        return bool(await self._database.run(statements.LACKS_USAGE, _attempt(request_id, number)))
 
-    async def estimate(self, request_id: str, number: int, usage: str) -> None:
-        """What such an attempt may have cost, as JSON."""
+    async def record_estimate(self, request_id: str, number: int, usage: str) -> None:
+        """Write what such an attempt may have cost, as JSON."""
         values = {**_attempt(request_id, number), "usage": usage}
         await self._database.run(statements.ESTIMATE, values)
 
@@ -78,46 +88,51 @@ class RequestStore:
         # An earlier try may have been committed and only its answer lost.
         return bool(await self._database.run(statements.SETTLED, values))
 
-    async def held(self, request_id: str) -> ClaimHolder | None:
-        """What a re-send wants to know of the request it may belong to."""
-        rows = await self._database.run(statements.HELD, {"id": request_id})
-        return ClaimHolder(**rows[0]) if rows else None
+    async def find_claim_holder(self, request_id: str) -> ClaimHolder | None:
+        """What decides whether a re-send belongs to the request."""
+        rows = await self._database.run(statements.CLAIM_HOLDER, {"id": request_id})
+        return msgspec.convert(rows[0], ClaimHolder) if rows else None
 
-    async def kept(self, request_id: str) -> StoredCredentials | None:
-        """What is kept of a request until it has ended."""
-        rows = await self._database.run(statements.KEPT, {"id": request_id})
+    async def read_credentials(self, request_id: str) -> StoredCredentials | None:
+        """What the vault holds of a request until it has ended."""
+        rows = await self._database.run(statements.CREDENTIALS, {"id": request_id})
         return StoredCredentials(**rows[0]) if rows else None
 
-    async def release(self, request_id: str, end: AttemptEnd) -> None:
+    async def release_lease(self, request_id: str, end: AttemptEnd) -> None:
         """Close a call that this process had to cut, and leave the request to any other."""
         await self._database.run(statements.RELEASE, {"id": request_id, **attempt_values(end)})
 
-    async def client(self, request_id: str, edge: str, *, gone: bool) -> None:
-        """The request's client left, or is back, at this edge; what left here and is at another
-        by now stays there."""
-        await self._database.run(statements.CLIENT, {"id": request_id, "edge": edge, "gone": gone})
+    async def record_client_left(self, request_id: str, edge: str) -> None:
+        """The request's client left this edge; one that is at another by now stays there."""
+        values = {"id": request_id, "edge": edge, "gone": True}
+        await self._database.run(statements.CLIENT, values)
 
-    async def delivered(self, request_ids: Sequence[str], *, in_seconds: float = 0) -> None:
+    async def record_client_back(self, request_id: str, edge: str) -> None:
+        """The request's client waits at this edge."""
+        values = {"id": request_id, "edge": edge, "gone": False}
+        await self._database.run(statements.CLIENT, values)
+
+    async def record_delivered(self, request_ids: Sequence[str], *, in_seconds: float = 0) -> None:
         """Their clients have the whole answer: the same body is a new request from now on, or
         from so many seconds on, of which the first that was told counts."""
         values = {"ids": list(request_ids), "seconds": in_seconds}
         await self._database.run(statements.DELIVERED, values)
 
-    async def strays(
+    async def find_stalled(
         self, older_than: float, besides: Sequence[str], *, trusts_silence: bool
     ) -> list[tuple[str, str]]:
         """Id and model of requests that were accepted so many seconds ago, have not ended, and
         are not forwarded by a process that lives, or may live unless ``trusts_silence``;
-        ``besides`` those that are known here."""
+        ``besides`` are the ids of those that this process carries."""
         values = {
             "older_than": older_than,
             "besides": list(besides),
             "trusts_silence": trusts_silence,
         }
-        rows = await self._database.run(statements.STRAYS, values)
+        rows = await self._database.run(statements.STALLED, values)
         return [(row["id"], row["model"]) for row in rows]
 
-    async def fail(
+    async def end_without_answer(
         self,
         request_id: str,
         outcome: Outcome,
@@ -129,27 +144,23 @@ class RequestStore:
         """End a request that has no answer; False when it had ended before, or an attempt newer
         than ``fence`` was begun."""
         values = {"id": request_id, "outcome": outcome, "status": status, "reason": reason}
-        return bool(await self._database.run(statements.FAIL, {**values, "fence": fence}))
-
-    async def body(self, request_id: str) -> bytes:
-        """The body as it came, byte for byte."""
-        row = await self.row(request_id)
-        parts = await self._database.run(statements.PARTS, {"id": request_id})
-        messages = await self._database.run(statements.MESSAGES, {"id": request_id})
-        if len(parts) != len(row["parts"]) or len(messages) != row["message_count"]:
-            raise Expired(f"the body of {request_id} was kept no longer: its retention is over")
-        return await asyncio.to_thread(
-            Frame(
-                row["skeleton"],
-                tuple(unpack(part["codec"], part["data"]) for part in parts),
-            ).rebuild,
-            [unpack(message["codec"], message["data"]) for message in messages],
+        return bool(
+            await self._database.run(statements.END_WITHOUT_ANSWER, {**values, "fence": fence})
         )
 
-    async def message(self, request_id: str, position: int) -> bytes:
-        """One message of the body, as it came; positions count from 0."""
-        row = await self.row(request_id)
-        if position >= row["message_count"]:
+    async def read_body(self, request_id: str) -> StoredBody:
+        """The captured body; raises NotFound, or Expired where its retention is over."""
+        frame = await self._read_frame(request_id)
+        parts = await self._database.run(statements.PARTS, {"id": request_id})
+        messages = await self._database.run(statements.MESSAGES, {"id": request_id})
+        if len(parts) != len(frame["parts"]) or len(messages) != frame["message_count"]:
+            raise Expired(f"the body of {request_id} was kept no longer: its retention is over")
+        return await asyncio.to_thread(_stored_body, frame["skeleton"], parts, messages)
+
+    async def read_message(self, request_id: str, position: int) -> bytes:
+        """One message of the body, as it came; positions count from 0. Raises as `read_body`."""
+        frame = await self._read_frame(request_id)
+        if position >= frame["message_count"]:
             raise NotFound(f"{request_id} has no message {position}")
         values = {"id": request_id, "depth": position + 1}
         rows = await self._database.run(statements.MESSAGE, values)
@@ -157,26 +168,44 @@ class RequestStore:
             raise Expired(f"message {position} was kept no longer: its retention is over")
         return unpack(rows[0]["codec"], rows[0]["data"])
 
-    async def response(self, request_id: str) -> tuple[Row, bytes]:
-        """The row and the answer's bytes as they came from the provider."""
-        row = await self.row(request_id)
-        if row["response"] is None:
+    async def read_answer(self, request_id: str) -> RecordedAnswer:
+        """The answer on record; raises NotFound, or Expired where its retention is over."""
+        record = await self.read_request(request_id)
+        if record.response is None:
             raise NotFound(f"request {request_id} has no recorded answer")
-        blobs = await self._database.run(statements.BLOB, {"hash": row["response"]})
+        blobs = await self._database.run(statements.BLOB, {"hash": record.response})
         if not blobs:
             raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
-        return row, unpack(blobs[0]["codec"], blobs[0]["data"])
+        return RecordedAnswer(record, unpack(blobs[0]["codec"], blobs[0]["data"]))
 
-    async def row(self, request_id: str) -> Row:
-        rows = await self._database.run(statements.ROW, {"id": request_id})
+    async def read_request(self, request_id: str) -> RequestRecord:
+        """All that is on record of a request; raises NotFound."""
+        rows = await self._database.run(statements.REQUEST, {"id": request_id})
         if not rows:
-            raise NotFound(f"there is no request {request_id}")
+            raise _not_found(request_id)
+        return msgspec.convert(rows[0], RequestRecord)
+
+    async def read_attempts(self, request_id: str) -> list[AttemptRecord]:
+        """The calls made for a request: summaries first, then answers in their order."""
+        rows = await self._database.run(statements.ATTEMPTS, {"id": request_id})
+        return [msgspec.convert(row, AttemptRecord) for row in rows]
+
+    async def _read_frame(self, request_id: str) -> Row:
+        rows = await self._database.run(statements.FRAME, {"id": request_id})
+        if not rows:
+            raise _not_found(request_id)
         return rows[0]
 
-    async def attempts(self, request_id: str) -> list[dict[str, Any]]:
-        return [
-            dict(row) for row in await self._database.run(statements.ATTEMPTS, {"id": request_id})
-        ]
+
+def _stored_body(skeleton: bytes, parts: Sequence[Row], messages: Sequence[Row]) -> StoredBody:
+    return StoredBody(
+        Frame(skeleton, tuple(unpack(part["codec"], part["data"]) for part in parts)),
+        tuple(unpack(message["codec"], message["data"]) for message in messages),
+    )
+
+
+def _not_found(request_id: str) -> NotFound:
+    return NotFound(f"there is no request {request_id}")
 
 
 def storable(value: str | None) -> str | None:

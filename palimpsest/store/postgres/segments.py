@@ -6,33 +6,14 @@ to its end, so that a fork is learned from only where it is new.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 
+from palimpsest.learning.model import Segment, SpeechTime
 from palimpsest.store.postgres.database import Database
 
 _STATEMENT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Ends with message ``depth`` (from 1) of a request's history; ``chain`` is the lineage
-    through it."""
-
-    chain: bytes
-    conversation_id: str
-    request_id: str
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Up to ``depth``, all was said before ``at``."""
-
-    depth: int
-    at: datetime
 
 
 class SegmentStore:
@@ -42,36 +23,36 @@ class SegmentStore:
         self._database = database
         self._tenant = tenant
 
-    async def cut(self, limit: int = 20) -> list[Segment]:
+    async def find_cut(self, limit: int = 20) -> list[Segment]:
         """What epochs of the last day cut, newest first: one that cannot be learned from shall not
         keep others waiting."""
         values = {"tenant": self._tenant, "limit": limit}
         return [Segment(**row) for row in await self._database.run(_CUT, values)]
 
-    async def left(self, limit: int = 20) -> list[Segment]:
+    async def find_left(self, limit: int = 20) -> list[Segment]:
         """Lines that conversations of the last hour have left for one less than half as long."""
         values = {"tenant": self._tenant, "limit": limit}
         rows = await self._database.run(_LEFT, values, timeout=_STATEMENT_SECONDS)
         return [Segment(**row) for row in rows]
 
-    async def rested(self, idle: float, since: datetime, limit: int = 20) -> list[Segment]:
+    async def find_rested(self, idle: float, since: datetime, limit: int = 20) -> list[Segment]:
         """The deepest line of each conversation that has rested for ``idle`` seconds, and was
         active after ``since``."""
         values = {"tenant": self._tenant, "idle": idle, "since": since, "limit": limit}
         rows = await self._database.run(_RESTED, values, timeout=_STATEMENT_SECONDS)
         return [Segment(**row) for row in rows]
 
-    async def learned(self, chain: Sequence[bytes]) -> int:
+    async def count_learned(self, chain: Sequence[bytes]) -> int:
         """How many messages of a history were learned from."""
         [row] = await self._database.run(_LEARNED, {"chain": list(chain)})
         return int(row["depth"])
 
-    async def spoken(self, chain: Sequence[bytes]) -> list[Spoken]:
+    async def read_speech_times(self, chain: Sequence[bytes]) -> list[SpeechTime]:
         """When a history was said, as far as its heads tell; depths ascend."""
         rows = await self._database.run(_SPOKEN, {"chain": list(chain)})
-        return [Spoken(**row) for row in rows]
+        return [SpeechTime(**row) for row in rows]
 
-    async def mark(self, segment: Segment, chain: Sequence[bytes] = ()) -> None:
+    async def mark_learned(self, segment: Segment, chain: Sequence[bytes] = ()) -> None:
         """It was learned from, with all heads in its history; may be repeated."""
         values = {
             "chain": segment.chain,

@@ -81,7 +81,7 @@ FROM live
 RETURNING number, (SELECT fence FROM live) AS fence
 """)
 
-UNKNOWN = text("""
+LACKS_USAGE = text("""
 SELECT number FROM attempts
 WHERE request_id = :id AND kind = 'answer' AND number = :number
     AND outcome = 'unknown' AND usage IS NULL
@@ -176,7 +176,7 @@ WHERE id = :id AND state = 'ended' AND fence = :fence AND outcome = :outcome
     AND response = :blob_hash
 """)
 
-FAIL = text("""
+END_WITHOUT_ANSWER = text("""
 WITH ended AS (
     UPDATE requests SET state = 'ended', ended_at = now(), outcome = :outcome, status = :status,
         reason = :reason
@@ -212,14 +212,14 @@ DELETE FROM claims USING known
 WHERE claims.request_id = known.id AND known.delivered_at <= now() AND NOT claims.keyed
 """)
 
-KEPT = text("""
+CREDENTIALS = text("""
 SELECT v.sealed, CAST(EXTRACT(epoch FROM now() - r.accepted_at) AS float) AS age,
        EXISTS (SELECT FROM attempts WHERE request_id = :id AND closed_at IS NULL) AS interrupted
 FROM vault v JOIN requests r ON r.id = v.request_id
 WHERE v.request_id = :id AND v.expires_at > now()
 """)
 
-HELD = text("""
+CLAIM_HOLDER = text("""
 SELECT r.state, r.outcome, r.client_gone, r.identity, r.edge, r.fence,
        COALESCE(r.delivered_at <= now(), false) AS delivered,
        EXISTS (SELECT FROM attempts WHERE request_id = r.id AND closed_at IS NULL) AS calling,
@@ -228,7 +228,7 @@ SELECT r.state, r.outcome, r.client_gone, r.identity, r.edge, r.fence,
 FROM requests r WHERE r.id = :id
 """)
 
-STRAYS = text("""
+STALLED = text("""
 SELECT id, model FROM requests
 WHERE state <> 'ended' AND accepted_at < now() - make_interval(secs => :older_than)
     AND id <> ALL(CAST(:besides AS text[])) AND NOT EXISTS (
@@ -237,7 +237,8 @@ WHERE state <> 'ended' AND accepted_at < now() - make_interval(secs => :older_th
 ORDER BY accepted_at LIMIT 100
 """)
 
-ROW = text("SELECT * FROM requests WHERE id = :id")
+REQUEST = text("SELECT * FROM requests WHERE id = :id")
+FRAME = text("SELECT skeleton, parts, message_count FROM requests WHERE id = :id")
 ATTEMPTS = text("""
 SELECT kind, number, owner, sent_at, closed_at, status, outcome, bytes, reason, usage
 FROM attempts WHERE request_id = :id ORDER BY kind DESC, number

@@ -1,9 +1,8 @@
-"""How fast it was: percentiles of each phase over the recent requests."""
-
-from typing import Any
+"""Percentiles, outcomes and tokens of the recent requests."""
 
 from sqlalchemy import text
 
+from palimpsest.exchanges.model import Percentiles
 from palimpsest.store.postgres.database import Database
 
 _COLUMNS = {
@@ -24,20 +23,18 @@ class StatsStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def percentiles(self, hours: float) -> dict[str, dict[str, Any]]:
-        """Phase to p50, p95 and p99 in ms, of requests accepted in the last ``hours``."""
+    async def read_percentiles(self, hours: float) -> dict[str, Percentiles]:
+        """By phase, of the requests accepted in the last ``hours``."""
         rows = await self._database.run(_PERCENTILES, {"hours": hours})
-        names = ("p50", "p95", "p99")
-        return {
-            phase: dict(zip(names, rows[0][phase] or (None, None, None), strict=True))
-            for phase in _COLUMNS
-        }
+        return {phase: Percentiles(*(rows[0][phase] or (None,) * 3)) for phase in _COLUMNS}
 
-    async def outcomes(self, hours: float) -> dict[str, int]:
+    async def count_outcomes(self, hours: float) -> dict[str, int]:
+        """How many requests ended with which outcome, and how many are `in_flight`."""
         rows = await self._database.run(_OUTCOMES, {"hours": hours})
         return {row["outcome"]: row["count"] for row in rows}
 
-    async def tokens(self, hours: float) -> dict[str, int]:
+    async def sum_tokens(self, hours: float) -> dict[str, int]:
+        """Tokens by kind: input, output, cache_read, cache_write."""
         rows = await self._database.run(_TOKENS, {"hours": hours})
         return {name: int(count or 0) for name, count in rows[0].items()}
 

@@ -23,7 +23,7 @@ class StoredCache:
         since = self._since.get(key)
         return since is not None and self._clock() - since < TTL_SECONDS
 
-    def add(self, keys: Iterable[bytes], erasure: int = 0) -> None:
+    def add_committed(self, keys: Iterable[bytes], erasure: int = 0) -> None:
         """Call after the commit only, with the erasure's number that it told of: what was stored
         before an erasure may be gone."""
         if erasure < self.erasure:

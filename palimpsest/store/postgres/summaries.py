@@ -1,25 +1,17 @@
-"""What a model said of a cut, and the calls that asked it; the first summary of a cut stays."""
+"""Summaries of what epochs cut, and the calls for them; the first summary of a cut stays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 
+from palimpsest.conversations.model import CutSummary
 from palimpsest.forwarding.model import AttemptEnd
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import attempt_values, storable
 
 MOST_CALLS = 2
 """For one request, whatever the engine makes of the activity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a model said."""
-
-    model: str
-    text: str
 
 
 class SummaryStore:
@@ -29,30 +21,31 @@ class SummaryStore:
         self._database = database
         self._tenant = tenant
 
-    async def get(self, chain: bytes) -> Summary | None:
+    async def get(self, chain: bytes) -> CutSummary | None:
+        """The summary for the epoch with this chain hash."""
         rows = await self._database.run(_GET, self._key(chain))
-        return Summary(**rows[0]) if rows else None
+        return CutSummary(**rows[0]) if rows else None
 
-    async def begin(self, request_id: str, owner: str) -> int | None:
+    async def begin_call(self, request_id: str, owner: str) -> int | None:
         """Write the row of a call before its first byte; its number. None when the request has
         ended, or was summed up for often enough."""
         values = {"id": request_id, "owner": owner, "most": MOST_CALLS}
         rows = await self._database.run(_BEGIN, values)
         return rows[0]["number"] if rows else None
 
-    async def close(self, request_id: str, end: AttemptEnd) -> None:
+    async def close_call(self, request_id: str, end: AttemptEnd) -> None:
         """How a call ended that brought no summary."""
         await self._database.run(_CLOSE, _end(request_id, end))
 
-    async def keep(
+    async def save_summary(
         self,
         chain: bytes,
         conversation: str,
         request_id: str,
-        summary: Summary,
+        summary: CutSummary,
         end: AttemptEnd,
     ) -> None:
-        """Close a call, and keep what it said unless another one was first."""
+        """Close a call, and save its summary unless another one was first."""
         values = {
             **self._key(chain),
             **_end(request_id, end),
@@ -60,7 +53,7 @@ class SummaryStore:
             "model": summary.model,
             "text": storable(summary.text),
         }
-        await self._database.run(_KEEP, values)
+        await self._database.run(_SAVE, values)
 
     def _key(self, chain: bytes) -> Mapping[str, Any]:
         return {"tenant": self._tenant, "chain": chain}
@@ -92,7 +85,7 @@ UPDATE attempts SET closed_at = now(), outcome = :attempt_outcome,
 WHERE request_id = :id AND kind = 'summary' AND number = :number AND closed_at IS NULL
 """
 _CLOSE = text(_CLOSED)
-_KEEP = text(f"""
+_SAVE = text(f"""
 WITH closed AS ({_CLOSED})
 INSERT INTO summaries (tenant, chain, conversation_id, request_id, model, text)
 VALUES (:tenant, :chain, :conversation_id, :id, :model, :text)

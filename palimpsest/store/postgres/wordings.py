@@ -14,14 +14,15 @@ class WordingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, request_id: str, owner: str, tokens: int, most: int) -> int | None:
+    async def begin_call(self, request_id: str, owner: str, tokens: int, most: int) -> int | None:
         """The number of a call that may cost so many tokens; None when the last day's calls
         leave less than that of ``most``, or the request is gone."""
         values = {"id": request_id, "owner": owner, "tokens": tokens, "most": most}
         rows = await self._database.run(_BEGIN, values)
         return rows[0]["number"] if rows else None
 
-    async def close(self, request_id: str, end: AttemptEnd) -> None:
+    async def close_call(self, request_id: str, end: AttemptEnd) -> None:
+        """Record how a call ended."""
         await self._database.run(_CLOSE, {"id": request_id, **attempt_values(end)})
 
 

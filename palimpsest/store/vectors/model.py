@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from palimpsest.memory.model import Kind, Memory
+from palimpsest.memory.model import Cursor, Kind, Memory
 
 Vector = NDArray[np.float32]
 """One-dimensional, of unit length."""
@@ -26,14 +26,6 @@ class Sparse(NamedTuple):
 
     indices: tuple[int, ...]
     values: tuple[float, ...]
-
-
-class Cursor(NamedTuple):
-    """How far the index follows the memories: all that changed before, and at ``changed`` up to
-    ``id``, is in it."""
-
-    changed: int = 0
-    id: str = ""
 
 
 class Span(NamedTuple):

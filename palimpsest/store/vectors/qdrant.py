@@ -15,11 +15,11 @@ from qdrant_client import models as qdrant
 from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException
 
+from palimpsest.memory.model import Cursor
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.store.vectors.model import (
     Candidates,
     CatchingUp,
-    Cursor,
     Entry,
     IndexStep,
     SearchFilter,

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from harness.simulator import Simulator
+from palimpsest.exchanges.captured import read_body
 from tests.support.canned_provider import Canned, always, answer
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
@@ -82,7 +83,7 @@ async def test_odd_content_is_the_providers_to_judge(
     assert call.body == body
     assert got.content == bytes(call.answer)
     await ended(running, got.headers[ID])
-    assert await running.process.stores.requests.body(got.headers[ID]) == body
+    assert await read_body(running.process.stores.requests, got.headers[ID]) == body
 
 
 @pytest.mark.parametrize("text", ["end\\u0000turn", "end\\ud800turn"])

@@ -39,8 +39,8 @@ async def leave_it_unread(running: RunningProxy, content: bytes) -> str:
 async def told(running: RunningProxy, request_id: str) -> None:
     """Wait until the database knows what the edge thinks of it."""
     await eventually(
-        lambda: running.process.stores.requests.row(request_id),
-        lambda row: bool(row["delivered_at"]),
+        lambda: running.process.stores.requests.read_request(request_id),
+        lambda row: bool(row.delivered_at),
     )
 
 
@@ -53,15 +53,17 @@ async def test_closed_at_once_it_is_in_doubt_for_the_grace(parts: Parts, tmp_pat
         content = message(str(tmp_path), stream=True)
         request_id = await leave_it_unread(running, content)
         await told(running, request_id)
-        row = await running.process.stores.requests.row(request_id)
+        row = await running.process.stores.requests.read_request(request_id)
+        assert row.delivered_at
+        assert row.ended_at
         got = await send(running, content, SESSION)
         assert (got.content, got.headers[ID]) == (WHOLE, request_id)
         assert len(provider.requests) == 1
         assert await state_shown(running, request_id) is None
         await delivered(running, request_id)
-        assert (await running.process.stores.requests.row(request_id))["delivered_at"] == row[
-            "delivered_at"
-        ]
+        assert (
+            await running.process.stores.requests.read_request(request_id)
+        ).delivered_at == row.delivered_at
         assert await state_shown(running, request_id)
         again = await send(running, content, SESSION)
         assert again.headers[ID] != request_id
@@ -80,8 +82,10 @@ async def test_an_infinite_grace_is_no_infinite_doubt(parts: Parts, tmp_path: Pa
     ):
         request_id = await leave_it_unread(running, message(str(tmp_path), stream=True))
         await told(running, request_id)
-        row = await running.process.stores.requests.row(request_id)
-        assert 55 < (row["delivered_at"] - row["ended_at"]).total_seconds() < 70
+        row = await running.process.stores.requests.read_request(request_id)
+        assert row.delivered_at
+        assert row.ended_at
+        assert 55 < (row.delivered_at - row.ended_at).total_seconds() < 70
 
 
 async def test_a_connection_that_goes_on_has_had_it(
@@ -92,6 +96,8 @@ async def test_a_connection_that_goes_on_has_had_it(
         first = await client.post("/v1/messages", content=CONTENT)
         await client.get("/healthz")
     await delivered(running, first.headers[ID])
-    row = await running.process.stores.requests.row(first.headers[ID])
-    assert (row["delivered_at"] - row["ended_at"]).total_seconds() < RESET_SECONDS + 2
+    row = await running.process.stores.requests.read_request(first.headers[ID])
+    assert row.delivered_at
+    assert row.ended_at
+    assert (row.delivered_at - row.ended_at).total_seconds() < RESET_SECONDS + 2
     assert len(upstream.log.messages) == 1

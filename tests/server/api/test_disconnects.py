@@ -79,7 +79,7 @@ async def test_within_the_grace_the_answer_is_finished(
         async with reading(running) as request_id:
             pass
         state = await ended(running, request_id)
-        _, content = await running.process.stores.requests.response(request_id)
+        content = (await running.process.stores.requests.read_answer(request_id)).content
     assert state["outcome"] == "answered"
     assert content == bytes(upstream.log[0].answer)
 
@@ -124,8 +124,8 @@ async def test_leaving_between_two_attempts_makes_no_second(
             await upstream.log.until(lambda log: len(log) == 1 and log.open == 0)
             request_id = await newest(running)
             await eventually(
-                lambda: running.process.stores.requests.attempts(request_id),
-                lambda attempts: bool(attempts and attempts[0]["closed_at"]),
+                lambda: running.process.stores.requests.read_attempts(request_id),
+                lambda attempts: bool(attempts and attempts[0].closed_at),
             )
             waiting.set()
 

@@ -8,7 +8,7 @@ import httpx
 from sqlalchemy import text
 
 from harness.simulator import Simulator
-from palimpsest.store.postgres.memories import Which
+from palimpsest.memory.model import MemoryFilter
 from tests.support.person import INTELLIGENCE, TAG, Talk
 from tests.support.planted_secrets import FORMS, NAMED, named
 from tests.support.proxy import Parts, RunningProxy, running_proxy
@@ -38,10 +38,10 @@ async def test_no_secret_gets_into_what_is_known(
             output = f"some output\n{words}\nmore"
             await talk.calls(running.url, f"cat {number} <<< {words!r}", output)
         await talk.concludes(running.url, f"I have seen {planted[-2][1]}.")
-        memories, which = running.process.memory.store, Which(project=project)
-        await eventually(lambda: memories.page(which, words="I have seen"), bool)
+        memories, which = running.process.memory.store, MemoryFilter(project=project)
+        await eventually(lambda: memories.list_page(which, words="I have seen"), bool)
         await learned(running, project)
-        kept = await memories.page(which, limit=1000)
+        kept = await memories.list_page(which, limit=1000)
     texts = "\n".join(f"{memory.text}{memory.detail}" for memory in kept)
     assert texts.count("[secret: ") >= len(planted)
     on_disk = b"".join(
@@ -73,7 +73,7 @@ async def test_what_was_deleted_is_neither_recalled_nor_learned_again(
         await talk.says(running.url, "Something new to be kept.")
         memories = running.process.memory.store
         kept = await eventually(
-            lambda: memories.page(Which(project=project)),
+            lambda: memories.list_page(MemoryFilter(project=project)),
             lambda kept: any("Something new" in memory.text for memory in kept),
         )
         assert not any(FACT in memory.text for memory in kept)

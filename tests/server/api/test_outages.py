@@ -204,7 +204,7 @@ async def test_postgres_stopped_in_mid_stream_keeps_nothing_from_the_client(
         await start_again(own_postgres)
         state = await ended(running, got.headers[ID])
         assert (state["outcome"], state["tokens"]["output"]) == ("answered", 7)
-        _, content = await running.process.stores.requests.response(got.headers[ID])
+        content = (await running.process.stores.requests.read_answer(got.headers[ID])).content
         assert content == b"".join(pieces)
         await running.process.exchanges.wait_until_empty()
     assert len(provider.requests) == 1

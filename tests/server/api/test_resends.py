@@ -261,8 +261,8 @@ async def test_a_resend_finds_a_request_that_another_process_carries(
         running_proxy(parts, tmp_path, provider.url) as other,
     ):
         request_id = await cut(running, content)
-        client_gone = running.process.stores.requests.row
-        await eventually(lambda: client_gone(request_id), lambda row: row["client_gone"])
+        read = running.process.stores.requests.read_request
+        await eventually(lambda: read(request_id), lambda record: record.client_gone)
         sending = [asyncio.create_task(send(other, content, HEADERS)) for _ in range(2)]
         await eventually(lambda: clients(other, request_id), lambda count: count > 0)
         more.set()

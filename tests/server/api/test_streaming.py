@@ -62,8 +62,8 @@ async def test_the_end_waits_for_the_commit(parts: Parts, tmp_path: Path) -> Non
         async for chunk in got.aiter_raw():
             seen += chunk
             if seen.endswith(PIECES[-1]):
-                row = await running.process.stores.requests.row(got.headers[ID])
-                assert row["outcome"] == "answered"
+                row = await running.process.stores.requests.read_request(got.headers[ID])
+                assert row.outcome == "answered"
     assert seen == b"".join(PIECES)
 
 

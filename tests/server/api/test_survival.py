@@ -85,7 +85,7 @@ async def test_kill_9_in_mid_stream_is_carried_on(parts: Parts, tmp_path: Path) 
         async with running_proxy(parts, tmp_path, provider.url, task_queue=queue) as running:
             got = await send(running, content, SESSION)
             state = await ended(running, killed)
-            vault = await running.process.stores.requests.kept(killed)
+            vault = await running.process.stores.requests.read_credentials(killed)
     assert (got.content, got.headers[ID]) == (WHOLE, killed)
     assert state["outcome"] == "answered"
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["unknown", "answered"]
@@ -129,7 +129,7 @@ async def test_credentials_are_sealed_while_in_flight_and_gone_at_the_end(
         ) as got,
     ):
         await anext(got.aiter_raw())
-        kept = await running.process.stores.requests.kept(got.headers[ID])
+        kept = await running.process.stores.requests.read_credentials(got.headers[ID])
         assert kept
         assert secret.encode() not in kept.sealed
         opened = running.process.stores.vault.open(got.headers[ID], kept.sealed)
@@ -140,7 +140,7 @@ async def test_credentials_are_sealed_while_in_flight_and_gone_at_the_end(
         assert secret.encode().hex() not in everything
         more.set()
         await ended(running, got.headers[ID])
-        assert await running.process.stores.requests.kept(got.headers[ID]) is None
+        assert await running.process.stores.requests.read_credentials(got.headers[ID]) is None
     assert (tmp_path / "vault.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -221,8 +221,8 @@ async def test_a_terminated_workflow_ends_its_request(
 async def closed_attempt(running: RunningProxy) -> str:
     """The id of the request whose first attempt is over."""
     for request_id in running.process.exchanges.ids():
-        attempts = await running.process.stores.requests.attempts(request_id)
-        if attempts and attempts[0]["closed_at"]:
+        attempts = await running.process.stores.requests.read_attempts(request_id)
+        if attempts and attempts[0].closed_at:
             return request_id
     return ""
 
@@ -267,17 +267,17 @@ async def test_an_end_without_a_database_waits_on_disk(parts: Parts, tmp_path: P
             more.set()
             seen += b"".join([chunk async for chunk in chunks])
             assert time.monotonic() - started > 4
-            assert [end.outcome for end in Spill(tmp_path / "spill").kept()] == ["answered"]
+            assert [end.outcome for end in Spill(tmp_path / "spill").read()] == ["answered"]
         state = await ended(running, got.headers[ID])
         assert state["outcome"] == "answered"
-        assert (await running.process.stores.requests.response(got.headers[ID]))[1] == WHOLE
+        assert (await running.process.stores.requests.read_answer(got.headers[ID])).content == WHOLE
         await eventually(lambda: spilled(tmp_path), lambda ends: not ends)
     assert seen == WHOLE
     assert len(provider.requests) == 1
 
 
 async def spilled(data_dir: Path) -> list[str]:
-    return [end.request_id for end in Spill(data_dir / "spill").kept()]
+    return [end.request_id for end in Spill(data_dir / "spill").read()]
 
 
 async def test_ends_on_disk_are_committed_at_start(
@@ -290,10 +290,10 @@ async def test_ends_on_disk_are_committed_at_start(
         await running.process.stores.requests.accept(accepted(request_id, request_id))
         lease = await running.process.stores.requests.begin_attempt(request_id, "dead", SHOWN)
         assert lease
-    spill.keep(settled(request_id, lease, response=b"said"))
+    spill.write(settled(request_id, lease, response=b"said"))
     (tmp_path / "spill" / "req_a.end").write_bytes(b"\xc1")
     async with running_proxy(parts, tmp_path, upstream.url) as running:
-        _, content = await running.process.stores.requests.response(request_id)
+        content = (await running.process.stores.requests.read_answer(request_id)).content
         assert content == b"said"
         assert await spilled(tmp_path) == []
     assert (tmp_path / "spill" / "req_a.unreadable").exists()
@@ -305,9 +305,9 @@ async def test_every_call_has_its_row_before_its_first_byte(parts: Parts, tmp_pa
 
     async def script(received: Received) -> AsyncIterator[bytes]:
         [request_id] = running.process.exchanges.ids()
-        [row] = await running.process.stores.requests.attempts(request_id)
-        seen.append((request_id, row["number"]))
-        assert row["closed_at"] is None
+        [row] = await running.process.stores.requests.read_attempts(request_id)
+        seen.append((request_id, row.number))
+        assert row.closed_at is None
         async for piece in held(*PIECES)(received):
             yield piece
 
@@ -368,12 +368,12 @@ async def test_a_running_answer_is_in_the_journal(parts: Parts, tmp_path: Path) 
         client.stream("POST", "/v1/messages", content=message(str(tmp_path), stream=True)) as got,
     ):
         journal = running.process.stores.journal
-        content = await eventually(lambda: journal.content(got.headers[ID]), bool)
+        content = await eventually(lambda: journal.read_content(got.headers[ID]), bool)
         assert content == part
         more.set()
         assert await got.aread() == WHOLE
         # The end takes its place.
-        assert await journal.content(got.headers[ID]) == b""
+        assert await journal.read_content(got.headers[ID]) == b""
         signed = {"authorization": f"Bearer {running.token}"}
         again = await client.get(f"/v1/requests/{got.headers[ID]}/response", headers=signed)
         assert again.content == WHOLE
@@ -391,11 +391,11 @@ async def test_a_broken_answer_is_kept_with_estimated_usage(parts: Parts, tmp_pa
         broken.set()
         got = await client.post("/v1/messages", content=content)
         state = await ended(running, got.headers[ID])
-        row = await running.process.stores.requests.row(got.headers[ID])
+        row = await running.process.stores.requests.read_request(got.headers[ID])
         assert state["outcome"] == "broken"
-        assert row["usage_estimated"]
-        assert (row["input_tokens"], row["output_tokens"]) == (11, 7)
-        _, kept = await running.process.stores.requests.response(got.headers[ID])
+        assert row.usage_estimated
+        assert (row.input_tokens, row.output_tokens) == (11, 7)
+        kept = (await running.process.stores.requests.read_answer(got.headers[ID])).content
         assert kept == b"".join(PIECES[:-1])
         again = await client.post("/v1/messages", content=content)
         assert again.headers[ID] != got.headers[ID]
@@ -413,11 +413,11 @@ async def test_an_abandoned_answer_is_settled_with_an_estimate(
         request_id = await cut(running, message(str(tmp_path), stream=True))
         await asyncio.wait_for(provider.hung_up.wait(), 2)
         state = await ended(running, request_id)
-        row = await running.process.stores.requests.row(request_id)
+        row = await running.process.stores.requests.read_request(request_id)
     assert state["outcome"] == "abandoned"
     assert [attempt["outcome"] for attempt in state["attempts"]] == ["abandoned"]
-    assert row["usage_estimated"]
-    assert (row["input_tokens"], row["output_tokens"]) == (11, 1)
+    assert row.usage_estimated
+    assert (row.input_tokens, row.output_tokens) == (11, 1)
     [attempt] = state["attempts"]
     assert attempt["usage"]["estimated"]
     assert (attempt["usage"]["input_tokens"], attempt["usage"]["output_tokens"]) == (11, 1)

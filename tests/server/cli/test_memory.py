@@ -12,12 +12,11 @@ import pytest
 from palimpsest.cli.import_transcripts import import_transcripts
 from palimpsest.cli.memory import memory_command
 from palimpsest.cli.memory_arguments import add_actions
-from palimpsest.memory.model import Kind, injectable
+from palimpsest.memory.model import Cursor, Kind, MemoryFilter, injectable
 from palimpsest.runtime.errors import BadRequest, NotFound
 from palimpsest.runtime.settings import Settings, child_environment
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.memories import MemoryStore, Which
-from palimpsest.store.vectors.model import Cursor
+from palimpsest.store.postgres.memories import MemoryStore
 from tests.support.stored_memories import PROJECT, TENANT, fix, pattern, settled_changes, turn
 from tests.support.supervisor import ROOT
 from tests.support.transcripts import Session, mended, write
@@ -94,7 +93,7 @@ async def test_it_deletes_and_proves_it(run: Commands, store: MemoryStore) -> No
     told = msgspec.json.decode(await run("delete", "--kind", "turn"))
     assert (told["deleted"]["memories"], told["remaining"]) == (2, 0)
     assert told["checked"] == {"memories": 0, "captured": 0, "index": None}
-    assert [memory.kind for memory in await store.page()] == [Kind.FIX]
+    assert [memory.kind for memory in await store.list_page()] == [Kind.FIX]
     assert msgspec.json.decode(await run("delete", "--all"))["deleted"]["memories"] == 1
 
 
@@ -104,7 +103,7 @@ async def test_it_takes_out_and_in(run: Commands, store: MemoryStore, tmp_path: 
     await run("delete", "--kind", "turn")
     assert await run("import", str(out)) == "2 read, 2 new\n"
     assert await run("import", str(out)) == "2 read, 0 new\n"
-    assert await store.count(Which(kind=Kind.TURN)) == 2
+    assert await store.count(MemoryFilter(kind=Kind.TURN)) == 2
     with pytest.raises(BadRequest, match=r"none\.jsonl"):
         await run("import", str(tmp_path / "none.jsonl"))
 

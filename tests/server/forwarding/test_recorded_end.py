@@ -67,9 +67,9 @@ async def test_an_answer_on_record_is_the_result(
 ) -> None:
     request_id = await ask(running, messages=[{"role": "user", "content": "once"}])
     again = await forward_again(running, request_id)
-    told = await running.process.stores.requests.row(request_id)
+    told = await running.process.stores.requests.read_request(request_id)
     assert (again.outcome, again.status, again.attempts) == ("answered", 200, 1)
-    assert (again.output_tokens, again.stop_reason) == (told["output_tokens"], "end_turn")
+    assert (again.output_tokens, again.stop_reason) == (told.output_tokens, "end_turn")
     assert again.input_tokens > 0
     assert len(upstream.log) == 1
 

@@ -59,7 +59,9 @@ async def forwarded(
         await ActivityEnvironment().run(activity.run, ForwardUpstreamInput(request_id, known, plan))
     finally:
         # Else every later proxy on this database would try to carry it on.
-        await process.stores.requests.fail(request_id, Outcome.FAILED, 503, "the test is over")
+        await process.stores.requests.end_without_answer(
+            request_id, Outcome.FAILED, 503, "the test is over"
+        )
     return upstream.log.messages[-1].body
 
 

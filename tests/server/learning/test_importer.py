@@ -6,11 +6,11 @@ from random import Random
 import pytest
 
 from palimpsest.learning.importer import ImportReport, TranscriptImporter
-from palimpsest.memory.model import Kind
+from palimpsest.memory.model import Kind, MemoryFilter
 from palimpsest.memory.permission import Permission
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
-from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.opt_outs import OptOuts
 from tests.support.planted_secrets import FORMS
 from tests.support.stored_memories import TENANT
@@ -51,7 +51,7 @@ async def test_turns_are_filed_once(
     write(tmp_path, "one", mended(Session()))
     [first] = await everything(importer, tmp_path)
     assert (first.outcome, first.messages) == ("taken", 8)
-    turns = await store.page(Which(kind=Kind.TURN))
+    turns = await store.list_page(MemoryFilter(kind=Kind.TURN))
     assert len(turns) == first.turns >= 5
     assert {memory.project for memory in turns} == {CWD}
     assert {memory.conversation for memory in turns} == {
@@ -61,7 +61,7 @@ async def test_turns_are_filed_once(
     [again] = await everything(importer, tmp_path)
     assert (again.turns, again.learned) == (0, 0)
     gone = turns[0]
-    await store.forget(Which(ids=(gone.id,)))
+    await store.forget(MemoryFilter(ids=(gone.id,)))
     [after] = await everything(importer, tmp_path)
     assert after.turns == 0
     assert await store.get([gone.id]) == []
@@ -73,12 +73,14 @@ async def test_two_sessions_bear_a_fix_out(
     write(tmp_path, "one", mended(Session("a" * 8)))
     [first] = await everything(importer, tmp_path)
     assert first.learned >= 1
-    fixes = await store.page(Which(kind=Kind.FIX))
+    fixes = await store.list_page(MemoryFilter(kind=Kind.FIX))
     assert [memory.conversations for memory in fixes] == [1]
     write(tmp_path, "two", mended(Session("b" * 8), "the linter complains"))
     await everything(importer, tmp_path)
     await everything(importer, tmp_path)
-    assert [memory.conversations for memory in await store.page(Which(kind=Kind.FIX))] == [2]
+    assert [
+        memory.conversations for memory in await store.list_page(MemoryFilter(kind=Kind.FIX))
+    ] == [2]
 
 
 async def test_a_resumed_session_bears_nothing_out(
@@ -91,7 +93,9 @@ async def test_a_resumed_session_bears_nothing_out(
     write(tmp_path, "two", resumed)
     [_, second] = await everything(importer, tmp_path)
     assert (second.turns, second.learned) == (1, 0)
-    assert [memory.conversations for memory in await store.page(Which(kind=Kind.FIX))] == [1]
+    assert [
+        memory.conversations for memory in await store.list_page(MemoryFilter(kind=Kind.FIX))
+    ] == [1]
 
 
 async def test_the_rest_is_told_of(
@@ -123,6 +127,6 @@ async def test_no_secret_is_filed(
     write(tmp_path, "one", session)
     [found] = await everything(importer, tmp_path)
     assert found.turns >= 3
-    for memory in await store.page():
+    for memory in await store.list_page():
         assert not any(line in memory.text for line in secret.split("\n"))
         assert "hunter2" not in memory.text

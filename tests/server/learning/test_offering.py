@@ -53,8 +53,8 @@ async def test_a_fix_of_two_conversations(learner: Learner, offers: Offers) -> N
     [fix] = [memory for memory in await offers.to(PASTED) if memory.kind is Kind.FIX]
     assert isinstance(fix.detail, Fix)
     assert "//nolint:errcheck" in fix.detail.remedy
-    await learner.memories.outcome(fix.id, False)
-    await learner.memories.outcome(fix.id, False)
+    await learner.memories.record_outcome(fix.id, False)
+    await learner.memories.record_outcome(fix.id, False)
     assert not [memory for memory in await offers.to(PASTED) if memory.kind is Kind.FIX]
 
 

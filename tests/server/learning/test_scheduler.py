@@ -17,14 +17,14 @@ from temporalio.workflow import NondeterminismError
 from harness.simulator import Fault, Simulator
 from palimpsest.learning.decay import HALF_LIFE
 from palimpsest.learning.expiry import Expiry
+from palimpsest.learning.model import Segment
 from palimpsest.learning.scheduler import LearningScheduler
 from palimpsest.learning.wording import MARK
-from palimpsest.memory.model import Fix, Kind
+from palimpsest.memory.model import Fix, Kind, MemoryFilter
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
-from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.postgres.segments import Segment
 from palimpsest.temporal.payloads import DATA_CONVERTER
 from palimpsest.temporal.replay import read_histories, replayer
 from tests.support.agent_work import mended
@@ -77,7 +77,9 @@ async def test_a_conversation_at_rest_is_learned_from_once(
         result = await result_of(client, segment)
         assert await scheduler.start_due() == 0
     assert (result.outcome, result.found, result.new) == ("kept", 2, 2)
-    assert await MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)) == result.parts > 0
+    assert (
+        await MemoryStore(database, TENANT).count(MemoryFilter(kind=Kind.TURN)) == result.parts > 0
+    )
 
 
 async def test_what_is_cut_is_kept_while_the_conversation_goes_on(
@@ -90,7 +92,8 @@ async def test_what_is_cut_is_kept_while_the_conversation_goes_on(
         running = asyncio.create_task(scheduler.run())
         try:
             await eventually(
-                lambda: MemoryStore(database, TENANT).count(Which(kind=Kind.TURN)), lambda n: n > 0
+                lambda: MemoryStore(database, TENANT).count(MemoryFilter(kind=Kind.TURN)),
+                lambda n: n > 0,
             )
         finally:
             running.cancel()
@@ -136,7 +139,7 @@ async def test_what_is_borne_out_is_worded_by_a_model(
     async with calls_to(upstream.url) as calls, learning(client, database, calls=calls) as due:
         for number in range(3):
             await told(client, database, due, f"conv_{number}")
-            [found] = await memories.page(Which(kind=Kind.FIX))
+            [found] = await memories.list_page(MemoryFilter(kind=Kind.FIX))
             assert isinstance(found.detail, Fix)
             assert found.detail.remedy.endswith(f"{MARK}A short title") is (number > 0)
             assert found.text.endswith(f"{MARK}A short title") is (number > 0)
@@ -151,8 +154,8 @@ async def test_a_model_that_fails_is_done_without(
     async with calls_to(upstream.url) as calls, learning(client, database, calls=calls) as due:
         await told(client, database, due, "one")
         segment = await told(client, database, due, "two")
-    [call, _] = await RequestStore(database).attempts(segment.request_id)
-    assert (call["kind"], call["outcome"], call["status"]) == ("wording", "upstream_error", 401)
+    [call, _] = await RequestStore(database).read_attempts(segment.request_id)
+    assert (call.kind, call.outcome, call.status) == ("wording", "upstream_error", 401)
 
 
 async def test_wording_stays_within_its_budget(database: Database, upstream: Simulator) -> None:
@@ -178,7 +181,7 @@ async def test_what_went_stale_is_forgotten(database: Database) -> None:
     forgetting = Expiry(memories)
     assert await forgetting.expire(SAID_AT + timedelta(days=1)) == 0
     assert await forgetting.expire(SAID_AT + 6 * HALF_LIFE) == 1
-    assert {memory.id for memory in await memories.page()} == {sure.id, said.id}
+    assert {memory.id for memory in await memories.list_page()} == {sure.id, said.id}
     assert await memories.save([old]) == 1, "it may be learned again"
 
 

@@ -9,9 +9,9 @@ from palimpsest.context.model import Injection
 from palimpsest.memory.model import (
     Fix,
     Kind,
+    MemoryFilter,
     injectable,
 )
-from palimpsest.store.postgres.memories import Which
 from tests.support.agent_work import (
     LINT,
     ROOT,
@@ -34,7 +34,7 @@ async def test_turns_are_kept_with_their_place(learner: Learner) -> None:
     segment = await answered(learner.database, talk(mended().built), "one")
     kept, _ = await learner.run(segment)
     assert kept.outcome == "kept"
-    turns = await learner.memories.page(Which(kind=Kind.TURN))
+    turns = await learner.memories.list_page(MemoryFilter(kind=Kind.TURN))
     assert kept.parts == len(turns) > 3
     asked = next(turn for turn in turns if turn.role == "user")
     assert asked.text == "Mend the linter's errors, please."
@@ -54,13 +54,13 @@ async def test_the_models_last_words_are_kept_too(learner: Learner) -> None:
         response_headers=headers,
     )
     await learner.run(first)
-    turns = await learner.memories.page()
+    turns = await learner.memories.list_page()
     assert [(turn.text, turn.position) for turn in turns if turn.role == "assistant"] == [
         ("It was the Norwegian blue.", 1)
     ]
     going_on = [user("Which parrot?"), assistant("It was the Norwegian blue."), user("Thanks.")]
     await learner.run(await answered(learner.database, talk(going_on), "one"))
-    assert len(await learner.memories.page()) == len(turns) + 1
+    assert len(await learner.memories.list_page()) == len(turns) + 1
 
 
 async def test_a_fix_of_two_conversations_is_offered_in_a_third(learner: Learner) -> None:
@@ -73,7 +73,7 @@ async def test_a_fix_of_two_conversations_is_offered_in_a_third(learner: Learner
     assert twice.conversations == 2
     assert injectable(twice)
     assert isinstance(twice.detail, Fix)
-    assert await learner.memories.fixes(twice.detail.signature, ROOT) == [twice]
+    assert await learner.memories.find_fixes(twice.detail.signature, ROOT) == [twice]
 
 
 async def test_what_was_imported_before_bears_nothing_out(learner: Learner) -> None:
@@ -93,10 +93,10 @@ async def test_what_was_imported_before_bears_nothing_out(learner: Learner) -> N
 async def test_the_same_segment_again_changes_nothing(learner: Learner) -> None:
     segment = await answered(learner.database, talk(mended().built), "one")
     await learner.run(segment)
-    before = await learner.memories.page()
+    before = await learner.memories.list_page()
     kept, learned = await learner.run(segment)
     assert (kept.outcome, learned.outcome) == ("known", "known")
-    assert await learner.memories.page() == before
+    assert await learner.memories.list_page() == before
 
 
 async def test_an_activity_may_be_repeated(learner: Learner) -> None:
@@ -120,7 +120,7 @@ async def test_no_secret_is_kept(learner: Learner) -> None:
     doing = mended(f'"{KEY}"').run("make deploy", f"token={KEY}\n" * 40)
     doing.say(f"Always use {KEY} for the deployment.")
     await learner.said(doing.built, "one")
-    memories = await learner.memories.page(limit=1000)
+    memories = await learner.memories.list_page(limit=1000)
     assert len(memories) > 5
     assert not any(KEY[:20] in str(memory) for memory in memories)
     assert any("[secret: " in memory.text for memory in memories)
@@ -132,21 +132,21 @@ async def test_of_what_opted_out_nothing_is_kept(learner: Learner) -> None:
     segment = await answered(learner.database, talk(mended().built, project="/secret/x"), "two")
     kept, _ = await learner.run(segment)
     assert kept.outcome == "opted_out"
-    assert await learner.memories.page() == []
+    assert await learner.memories.list_page() == []
 
 
 async def test_a_side_call_is_no_conversation(learner: Learner) -> None:
     segment = await answered(learner.database, talk(mended().built, tools=[]), "one")
     kept, _ = await learner.run(segment)
     assert kept.outcome == "side_call"
-    assert await learner.segments.rested(0, datetime(2026, 1, 1, tzinfo=UTC)) == []
+    assert await learner.segments.find_rested(0, datetime(2026, 1, 1, tzinfo=UTC)) == []
 
 
 async def test_a_sub_agents_prompt_is_no_persons_word(learner: Learner) -> None:
     doing = mended().say("Always use tabs.")
     segment = await answered(learner.database, talk(doing.built, agent=True), "one")
     await learner.run(segment)
-    memories = await learner.memories.page()
+    memories = await learner.memories.list_page()
     assert {memory.role for memory in memories if memory.kind is Kind.TURN} == {"assistant", "tool"}
     assert not [memory for memory in memories if "tabs" in memory.text and memory.detail]
     assert len(await learner.fixes()) == 1
@@ -172,4 +172,4 @@ async def test_a_body_that_is_gone_is_given_up(learner: Learner) -> None:
     gone = LearnSegmentInput("req_gone", "one", segment.chain.hex(), segment.depth)
     assert (await learner.archive.run(gone)).outcome == "expired"
     assert (await learner.learn.run(gone)).outcome == "expired"
-    assert await learner.segments.rested(0, datetime(2026, 1, 1, tzinfo=UTC)) == []
+    assert await learner.segments.find_rested(0, datetime(2026, 1, 1, tzinfo=UTC)) == []

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from harness.bench.generated_memories import GeneratedMemories
 from palimpsest.memory.indexer import Indexer
-from palimpsest.memory.model import Memory
+from palimpsest.memory.model import Cursor, Memory, MemoryFilter
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.runtime.errors import EmbedderUnavailable, IndexUnavailable
 from palimpsest.store.postgres.database import Database, normalised
-from palimpsest.store.postgres.memories import MemoryStore, Which
+from palimpsest.store.postgres.memories import MemoryStore
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
-from palimpsest.store.vectors.model import Cursor, SearchFilter
+from palimpsest.store.vectors.model import SearchFilter
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.support.embedded_index import child, generations, graphs
 from tests.support.generated_memories import direction, memory, near
@@ -77,7 +77,7 @@ async def test_takes_in_what_is_saved_and_drops_what_is_forgotten(
     assert await index.count(ALL) == 300
     [dense] = await EMBEDDER.embed(["memory 7 of c"])
     assert await near(index, dense, 1) == [7]
-    gone = await memories.forget(Which(ids=(memory(7).id,)))
+    gone = await memories.forget(MemoryFilter(ids=(memory(7).id,)))
     assert gone == [memory(7).id]
     assert await indexer.catch_up(PATIENCE)
     assert await index.count(SearchFilter("default", ids=(memory(7).id,))) == 0
@@ -142,7 +142,7 @@ async def test_nothing_is_lost_when_the_engine_is_killed_again_and_again(
             indexer.wake()
             with suppress(ValueError):  # It is not up again yet.
                 child().kill()
-        await memories.forget(Which(ids=tuple(one.id for one in made(0, 100))))
+        await memories.forget(MemoryFilter(ids=tuple(one.id for one in made(0, 100))))
         await until_it_has(index, 2900)
     assert indexer.failures > 0
 
@@ -158,7 +158,7 @@ async def test_builds_the_graph_beside_what_goes_on(
             while not graphs(tmp_path) or len(generations(tmp_path / "0")) > 1:
                 await near(index, direction(1, EMBEDDER.dimension), 1)
         await until_it_has(index, 4300)
-        await memories.forget(Which(ids=(memory(5).id,)))
+        await memories.forget(MemoryFilter(ids=(memory(5).id,)))
         await until_it_has(index, 4299)
     assert indexer.failures == 0
 

@@ -61,7 +61,7 @@ async def test_opting_out_is_for_good(unremembered: OptOuts) -> None:
     assert await permission.allows(PROJECT, "")
     await permission.opt_out_project(PROJECT)
     assert not await permission.allows(PROJECT, "conv_2")
-    assert await unremembered.projects() == [PROJECT]
+    assert await unremembered.list_projects() == [PROJECT]
     await permission.opt_in_project(PROJECT)
     assert await permission.allows(PROJECT, "conv_2")
 

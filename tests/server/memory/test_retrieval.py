@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from palimpsest.memory import bm25
 from palimpsest.memory.model import (
+    Cursor,
     Kind,
     Memory,
     Pattern,
@@ -23,7 +24,7 @@ from palimpsest.memory.relevance import UNRELATED_TEXTS
 from palimpsest.memory.retrieval import Hit, Retriever
 from palimpsest.memory.static_embedder import StaticEmbedder
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
-from palimpsest.store.vectors.model import Cursor, Entry, IndexStep
+from palimpsest.store.vectors.model import Entry, IndexStep
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 SHOP = "/home/me/shop"

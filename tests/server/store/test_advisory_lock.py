@@ -15,21 +15,21 @@ _CUT = text(
 
 async def test_falls_to_one_until_it_ends(database: Database) -> None:
     first, second = AdvisoryLock(database, INDEXING), AdvisoryLock(database, INDEXING)
-    assert await first.is_ours()
-    assert await first.is_ours()
-    assert not await second.is_ours()
+    assert await first.try_acquire()
+    assert await first.try_acquire()
+    assert not await second.try_acquire()
     await first.close()
-    assert await second.is_ours()
+    assert await second.try_acquire()
     await second.close()
 
 
 async def test_what_lost_its_connection_lost_its_turn(database: Database) -> None:
     first, second = AdvisoryLock(database, INDEXING + 1), AdvisoryLock(database, INDEXING + 1)
-    assert await first.is_ours()
+    assert await first.try_acquire()
     await database.run(_CUT, {"key": INDEXING + 1})
-    assert await second.is_ours()
+    assert await second.try_acquire()
     with pytest.raises(DatabaseUnavailable):
-        await first.is_ours()
-    assert not await first.is_ours()
+        await first.try_acquire()
+    assert not await first.try_acquire()
     await first.close()
     await second.close()

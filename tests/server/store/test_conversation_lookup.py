@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from palimpsest.conversations.lookup import ConversationLookup
+from palimpsest.conversations.model import Place
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.runtime.errors import DatabaseUnavailable
-from palimpsest.store.postgres.conversations import ConversationStore, Place
+from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.stored_requests import accept, settle
@@ -22,11 +23,11 @@ class Counted(ConversationStore):
         self.looks = 0
         self._failing = failing
 
-    async def place(self, chain: Sequence[bytes]) -> Place:
+    async def find_place(self, chain: Sequence[bytes]) -> Place:
         self.looks += 1
         if self.looks <= self._failing:
             raise DatabaseUnavailable("away")
-        return await super().place(chain)
+        return await super().find_place(chain)
 
 
 async def test_a_look_that_was_begun_is_the_first_one_s(database: Database) -> None:

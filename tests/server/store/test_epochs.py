@@ -42,7 +42,7 @@ async def recorded(database: Database, depth: int, kind: Any = "on", **changes: 
 
 
 async def applies(database: Database, depth: int) -> bytes | None:
-    place = await ConversationStore(database, "default").place(CHAIN[:depth])
+    place = await ConversationStore(database, "default").find_place(CHAIN[:depth])
     return place.applied
 
 
@@ -120,10 +120,10 @@ async def test_an_epoch_far_back_is_found(database: Database) -> None:
 async def test_observed_epochs_are_found_apart(database: Database) -> None:
     seen = await recorded(database, 5, "observe")
     conversations = ConversationStore(database, "default")
-    place = await conversations.place(CHAIN[:7])
+    place = await conversations.find_place(CHAIN[:7])
     assert (place.applied, place.observed) == (None, seen.chain)
     await answered(database, 150, observed_epoch=seen.chain)
-    place = await conversations.place(CHAIN[:152])
+    place = await conversations.find_place(CHAIN[:152])
     assert (place.applied, place.observed) == (None, seen.chain)
     assert place.idle is not None
     assert 0 <= place.idle < 60
@@ -134,9 +134,9 @@ async def test_a_conversations_epochs_are_listed(database: Database) -> None:
     own = await recorded(database, 5)
     other = epoch(CHAIN[50], 51)
     await ledger.record(other, "on", "another", "req")
-    assert [made for _, made in await ledger.of_conversation("conv")] == [own]
+    assert [made.epoch for made in await ledger.list_epochs("conv")] == [own]
     await answered(database, 60, applied_epoch=other.chain, conversation_id="conv")
-    assert [made for _, made in await ledger.of_conversation("conv")] == [own, other]
+    assert [made.epoch for made in await ledger.list_epochs("conv")] == [own, other]
 
 
 async def test_a_ledger_that_cannot_be_read_says_so() -> None:

@@ -138,7 +138,7 @@ async def test_strays_of_the_silent_are_left_after_an_outage(
     await database.run(SILENCE, {"owner": owner})
 
     async def is_stray(*, trusts: bool) -> bool:
-        found = await store.strays(-1, besides=[], trusts_silence=trusts)
+        found = await store.find_stalled(-1, besides=[], trusts_silence=trusts)
         return request_id in dict(found)
 
     assert await is_stray(trusts=True)

@@ -15,6 +15,7 @@ from palimpsest.store.postgres.database import normalised
 from tests.support.agent import CAP, CONTEXT
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import ID, client_of
+from tests.support.shared_servers import SharedPostgres
 
 OLD_DATA = Path(__file__).parents[2] / "old_data"
 CONVERSATION = "conv_01a22341a43d9ccb6df6d7dfb0"
@@ -27,10 +28,11 @@ HEADERS = {
 
 @pytest.fixture
 async def old(
-    parts: Parts, url: str, upstream: Simulator, tmp_path: Path
+    parts: Parts, postgres: SharedPostgres, upstream: Simulator, tmp_path: Path
 ) -> AsyncGenerator[RunningProxy]:
     """A proxy on the database of version 0006 and an empty data directory: no key is needed once
     all requests have ended, and the vector index is filled again."""
+    url = await postgres.make_database()
     connection = await asyncpg.connect(normalised(url, "postgresql"))
     await connection.execute(gzip.decompress((OLD_DATA / "0006.sql.gz").read_bytes()).decode())
     await connection.close()

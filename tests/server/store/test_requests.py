@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import Lease
 from palimpsest.runtime.errors import NotFound
@@ -38,17 +39,17 @@ async def test_what_was_captured_comes_back_byte_for_byte(database: Database) ->
         request_id = await accept(store, body)
         answer = b"answer of " + request_id.encode() + bytes(range(256)) * 600
         await settle(store, request_id, body, answer)
-        assert await RequestStore(database).body(request_id) == body
-        assert (await store.response(request_id))[1] == answer
+        assert await read_body(RequestStore(database), request_id) == body
+        assert (await store.read_answer(request_id)).content == answer
 
 
 async def test_unknown_ids(database: Database) -> None:
     store = RequestStore(database)
-    for read in (store.row, store.body, store.response):
+    for read in (store.read_request, store.read_body, store.read_answer):
         with pytest.raises(NotFound):
             await read("req_none")
     assert await begin(store, "req_none") is None
-    assert await store.fail("req_none", Outcome.FAILED, 500, "why") is False
+    assert await store.end_without_answer("req_none", Outcome.FAILED, 500, "why") is False
 
 
 async def test_attempts_are_numbered_and_a_crashed_one_is_closed(database: Database) -> None:
@@ -56,34 +57,34 @@ async def test_attempts_are_numbered_and_a_crashed_one_is_closed(database: Datab
     request_id = await accept(store, message())
     leases = [await begin(store, request_id, f"p{n}") for n in range(3)]
     assert leases == [Lease(n, n) for n in (1, 2, 3)]
-    assert (await store.row(request_id))["state"] == "forwarding"
+    assert (await store.read_request(request_id)).state == "forwarding"
     await settle(store, request_id, message(), b"{}")
-    attempts = await store.attempts(request_id)
-    assert [attempt["outcome"] for attempt in attempts] == ["unknown"] * 3 + ["answered"]
-    assert all(attempt["closed_at"] for attempt in attempts)
+    attempts = await store.read_attempts(request_id)
+    assert [attempt.outcome for attempt in attempts] == ["unknown"] * 3 + ["answered"]
+    assert all(attempt.closed_at for attempt in attempts)
 
 
 async def test_an_end_stands(database: Database) -> None:
     """The first end of a request is its end, whoever comes later."""
     store = RequestStore(database)
     request_id = await accept(store, message())
-    assert await store.fail(request_id, Outcome.ABANDONED, 499, "the client left")
-    assert not await store.fail(request_id, Outcome.FAILED, 500, "late")
+    assert await store.end_without_answer(request_id, Outcome.ABANDONED, 499, "the client left")
+    assert not await store.end_without_answer(request_id, Outcome.FAILED, 500, "late")
     assert await begin(store, request_id, "late") is None
-    row = await store.row(request_id)
-    assert (row["state"], row["outcome"], row["status"]) == ("ended", "abandoned", 499)
+    row = await store.read_request(request_id)
+    assert (row.state, row.outcome, row.status) == ("ended", "abandoned", 499)
 
 
 async def test_settling_twice_counts_once(database: Database) -> None:
     store = RequestStore(database)
     request_id = await accept(store, message())
     await settle(store, request_id, message(), b"{}")
-    row = await store.row(request_id)
+    row = await store.read_request(request_id)
     conversations = await database.run(text("SELECT * FROM conversations"))
     await store.settle(settlement(request_id, Lease(1, 1), message(), b"other", outcome="failed"))
-    assert await store.row(request_id) == row
+    assert await store.read_request(request_id) == row
     assert await database.run(text("SELECT * FROM conversations")) == conversations
-    assert (await store.response(request_id))[1] == b"{}"
+    assert (await store.read_answer(request_id)).content == b"{}"
 
 
 async def test_values_no_column_takes_are_an_error_at_once(database: Database) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from palimpsest.exchanges.captured import read_body
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore
@@ -30,9 +31,9 @@ async def test_by_age_everything_goes(database: Database) -> None:
     fresh = await exchange(RequestStore(database), message("fresh"))
     await Retention(database, 30, 10**12).sweep()
     with pytest.raises(NotFound):
-        await store.body(old)
-    assert await store.body(fresh) == message("fresh")
-    assert (await store.response(fresh))[1]
+        await read_body(store, old)
+    assert await read_body(store, fresh) == message("fresh")
+    assert (await store.read_answer(fresh)).content
     assert await counts(database) == {
         "requests": 1,
         "attempts": 1,
@@ -55,7 +56,7 @@ async def test_what_a_younger_request_shares_stays(database: Database) -> None:
     young = await exchange(RequestStore(database), new_body)
     await age(database, 2)
     await Retention(database, 30, 10**12).sweep()
-    assert await store.body(young) == new_body
+    assert await read_body(store, young) == new_body
     assert (await counts(database))["requests"] == 1
 
 
@@ -65,7 +66,7 @@ async def test_an_open_request_is_never_swept(database: Database) -> None:
     open_ = await accept(store, body)
     await age(database, 24 * 365)
     await Retention(database, 30, 0).sweep()
-    assert await store.body(open_) == body
+    assert await read_body(store, open_) == body
 
 
 async def test_by_size_the_oldest_go_first(database: Database) -> None:
@@ -94,7 +95,7 @@ async def test_the_last_hour_is_spared_even_over_the_cap(database: Database) -> 
     recent = await exchange(store, body)
     with capture_logs() as logs:
         await Retention(database, 0.001, 1).sweep()
-    assert await store.body(recent) == body
+    assert await read_body(store, recent) == body
     assert [entry["log_level"] for entry in logs] == ["warning"]
 
 
@@ -103,9 +104,9 @@ async def test_a_missing_part_is_said_to_have_expired(database: Database) -> Non
     request_id = await exchange(store, message("gone"))
     await database.run(text("DELETE FROM blobs"))
     with pytest.raises(Expired):
-        await store.body(request_id)
+        await read_body(store, request_id)
     with pytest.raises(Expired):
-        await store.response(request_id)
+        await store.read_answer(request_id)
 
 
 async def test_a_sweep_races_with_accepts(database: Database) -> None:
@@ -131,7 +132,7 @@ async def test_a_sweep_races_with_accepts(database: Database) -> None:
         *(accepting(RequestStore(database)) for _ in range(4)), sweeping()
     )
     for request_id, body in (pair for pairs in accepted if pairs for pair in pairs):
-        assert await stores[0].body(request_id) == body
+        assert await read_body(stores[0], request_id) == body
 
 
 async def test_what_was_learned_has_no_age_and_leaves_no_traces(database: Database) -> None:

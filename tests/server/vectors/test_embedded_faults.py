@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from palimpsest.memory.model import Cursor
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.runtime.file_lock import exclusive
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
 from palimpsest.store.vectors.embedded.slots import forget_unused
-from palimpsest.store.vectors.model import Cursor, IndexFollower, IndexStep, SearchFilter
+from palimpsest.store.vectors.model import IndexFollower, IndexStep, SearchFilter
 from tests.support.embedded_index import child, generations, graphs
 from tests.support.generated_memories import (
     DIMENSION,

@@ -9,8 +9,9 @@ import pytest
 from qdrant_client import AsyncQdrantClient
 
 from palimpsest.devstack.ports import LOOPBACK, choose
+from palimpsest.memory.model import Cursor
 from palimpsest.runtime.errors import IndexUnavailable
-from palimpsest.store.vectors.model import Cursor, IndexStep, SearchFilter
+from palimpsest.store.vectors.model import IndexStep, SearchFilter
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.support.generated_memories import DIMENSION, entry
 

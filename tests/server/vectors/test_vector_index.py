@@ -10,18 +10,10 @@ import numpy as np
 import pytest
 from qdrant_client import AsyncQdrantClient
 
-from palimpsest.memory.model import Kind
+from palimpsest.memory.model import Cursor, Kind
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.store.vectors.embedded.index import EmbeddedIndex
-from palimpsest.store.vectors.model import (
-    Cursor,
-    Entry,
-    IndexStep,
-    SearchFilter,
-    Span,
-    Sparse,
-    VectorIndex,
-)
+from palimpsest.store.vectors.model import Entry, IndexStep, SearchFilter, Span, Sparse, VectorIndex
 from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 from tests.support.generated_memories import (
     BEGAN,

@@ -28,7 +28,7 @@ def turn(conversation: int, messages: int, *, forked: str = "") -> RequestView:
 def take(known: StoredCache, view: RequestView) -> CapturedBody:
     """Capture and commit."""
     body = capture(view, known)
-    known.add((*body.latest, *body.parts))
+    known.add_committed((*body.latest, *body.parts))
     return body
 
 
@@ -52,8 +52,8 @@ def test_a_fork_at_an_earlier_turn_shares_what_came_before() -> None:
 def test_it_is_bounded_and_forgets_in_time() -> None:
     clock = iter([0.0, 0.0, TTL_SECONDS - 1, TTL_SECONDS + 1]).__next__
     known = StoredCache(clock)
-    known.add([b"a"])
-    known.add([b"%d" % number for number in range(CAPACITY - 1)])
+    known.add_committed([b"a"])
+    known.add_committed([b"%d" % number for number in range(CAPACITY - 1)])
     assert b"a" in known
     assert b"a" not in known
 
@@ -61,5 +61,5 @@ def test_it_is_bounded_and_forgets_in_time() -> None:
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_oldest_goes_first(number: int) -> None:
     known = StoredCache()
-    known.add([b"%d" % each for each in range(CAPACITY + 1)])
+    known.add_committed([b"%d" % each for each in range(CAPACITY + 1)])
     assert (b"%d" % number in known) is (number > 0)

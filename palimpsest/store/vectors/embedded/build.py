@@ -13,10 +13,11 @@ from pathlib import Path
 
 import structlog
 
+from palimpsest.memory.model import Cursor
 from palimpsest.store.vectors.embedded import calls
 from palimpsest.store.vectors.embedded.child import EmbeddedChild
 from palimpsest.store.vectors.embedded.slots import new_generation
-from palimpsest.store.vectors.model import Cursor, IndexStep
+from palimpsest.store.vectors.model import IndexStep
 
 _OPEN_SECONDS = 60.0
 _BUILD_SECONDS = 3600.0

@@ -11,15 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from palimpsest.store.vectors.model import (
-    Cursor,
-    Entry,
-    IndexStep,
-    Match,
-    SearchFilter,
-    Sparse,
-    Vector,
-)
+from palimpsest.memory.model import Cursor
+from palimpsest.store.vectors.model import Entry, IndexStep, Match, SearchFilter, Sparse, Vector
 from palimpsest.store.vectors.points import payload_of, point_id
 
 LENGTH = struct.Struct("<I")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from palimpsest.memory.model import Cursor
 from palimpsest.runtime.errors import IndexUnavailable
 from palimpsest.store.vectors.embedded import calls
 from palimpsest.store.vectors.embedded.build import EmbeddedCopy, copied
@@ -20,7 +21,6 @@ from palimpsest.store.vectors.embedded.slots import forget_unused
 from palimpsest.store.vectors.model import (
     Candidates,
     CatchingUp,
-    Cursor,
     IndexStep,
     SearchFilter,
     Sparse,

@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 import qdrant_edge as edge
 
+from palimpsest.memory.model import Cursor
 from palimpsest.store.vectors.embedded.calls import Answer, Point
-from palimpsest.store.vectors.model import Cursor, Match, SearchFilter, Sparse
+from palimpsest.store.vectors.model import Match, SearchFilter, Sparse
 from palimpsest.store.vectors.points import (
     DENSE,
     GRAPH_FROM,

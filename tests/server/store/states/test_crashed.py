@@ -37,7 +37,8 @@ async def test_from_the_journal_or_else_by_the_plan(
     assert second
     exchange = Exchange(request_id, parse(message(stream=True)), b"/v1/messages", ())
     await estimate_crashed(store, journal, exchange, second, 500)
-    usage = (await store.attempts(request_id))[0]["usage"]
+    usage = (await store.read_attempts(request_id))[0].usage
+    assert usage
     assert (usage["input_tokens"], usage["output_tokens"]) == tokens
     assert usage["estimated"]
 
@@ -55,4 +56,4 @@ async def test_what_a_call_told_itself_stays(database: Database) -> None:
     assert second
     exchange = Exchange(request_id, parse(message(stream=True)), b"/v1/messages", ())
     await estimate_crashed(store, journal, exchange, second, 500)
-    assert (await store.attempts(request_id))[0]["usage"] == {"a": 1}
+    assert (await store.read_attempts(request_id))[0].usage == {"a": 1}

@@ -110,7 +110,10 @@ async def test_any_order_of_steps(
                 model.alive.add(owner)
                 await Heartbeat(database, owner).beat()
             case "fail":
-                assert await store.fail(request_id, Outcome.FAILED, 503, "why") is model.fail()
+                assert (
+                    await store.end_without_answer(request_id, Outcome.FAILED, 503, "why")
+                    is model.fail()
+                )
             case _ if leases:
                 lease = leases[-1 - choice % len(leases)]
                 await use(step, request_id, lease, model, store, journal)
@@ -134,12 +137,12 @@ async def use(
 
 
 async def agrees(request_id: str, model: Model, store: RequestStore, database: Database) -> None:
-    row = await store.row(request_id)
-    assert (row["state"], row["outcome"]) == (model.state, model.outcome)
-    assert (row["owner"], row["fence"]) == (model.owner, model.fence)
-    attempts = await store.attempts(request_id)
-    assert [attempt["outcome"] for attempt in attempts] == model.attempts
-    assert [attempt["closed_at"] is None for attempt in attempts] == [
+    row = await store.read_request(request_id)
+    assert (row.state, row.outcome) == (model.state, model.outcome)
+    assert (row.owner, row.fence) == (model.owner, model.fence)
+    attempts = await store.read_attempts(request_id)
+    assert [attempt.outcome for attempt in attempts] == model.attempts
+    assert [attempt.closed_at is None for attempt in attempts] == [
         outcome is None for outcome in model.attempts
     ]
     [left] = await database.run(LEFT, {"id": request_id})

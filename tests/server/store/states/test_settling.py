@@ -74,8 +74,8 @@ async def test_a_commit_whose_answer_was_lost_can_be_sent_again(store: RequestSt
     request_id = name()
     request = accepted(request_id, request_id)
     assert [await store.accept(request) for _ in range(2)] == [request_id] * 2
-    assert (await store.row(request_id))["state"] == "accepted"
-    kept = await store.kept(request_id)
+    assert (await store.read_request(request_id)).state == "accepted"
+    kept = await store.read_credentials(request_id)
     assert kept
     assert (kept.sealed, kept.interrupted) == (request.sealed, False)
 
@@ -86,7 +86,7 @@ async def test_of_many_at_once_one_gets_the_claim(store: RequestStore) -> None:
     [holder] = set(holders)
     assert holder in names
     for each in names:
-        assert (await store.held(each) is not None) is (each == holder)
+        assert (await store.find_claim_holder(each) is not None) is (each == holder)
 
 
 async def test_of_many_that_take_a_claim_over_one_gets_it(store: RequestStore) -> None:
@@ -107,12 +107,12 @@ async def test_a_request_without_a_claim_stands_beside_others(store: RequestStor
 async def test_a_client_that_is_at_another_edge_has_not_left(store: RequestStore) -> None:
     request_id = name()
     await store.accept(accepted(request_id, request_id, edge="one"))
-    await store.client(request_id, "two", gone=False)
-    await store.client(request_id, "one", gone=True)
-    held = await store.held(request_id)
+    await store.record_client_back(request_id, "two")
+    await store.record_client_left(request_id, "one")
+    held = await store.find_claim_holder(request_id)
     assert held
     assert (held.edge, held.client_gone) == ("two", False)
-    await store.client(request_id, "two", gone=True)
-    held = await store.held(request_id)
+    await store.record_client_left(request_id, "two")
+    held = await store.find_claim_holder(request_id)
     assert held
     assert held.client_gone
