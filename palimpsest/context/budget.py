@@ -1,11 +1,9 @@
 """How many tokens a prompt may have: the model's window less its answer, under the cap."""
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from palimpsest.dialects.model import ModelInfo, TokenEstimate
-
-CappedBy = Literal["window", "max_tokens", "cap"]
 
 CAP = 180_000
 RESERVE = 32_000
@@ -16,12 +14,26 @@ at 33K below its window, does not come to that."""
 _LEAST_RATIO, _MOST_RATIO = 0.6, 2.0
 
 
+class CappedBy(StrEnum):
+    """What sets the limit of a prompt.
+
+    WINDOW: the window less the reserve for the answer
+    MAX_TOKENS: the window less the answer the client asks for, where the API checks the sum
+    CAP: the configured cap
+    """
+
+    WINDOW = "window"
+    MAX_TOKENS = "max_tokens"
+    CAP = "cap"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Tokens: a prompt above ``limit`` is too long; ``capped_by`` says what set the limit.
+    """The most tokens a prompt may have.
 
-    ``window``: the window less the reserve for the answer. ``max_tokens``: the window less the
-    answer the client asks for, where the API checks the sum. ``cap``: the configured cap.
+    window: tokens of the model's window
+    limit: tokens; a longer prompt is too long
+    capped_by: what set the limit
     """
 
     window: int
@@ -41,13 +53,13 @@ def budget(
     """The budget of one request; ``cap=None`` lifts the cap. ``margin`` is in tokens,
     by default a share of the window. The limit is at least 1."""
     window = window_override or info.window
-    capped_by: CappedBy = "window"
+    capped_by = CappedBy.WINDOW
     answer = min(reserve, window // 2)
     if info.validates_sum and max_tokens is not None:
-        capped_by, answer = "max_tokens", max_tokens
+        capped_by, answer = CappedBy.MAX_TOKENS, max_tokens
     limit = window - answer - (round(window * MARGIN_SHARE) if margin is None else margin)
     if cap is not None and cap < limit:
-        capped_by, limit = "cap", cap
+        capped_by, limit = CappedBy.CAP, cap
     return Budget(window=window, limit=max(1, limit), capped_by=capped_by)
 
 

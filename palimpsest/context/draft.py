@@ -1,4 +1,4 @@
-"""An epoch in the making: what is decided so far, and how large the prompt is with it."""
+"""A draft of an epoch: the decisions so far, and the size of the prompt with them."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The facts in outputs that are gone: the most telling fragments of all of them together.
+"""Facts from outputs that were cut: the rarest fragments of all of them together.
 
 Fragments compete across outputs: a word that stands in the fragments of many of them is common,
 though it may be rare in each.
@@ -22,7 +22,7 @@ _READ = 6
 # plenty of room, more.
 _ROOM, _MOST = 8, 12
 _AMPLE, _AMPLE_ROOM, _AMPLE_MOST = 40, 20, 26
-_TELLING_WORDS = 4
+_COUNTED_WORDS = 4
 _SOURCE_TOKENS = 6
 _LEAST = 8
 # Below this there are only the words that any text has.
@@ -41,15 +41,15 @@ class Candidate:
 
 
 def facts(
-    calls: Sequence[Call], tokens: int, told: Mapping[str, str] | None = None
+    calls: Sequence[Call], tokens: int, stubs: Mapping[str, str] | None = None
 ) -> tuple[list[str], int]:
     """Lines of at most ``tokens`` tokens, newest first, each with its source; and how many
-    outputs they tell nothing of. ``told`` is what is said elsewhere of a call, by its id."""
+    outputs they say nothing of. ``stubs`` are the stubs of calls that stay, by the call's id."""
     ample = tokens >= _AMPLE * len(calls)
     room, most = (_AMPLE_ROOM, _AMPLE_MOST) if ample else (_ROOM, _MOST)
     chosen: dict[int, list[str]] = {}
     seen = set[str]()
-    ranked, spread = _ranked(calls, told or {})
+    ranked, spread = _ranked(calls, stubs or {})
     for found in ranked:
         if tokens < _LEAST:
             break
@@ -69,25 +69,25 @@ def facts(
         f"{chosen[number][0]}: {' | '.join(chosen[number][1:])}"
         for number in sorted(chosen, reverse=True)
     ]
-    outputs = sum(bool(call.output.strip()) and call.id not in (told or {}) for call in calls)
+    outputs = sum(bool(call.output.strip()) and call.id not in (stubs or {}) for call in calls)
     return lines, max(0, outputs - len(lines))
 
 
 def _ranked(
-    calls: Sequence[Call], told: Mapping[str, str]
+    calls: Sequence[Call], stubs: Mapping[str, str]
 ) -> tuple[list[Candidate], Mapping[str, int]]:
-    """The fragments of all calls, the most telling first; and in how many each word stands."""
+    """The fragments of all calls, the rarest words first; and in how many each word stands."""
     found = [_best(call.output) for call in calls]
     spread = Counter[str]()
     for text in {fragment.text: None for of_one in found for fragment in of_one}:
         spread.update(_worths(text).keys())
     ranked: list[Candidate] = []
     for number, call in enumerate(calls):
-        known = told.get(call.id, "")
+        known = stubs.get(call.id, "")
         for fragment in found[number]:
             worths = _worths(fragment.text)
             shares = sorted([own / spread[word] for word, own in worths.items()], reverse=True)
-            value = sum(shares[:_TELLING_WORDS])
+            value = sum(shares[:_COUNTED_WORDS])
             if value < _LEAST_WORTH:
                 continue
             if not known or max(worths, key=lambda word: worths[word] / spread[word]) not in known:

@@ -1,4 +1,4 @@
-"""Planning an epoch: what goes, so that a conversation has room again, and what is told of it."""
+"""Plans an epoch: what is cut so that the prompt has room again, and the account of the cut."""
 
 from dataclasses import dataclass
 
@@ -31,11 +31,17 @@ _ENOUGH = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How an epoch prunes. ``target`` is what it prunes to, in tokens; None: ``target_share`` of
-    what the limit leaves beside system and tools. ``manifest_share`` and ``whole_share``: parts of
-    the target for the account of the cut, and of the room for old exchanges for whole ones.
-    ``thrift``: also before the limit where that is cheaper, but not below ``cold_share`` of it with
-    a cold cache, and ``warm_share`` with a warm one. Shares: docs/adr/0021.
+    """How an epoch prunes. Shares: docs/adr/0021.
+
+    keep: how many of the newest tool exchanges stay whole
+    target: tokens of the prompt that it prunes to; None: by ``target_share``
+    target_share: part of what the limit leaves beside system and tools
+    manifest_share: part of the target for the account of the cut
+    whole_share: part of the room for old tool exchanges that goes to those kept whole
+    thrift: prune before the limit too, where that is cheaper
+    cold_share: part of the limit below which it does not, with a cold cache
+    warm_share: the same with a warm cache
+    scorer: how much each old tool exchange is worth
     """
 
     keep: int = 10
@@ -51,8 +57,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Tokens, before the model's ratio, for all messages: ``limit`` is the most there may be,
-    ``target`` what an epoch aims at."""
+    """Tokens for all messages, before the model's ratio.
+
+    limit: the most there may be
+    target: what an epoch aims at
+    """
 
     limit: int
     target: int
@@ -62,33 +71,33 @@ def draft(history: History, room: Room, policy: Policy, bound: int | None) -> Dr
     """The decisions that make room, or None when nothing can be taken; ``bound`` as a Draft's."""
     words = round(room.target * policy.manifest_share)
     words = max(_LEAST_MANIFEST, min(words, _MOST_MANIFEST))
-    keep, made = _sparing(history, room, policy, words, bound)
-    made = _told(made, words)
+    keep, made = _cut_sparingly(history, room, policy, words, bound)
+    made = _with_account(made, words)
     # How long the account of the cut gets is known when it is written: what it leaves of its share
     # goes to what is kept.
     spare = room.target - made.total
     if made.changed and spare >= _WORTH_FILLING * room.target:
         wider = Room(room.limit, room.target + spare)
-        fuller = _told(_cut(history, wider, policy, keep, words, bound), words)
+        fuller = _with_account(_cut(history, wider, policy, keep, words, bound), words)
         made = fuller if fuller.changed and fuller.total <= room.target else made
     return made if made.changed and made.total < sum(history.tokens) else None
 
 
-def _sparing(
+def _cut_sparingly(
     history: History, room: Room, policy: Policy, words: int, bound: int | None
 ) -> tuple[int, Draft]:
     """The cut, and how many of the newest exchanges it spares: fewer where these alone are too
     large, unless that gains nothing."""
     enough = room.target + round((room.limit - room.target) * _ENOUGH) - words
     found: list[tuple[int, Draft]] = []
-    for keep in _spared(policy.keep):
+    for keep in _keep_counts(policy.keep):
         found.append((keep, _cut(history, room, policy, keep, words, bound)))
         if found[-1][1].total <= enough:
             break
     return min(found, key=lambda pair: pair[1].total)
 
 
-def _spared(keep: int) -> list[int]:
+def _keep_counts(keep: int) -> list[int]:
     """10, 5, 2, 1 for 10."""
     found = [keep]
     while found[-1] > 1:
@@ -115,8 +124,8 @@ def _cut(
     return made
 
 
-def _told(made: Draft, words: int) -> Draft:
-    """With the account of what was cut, where the newest of the cut was."""
+def _with_account(made: Draft, words: int) -> Draft:
+    """The draft with the account of what was cut, where the newest of the cut was."""
     account = _account(made)
     place = _place(made) if account.calls or account.notes else None
     if place is not None:

@@ -1,4 +1,4 @@
-"""Exchanges that are never touched: what the user said in them, skills, tools found, open tasks."""
+"""Finds the tool exchanges that are never cut: a user's words, skills, tools found, open tasks."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ def protected(found: Sequence[ToolExchange], newest: int) -> set[int]:
     """Positions of the exchanges that stay whole: the ``newest`` ones, and those that must."""
     calls = [call for exchange in found for call in exchange.calls]
     tasks = (call.id for task in open_tasks(calls).values() for call in (task[0], task[-1]))
-    ids = {*(call.id for call in _standing(calls)), *tasks}
+    ids = {*(call.id for call in _always_kept(calls)), *tasks}
     kept = {
         exchange.position for exchange in found if any(call.id in ids for call in exchange.calls)
     }
     return kept | {exchange.position for exchange in found[len(found) - newest :]}
 
 
-def _standing(calls: Sequence[Call]) -> Iterator[Call]:
+def _always_kept(calls: Sequence[Call]) -> Iterator[Call]:
     lists = [call for call in calls if call.name in _LISTS]
     yield from lists[-1:]
     for call in calls:

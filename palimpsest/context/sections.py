@@ -1,4 +1,4 @@
-"""The sections of a manifest: what was cut, as lines in the order of their importance."""
+"""The sections of a manifest: lines about what was cut, the most important first."""
 
 import re
 from collections import Counter
@@ -40,13 +40,13 @@ _CUES = (
 
 def user_requests(requests: Iterable[tuple[int, str]]) -> Lines:
     """The first words of each; corrections before others, the newest first."""
-    told = [(position, text) for position, text in requests if text.strip()]
-    told.sort(key=lambda told: (not _CORRECTION.search(told[1][:_LONGEST]), -told[0]))
+    said = [(position, text) for position, text in requests if text.strip()]
+    said.sort(key=lambda one: (not _CORRECTION.search(one[1][:_LONGEST]), -one[0]))
     lines = (
         Line(position, f'#{position} "{clipped(one_line(text[:_LONGEST]), _REQUEST_TOKENS)}"')
-        for position, text in told
+        for position, text in said
     )
-    return Lines(len(told), lines)
+    return Lines(len(said), lines)
 
 
 def commands(calls: Sequence[Call]) -> Lines:
@@ -72,7 +72,7 @@ def decisions(notes: Iterable[tuple[int, str]]) -> Lines:
     weighed = [
         (-weight, -position, sentence)
         for position, text in notes
-        for weight, sentence in _telling(text[:_LONGEST])
+        for weight, sentence in _conclusions(text[:_LONGEST])
     ]
     weighed.sort()
     lines = (
@@ -107,7 +107,7 @@ def _outcome(call: Call, about: str, times: int) -> str:
 
 
 @lru_cache(2_048)
-def _telling(text: str) -> tuple[tuple[int, str], ...]:
+def _conclusions(text: str) -> tuple[tuple[int, str], ...]:
     sentences = [one_line(_LABELLED.sub("", part, count=1)) for part in _SENTENCE.split(text)]
     weighed = [
         (sum(weight for weight, cue in _CUES if cue.search(sentence)), sentence)

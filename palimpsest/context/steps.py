@@ -1,4 +1,4 @@
-"""What an epoch takes away, step by step, until the prompt has room: cheapest loss first.
+"""The steps by which an epoch cuts, until the prompt has room: the cheapest loss first.
 
 Each step takes a draft and the tokens all messages together may have; it takes no more than it
 must, within the rules of the cut.
@@ -152,7 +152,7 @@ def long_text(draft: Draft, room: int, rules: CutRules) -> None:
 
 
 LOSSLESS = (duplicates,)
-"""Nothing is lost by these, so that nothing has to be told of them."""
+"""Nothing is lost by these, so that the account of the cut leaves them out."""
 LOSSY = (client_output, results, thinking, old_text, long_text)
 
 

@@ -65,8 +65,8 @@ def with_summary(epoch: Epoch, history: History, summary: str, model: str, ratio
     whole = text_tokens("\n".join(account(history.dialect, epoch)))
     notice = _NOTICE.format(model=harmless(model))
     space = min(room(history.dialect, epoch), whole - text_tokens(notice + _CLOSE))
-    told = notice + clipped(harmless(summary.strip()), space) + _CLOSE
-    texts = [told, *_manifest(history, epoch, whole - text_tokens(told))]
+    text = notice + clipped(harmless(summary.strip()), space) + _CLOSE
+    texts = [text, *_manifest(history, epoch, whole - text_tokens(text))]
     grown = sum(map(text_tokens, texts)) - whole
     changed = msgspec.structs.replace(
         place,

@@ -1,4 +1,4 @@
-"""The tool exchanges of a history: an assistant's calls, and the message that answers them."""
+"""Finds the tool exchanges of a history: calls, and the message with their results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,19 @@ from palimpsest.dialects.model import Block, BlockKind, Message, Role
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One tool call with its result. Positions are of messages, ``*_block`` are block numbers.
+    """One tool call with its result.
 
-    ``output`` is the result's text; ``media`` counts what is not text in it.
+    id: joins the call and its result
+    name: the tool's name
+    input: the call's arguments
+    position: index of the message with the call
+    block: number of the call in it
+    result_position: index of the message with the result
+    result_block: number of the result in it
+    output: the result's text
+    is_error: the call failed
+    media: how many parts of the result are no text
+    has_reference: the result names tools that the model may call from now on
     """
 
     id: str
@@ -37,7 +47,7 @@ class ToolExchange:
 
 
 def find_tool_exchanges(messages: Sequence[Message]) -> Iterator[ToolExchange]:
-    """The exchanges that are whole: every call answered in the very next message."""
+    """The tool exchanges that are whole: every call has its result in the very next message."""
     for position, message in enumerate(messages[:-1]):
         answer = messages[position + 1]
         if message.role is not Role.ASSISTANT or answer.role is not Role.USER:

@@ -1,4 +1,4 @@
-"""What an epoch cuts, told in order for a model that is to sum it up."""
+"""Writes out what an epoch cuts, in order, for a model that is to summarise it."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -10,8 +10,8 @@ from palimpsest.context.quoting import harmless
 from palimpsest.dialects.model import Block, BlockKind, Dialect, Message, RequestView, Role
 
 MOST_CHARS = 160_000
-"""Some 45,000 tokens. Of a longer cut the newest is told, since the account that it replaces, if
-there is one, tells of the older."""
+"""Some 45,000 tokens. Of a longer cut the newest is written out: the account that it replaces, if
+there is one, covers the older."""
 
 _SPOKEN = 2_000
 _ARGUMENTS = 400
@@ -23,7 +23,7 @@ def transcript(view: RequestView, epoch: Epoch, before: Epoch | None) -> str:
     """The messages that ``epoch`` changes, each block cut to a bounded length, and what the user
     said between them; first the account of what ``before`` had cut."""
     decided = {decision.position: decision for decision in epoch.decisions}
-    told: list[list[str]] = []
+    written: list[list[str]] = []
     left = MOST_CHARS
     for position in range(epoch.depth - 1, -1, -1):
         decision = decided.get(position)
@@ -31,8 +31,8 @@ def transcript(view: RequestView, epoch: Epoch, before: Epoch | None) -> str:
         left -= sum(map(len, lines))
         if left < 0:
             break
-        told.append(lines)
-    return "\n".join((*account(view.dialect, before), *chain.from_iterable(reversed(told))))
+        written.append(lines)
+    return "\n".join((*account(view.dialect, before), *chain.from_iterable(reversed(written))))
 
 
 def account(dialect: Dialect, epoch: Epoch | None) -> list[str]:
@@ -47,10 +47,10 @@ def _lines(position: int, message: Message, decision: Decision | None) -> Iterat
     whole = decision is not None and decision.drop is not None
     for number, block in message.numbered():
         if whole or number in changed or (message.role is Role.USER and block.text()):
-            yield f"#{position} {_told(message.role, block)}"
+            yield f"#{position} {_describe(message.role, block)}"
 
 
-def _told(role: Role, block: Block) -> str:
+def _describe(role: Role, block: Block) -> str:
     match block.kind:
         case BlockKind.TEXT:
             return f"{role}: {_clip(block.text(), _SPOKEN, 0)}"

@@ -34,5 +34,5 @@ class EpochSummaries:
 
 def _with(view: RequestView, epoch: Epoch, summary: CutSummary, now: Conditions) -> RewriteOutcome:
     history = History(view, now.info.image_tokens)
-    told = with_summary(epoch, history, summary.text, summary.model, now.ratio)
-    return replace(replay(view, told, now.ratio), is_new=True)
+    summarised = with_summary(epoch, history, summary.text, summary.model, now.ratio)
+    return replace(replay(view, summarised, now.ratio), is_new=True)
