@@ -25,7 +25,7 @@ from workflows.contracts import QUERY_INTELLIGENCE, QueryIntelligenceInput, Quer
 
 
 class QueryIntelligence:
-    """The activity; finds the conversation by lineage and loads what is known of it."""
+    """The activity; finds the conversation by lineage and the memories that bear on it."""
 
     def __init__(
         self,

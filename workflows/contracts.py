@@ -89,15 +89,15 @@ class QueryIntelligenceInput:
 
 @dataclass(frozen=True)
 class QueryIntelligenceResult:
-    """What is known of the request's conversation.
+    """The request's conversation and the memories that bear on it.
 
     ``chain`` is the hex hash of the lineage through the newest message; ``token_ratio`` is real
-    tokens over counted tokens, None while unmeasured; ``degraded`` says why nothing is known.
+    tokens over counted tokens, None while unmeasured; ``degraded`` says why nothing was found out.
     ``idle`` is seconds since the conversation's last answer; ``epoch`` names what its history is
     rewritten by and ``observed`` what it would be, by chain hashes in hex. ``project`` is the
-    client's working directory; ``memories`` are the ids of what is worth recalling now, best
-    first, and ``recall`` says what became of the look for them: `found`, `none`, `off`,
-    `degraded;<reason>`, or None where no person spoke.
+    client's working directory; ``memories`` are the ids of the memories to inject, best first,
+    and ``recall`` says what became of the search for them: `found`, `none`, `degraded;<reason>`,
+    or None where injection is off.
     """
 
     conversation_id: str | None

@@ -1,4 +1,4 @@
-"""``python -m harness.bench.retrieval``: how long a question to what is known takes, warm,
+"""``python -m harness.bench.retrieval``: how long a search of the memories takes, warm,
 embedding of the question included. The memories are generated, and read from this process
 instead of Postgres.
 """

@@ -46,7 +46,7 @@ class MemoryStore:
         return new
 
     async def record_sighting(self, memory_id: str, conversation: str) -> None:
-        """Something learned was borne out by a conversation; each counts once."""
+        """Counts a conversation that confirmed a memory; each counts once."""
         values = {"id": memory_id, "conversation": conversation, "tenant": self._tenant}
         await self._database.run(statements.SEE, values)
 
@@ -162,7 +162,7 @@ class MemoryStore:
     async def find_fixes(
         self, signature: str, project: str | None = None, limit: int = 10
     ) -> list[Memory]:
-        """What mended exactly this error; what is best borne out first."""
+        """The fixes of exactly this error, the best confirmed first."""
         values = {
             "signature": signature,
             "project": project,

@@ -1,5 +1,5 @@
-"""The tables of what is known. A *memory* is one thing that is known (palimpsest/memory/model.py),
-a *segment* the part of a history that was learned from.
+"""The tables of memories. A *memory* is a part of a turn, a pattern or a fix
+(palimpsest/memory/model.py), a *segment* the part of a history that was learned from.
 """
 
 from sqlalchemy import (

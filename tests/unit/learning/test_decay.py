@@ -1,17 +1,14 @@
-"""What was learned fades, sinks and goes; what was offered is judged."""
+"""The worth of lessons decays, falls with failures, and ends in expiry."""
 
 from datetime import timedelta
 
 import msgspec
 import pytest
 
-from palimpsest.context.tool_exchanges import find_tool_exchanges
 from palimpsest.learning.decay import HALF_LIFE, current_worth, is_stale
 from palimpsest.learning.extraction import extract_candidates
-from palimpsest.learning.verdicts import judge_offered
 from palimpsest.memory.model import Fix, Memory, injectable
 from tests.support.agent_work import (
-    LINT,
     ROOT,
     Doing,
     mended,
@@ -58,33 +55,3 @@ def test_what_faded_is_stale_unless_confirmed() -> None:
     assert not is_stale(fix(), SAID_AT + HALF_LIFE)
     assert not is_stale(changed(fix(), confirmed=True), later)
     assert not is_stale(turn("what was said"), SAID_AT + timedelta(days=10_000))
-
-
-def judged(offered: Memory, doing: Doing) -> list[tuple[str, bool]]:
-    found = extract_candidates(doing.messages, ROOT)
-    calls = [call for exchange in find_tool_exchanges(doing.messages) for call in exchange.calls]
-    return list(judge_offered([(0, offered)], calls, found, ROOT))
-
-
-def test_a_fix_that_ended_the_error_again_helped() -> None:
-    offered = fix()
-    assert judged(offered, mended("another")) == [(offered.id, True)]
-
-
-def test_a_fix_was_no_help_where_the_error_ended_otherwise() -> None:
-    offered = fix()
-    doing = Doing().run("make lint", LINT, fails=True)
-    doing.edit("app/main.go", "os.Remove(path)", "if err := os.Remove(path); err != nil {")
-    assert judged(offered, doing.run("make lint", "ok")) == [(offered.id, False)]
-
-
-def test_what_did_not_come_up_is_not_judged() -> None:
-    assert judged(fix(), Doing().run("make lint", "ok")) == []
-
-
-def test_a_command_that_is_not_there_failed() -> None:
-    doing = Doing().run("make test", "ok").run("make test", "ok")
-    [offered] = memories(doing)
-    assert judged(offered, Doing().run("make test", "ok")) == [(offered.id, True)]
-    gone = Doing().run("make test", "make: *** No rule to make target `test'", fails=True)
-    assert judged(offered, gone) == [(offered.id, False)]
