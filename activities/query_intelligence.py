@@ -12,7 +12,6 @@ from palimpsest.conversations.model import Place
 from palimpsest.conversations.session import session_of
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.captured import request_headers, request_view
-from palimpsest.exchanges.lifecycle import Stage
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
@@ -50,7 +49,7 @@ class QueryIntelligence:
         placement = await self._lookup.find(query.request_id, view)
         exchange = self._exchanges.get(query.request_id)
         if exchange:
-            exchange.lifecycle.advance(Stage.PLACED)
+            exchange.place(placement)
         project, hashes, place = placement.project, placement.chain, placement.place
         if place.conversation_id is None:
             place = await self._compacted(query.request_id, view, place)

@@ -52,12 +52,14 @@ class RewriteContext:
         started = time.perf_counter()
         view = await request_view(rewrite.request_id, self._exchanges, self._requests)
         headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
-        past = await self._past.find(view, rewrite.known)
+        exchange = self._exchanges.get(rewrite.request_id)
+        placement = exchange.placement if exchange else None
+        chain = placement.chain if placement else None
+        past = await self._past.find(view, rewrite.known, chain)
         recall = await self._recall(view, rewrite, past)
         decided = await self._rewriter.rewrite(view, headers, rewrite, past, recall)
         if decided.summarise:
             return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
-        exchange = self._exchanges.get(rewrite.request_id)
         if exchange:
             await _hand_over(exchange, decided)
         if decided.epoch is None:

@@ -18,7 +18,7 @@ from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
 from palimpsest.forwarding.recovery import Recovery
-from palimpsest.forwarding.side_call import Said, SideCalls, failed
+from palimpsest.forwarding.side_call import SideAnswer, SideCalls, end_of_failed
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.summaries import SummaryStore
@@ -98,10 +98,12 @@ class SummariseCut:
         excerpt = transcript(view, epoch, before)
         return question(view, excerpt, self._model, room(view.dialect, epoch))
 
-    async def _ask(self, exchange: Exchange, content: bytes, lease: Lease) -> Said:
+    async def _ask(self, exchange: Exchange, content: bytes, lease: Lease) -> SideAnswer:
         """What the model said; else the call's row is closed with what became of it."""
         try:
             return await self._calls.ask(exchange.target, exchange.headers, content)
         except (PalimpsestError, asyncio.CancelledError) as error:
-            await self._summaries.close_call(exchange.request_id, failed(lease, error, content))
+            await self._summaries.close_call(
+                exchange.request_id, end_of_failed(lease, error, content)
+            )
             raise

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
-from palimpsest.forwarding.side_call import Said, SideCalls, failed
+from palimpsest.forwarding.side_call import SideAnswer, SideCalls, end_of_failed
 from palimpsest.learning.wording import (
     add_wording,
     estimate_tokens,
@@ -91,11 +91,11 @@ class WordLearned:
             await self._memories.edit(memory.id, text=text, detail=changed)
         return True
 
-    async def _ask(self, request_id: str, content: bytes, lease: Lease) -> Said:
+    async def _ask(self, request_id: str, content: bytes, lease: Lease) -> SideAnswer:
         try:
             said = await self._calls.ask(_TARGET, self._headers, content)
         except (PalimpsestError, asyncio.CancelledError) as error:
-            await self._wordings.close_call(request_id, failed(lease, error, content))
+            await self._wordings.close_call(request_id, end_of_failed(lease, error, content))
             raise
         end = AttemptEnd(lease, Outcome.ANSWERED, said.status, said.size, usage=said.usage)
         await self._wordings.close_call(request_id, end)

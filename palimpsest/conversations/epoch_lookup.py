@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import structlog
 
 from palimpsest.context.model import Epoch, EpochMode
-from palimpsest.conversations.lookup import Placement
 from palimpsest.conversations.model import Place
 from palimpsest.conversations.project import lineage
 from palimpsest.conversations.unchanged import UnchangedConversations
@@ -52,12 +51,15 @@ class EpochLookup:
         self._unchanged = unchanged
 
     async def find(
-        self, view: RequestView, known: QueryIntelligenceResult | None
+        self,
+        view: RequestView,
+        known: QueryIntelligenceResult | None,
+        chain: tuple[Hash, ...] | None = None,
     ) -> RecordedEpochs:
         """The recorded epochs; raises DatabaseUnavailable when nobody can tell what was decided.
         ``known`` spares the lookup of the conversation; without it, what this process knows to
-        have passed as it came needs no database."""
-        chain = await _lineage(view, known.project if known else "")
+        have passed as it came needs no database. ``chain``: the lineage, where it is computed."""
+        chain = chain or await _lineage(view, known.project if known else "")
         unread = RecordedEpochs(chain, certain=False)
         if known is None and self._unchanged.proves_unchanged(view, chain):
             return unread
@@ -74,10 +76,6 @@ class EpochLookup:
         none."""
         chain = await _lineage(view, project)
         return await self._read(chain, await self._conversations.find_place(chain))
-
-    async def read_placed(self, placement: Placement) -> RecordedEpochs:
-        """The recorded epochs of a request whose place is known."""
-        return await self._read(placement.chain, placement.place)
 
     async def _read(self, chain: tuple[Hash, ...], place: Place) -> RecordedEpochs:
         return RecordedEpochs(

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from palimpsest.conversations.lookup import Placement
 from palimpsest.conversations.rendered import Rendered
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.answer import Answer
@@ -30,6 +31,7 @@ class Exchange:
     ``recovered``: the process that took it in died, so its call runs to its end whoever waits.
     ``lifecycle`` is the one place that tells how far it has come and who wants it stopped.
     ``accept_ms`` is how long its commit took.
+    ``placement`` is where it stands, once that was looked up here.
     ``rendered`` goes to the provider instead of the view's body, unless it is None.
     ``clients`` counts those who read the answer.
     """
@@ -43,6 +45,7 @@ class Exchange:
     lifecycle: Lifecycle = field(default_factory=Lifecycle, init=False)
     answer: Answer = field(default_factory=Answer, init=False)
     accept_ms: float | None = field(default=None, init=False)
+    placement: Placement | None = field(default=None, init=False, repr=False)
     rendered: Rendered | None = field(default=None, init=False, repr=False)
     call: UpstreamCall | None = field(default=None, init=False)
     clients: int = field(default=0, init=False)
@@ -57,6 +60,11 @@ class Exchange:
         """It is committed."""
         self.accept_ms = took_ms
         self.lifecycle.advance(Stage.ACCEPTED)
+
+    def place(self, placement: Placement) -> None:
+        """Its conversation is known."""
+        self.placement = placement
+        self.lifecycle.advance(Stage.PLACED)
 
     def rewrite(self, rendered: Rendered | None) -> None:
         """What the model will see: a rendered body, or the one that came."""

@@ -27,7 +27,7 @@ from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.process_identity import is_gone
 from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.vault import Sealed, Vault
+from palimpsest.store.vault import Vault, VaultContent
 
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _KEY = b"idempotency-key"
@@ -139,7 +139,7 @@ class Idempotency:
         return exchange
 
     def _record(self, exchange: Exchange, identity: Identity) -> AcceptedRequest:
-        sealed = Sealed(exchange.target, exchange.headers)
+        sealed = VaultContent(exchange.target, exchange.headers)
         return AcceptedRequest(
             id=exchange.request_id,
             tenant=TENANT,

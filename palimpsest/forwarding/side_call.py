@@ -34,7 +34,7 @@ _MESSAGE = msgspec.json.Decoder(_Message)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SideAnswer:
     """What the model said; ``usage`` is JSON, as the attempts keep it."""
 
     status: int
@@ -43,7 +43,7 @@ class Said:
     usage: str
 
 
-class Unsaid(PalimpsestError):
+class NoTextAnswered(PalimpsestError):
     """The provider answered, and not with words. ``usage`` as above."""
 
     def __init__(self, status: int, size: int, usage: str) -> None:
@@ -60,8 +60,8 @@ class SideCalls:
         self._metrics = metrics
         self._seconds = seconds
 
-    async def ask(self, target: bytes, headers: RawHeaders, content: bytes) -> Said:
-        """Ask once. Raises Unsaid, UpstreamUnreachable, UpstreamTimeout or StreamBroken."""
+    async def ask(self, target: bytes, headers: RawHeaders, content: bytes) -> SideAnswer:
+        """Ask once. Raises NoTextAnswered, UpstreamUnreachable, UpstreamTimeout or StreamBroken."""
         try:
             async with asyncio.timeout(self._seconds):
                 status, answer = await self._call(target, headers, content)
@@ -74,8 +74,8 @@ class SideCalls:
         usage = usage_json(reader, _outcome(status), None)
         text = _text(answer) if status == 200 and reader.stop_reason != "refusal" else ""
         if not text:
-            raise Unsaid(status, len(answer), usage)
-        return Said(status, len(answer), text, usage)
+            raise NoTextAnswered(status, len(answer), usage)
+        return SideAnswer(status, len(answer), text, usage)
 
     async def _call(self, target: bytes, headers: RawHeaders, content: bytes) -> tuple[int, bytes]:
         kept = tuple(pair for pair in headers if pair[0].lower() not in _NOT_OURS)
@@ -92,9 +92,9 @@ class SideCalls:
         return response.status_code, bytes(answer)
 
 
-def failed(lease: Lease, error: BaseException, content: bytes) -> AttemptEnd:
+def end_of_failed(lease: Lease, error: BaseException, content: bytes) -> AttemptEnd:
     """The end of a call that brought nothing; what a broken one cost is estimated."""
-    if isinstance(error, Unsaid):
+    if isinstance(error, NoTextAnswered):
         outcome = _outcome(error.answered)
         return AttemptEnd(lease, outcome, error.answered, error.size, str(error), error.usage)
     reason = str(error) or EndCause.PROCESS_STOPPED

@@ -21,7 +21,7 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
-class Sealed(msgspec.Struct, frozen=True, array_like=True):
+class VaultContent(msgspec.Struct, frozen=True, array_like=True):
     """What a continuation needs besides the body: the target and the headers, as they came."""
 
     target: bytes
@@ -34,12 +34,12 @@ class Vault:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def seal(self, request_id: str, content: Sealed) -> bytes:
+    def seal(self, request_id: str, content: VaultContent) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = msgspec.msgpack.encode(content)
         return nonce + self._cipher.encrypt(nonce, plain, request_id.encode())
 
-    def open(self, request_id: str, sealed: bytes) -> Sealed:
+    def open(self, request_id: str, sealed: bytes) -> VaultContent:
         """Raises CredentialsLost when the key is another one than it was sealed with, and when
         the row is too short to hold anything."""
         if len(sealed) < _NONCE_BYTES + _TAG_BYTES:
@@ -49,7 +49,7 @@ class Vault:
             plain = self._cipher.decrypt(nonce, text, request_id.encode())
         except InvalidTag:
             raise CredentialsLost("the vault's key has changed since the request came in") from None
-        return msgspec.msgpack.decode(plain, type=Sealed)
+        return msgspec.msgpack.decode(plain, type=VaultContent)
 
 
 def vault_key(configured: str | None, data_dir: Path) -> bytes:

@@ -12,6 +12,7 @@ from palimpsest.runtime.settings import child_environment
 from tests.support.supervisor import traces, until
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_nothing_is_left_of_an_interrupted_run(name: signal.Signals, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(

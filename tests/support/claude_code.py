@@ -74,7 +74,7 @@ async def _install(npm: str, prefix: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Said:
+class ClaudeOutput:
     """What the CLI wrote: ``result`` is its JSON line where it was asked for one."""
 
     status: int
@@ -105,7 +105,7 @@ class ClaudeCode:
         tools: str = "Bash,Edit,Glob,Grep,Read,Task,Agent,Write",
         env: Mapping[str, str] | None = None,
         patience: float = PATIENCE,
-    ) -> Said:
+    ) -> ClaudeOutput:
         """`claude -p` with tools allowed; fails the test when it takes too long."""
         process = await asyncio.create_subprocess_exec(
             self._program,
@@ -123,7 +123,7 @@ class ClaudeCode:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        said = Said(process.returncode or 0, stdout.decode(), stderr.decode())
+        said = ClaudeOutput(process.returncode or 0, stdout.decode(), stderr.decode())
         self.outputs += [said.stdout, said.stderr]
         return said
 

@@ -8,7 +8,7 @@ from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.runtime.errors import Unavailable
-from palimpsest.store.vault import Sealed
+from palimpsest.store.vault import VaultContent
 from tests.support.canned_provider import Canned, held
 from tests.support.interrupted_clients import PIECES, WHOLE, cut, send
 from tests.support.proxy import Parts, running_proxy
@@ -89,7 +89,9 @@ async def test_given_up_and_not_ended_it_is_taken_up_again(parts: Parts, tmp_pat
                 "",
                 view=parse(content),
                 edge=process.owner,
-                sealed=process.stores.vault.seal(request_id, Sealed(b"/v1/messages", headers)),
+                sealed=process.stores.vault.seal(
+                    request_id, VaultContent(b"/v1/messages", headers)
+                ),
                 identity=identify(b"/v1/messages", headers, content),
             )
         )

@@ -19,7 +19,7 @@ from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
-from palimpsest.store.vault import Sealed, Vault, vault_key
+from palimpsest.store.vault import Vault, VaultContent, vault_key
 from tests.support.canned_provider import Canned, Received, Script, held
 from tests.support.interrupted_clients import SESSION, cut, send
 from tests.support.proxy import Parts, RunningProxy, running_proxy
@@ -155,7 +155,7 @@ async def dump(database: Database) -> str:
 
 async def test_a_sealed_row_opens_for_its_own_request_only(tmp_path: Path) -> None:
     vault = Vault(vault_key(None, tmp_path))
-    content = Sealed(b"/v1/messages", ((b"x-api-key", b"sk"),))
+    content = VaultContent(b"/v1/messages", ((b"x-api-key", b"sk"),))
     sealed = vault.seal("req_1", content)
     assert Vault(vault_key(None, tmp_path)).open("req_1", sealed) == content
     assert vault.seal("req_1", content) != sealed
@@ -169,7 +169,9 @@ async def stray(store: RequestStore, data_dir: Path) -> str:
     """A request that was accepted by a process that died before it started the workflow."""
     request_id = name()
     headers: RawHeaders = tuple((k.encode(), v.encode()) for k, v in HEADERS.items())
-    sealed = Vault(vault_key(None, data_dir)).seal(request_id, Sealed(b"/v1/messages", headers))
+    sealed = Vault(vault_key(None, data_dir)).seal(
+        request_id, VaultContent(b"/v1/messages", headers)
+    )
     await store.accept(accepted(request_id, request_id, sealed=sealed))
     return request_id
 

@@ -5,7 +5,7 @@ import pytest
 
 from harness.simulator import Fault, Simulator
 from palimpsest.forwarding.model import Lease
-from palimpsest.forwarding.side_call import Unsaid, failed
+from palimpsest.forwarding.side_call import NoTextAnswered, end_of_failed
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 from tests.support.canned_provider import Canned, always
 from tests.support.learner import calls_to
@@ -49,10 +49,10 @@ async def test_what_the_model_says(upstream: Simulator) -> None:
 async def test_a_refusal(upstream: Simulator, status: int, again: bool) -> None:
     upstream.faults.push(Fault("status", status=status))
     async with calls_to(upstream.url) as calls:
-        with pytest.raises(Unsaid) as refused:
+        with pytest.raises(NoTextAnswered) as refused:
             await calls.ask(b"/v1/messages", HEADERS, BODY)
     assert refused.value.retryable is again
-    end = failed(LEASE, refused.value, BODY)
+    end = end_of_failed(LEASE, refused.value, BODY)
     assert (end.outcome, end.status) == ("upstream_error", status)
 
 
@@ -70,7 +70,7 @@ async def test_half_a_call(upstream: Simulator, fault: Fault, error: type[Except
     async with calls_to(upstream.url, seconds=0.5) as calls:
         with pytest.raises(error) as broken:
             await calls.ask(b"/v1/messages", HEADERS, BODY)
-    end = failed(LEASE, broken.value, BODY)
+    end = end_of_failed(LEASE, broken.value, BODY)
     assert (end.outcome, end.status) == ("broken", None)
     assert msgspec.json.decode(end.usage or "")["estimated"]
 
@@ -92,7 +92,7 @@ async def test_an_answer_without_words(body: bytes) -> None:
         Canned.serve(always(head + body)) as provider,
         calls_to(provider.url) as calls,
     ):
-        with pytest.raises(Unsaid) as unsaid:
+        with pytest.raises(NoTextAnswered) as unsaid:
             await calls.ask(b"/v1/messages", HEADERS, BODY)
     assert not unsaid.value.retryable
-    assert failed(LEASE, unsaid.value, BODY).outcome == "answered"
+    assert end_of_failed(LEASE, unsaid.value, BODY).outcome == "answered"
