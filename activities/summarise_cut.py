@@ -22,7 +22,12 @@ from palimpsest.forwarding.side_call import SideAnswer, SideCalls, end_of_failed
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.summaries import SummaryStore
-from workflows.contracts import SUMMARISE_CUT, RewriteContextInput, SummariseCutResult
+from workflows.contracts import (
+    SUMMARISE_CUT,
+    RewriteContextInput,
+    SummariseCutResult,
+    SummaryOutcome,
+)
 
 _HEARTBEAT_SECONDS = 1.0
 
@@ -62,7 +67,7 @@ class SummariseCut:
                 activity.heartbeat()
             outcome = work.result()
         except PalimpsestError as error:
-            self._metrics.summaries.labels("failed").inc()
+            self._metrics.summaries.labels(SummaryOutcome.FAILED).inc()
             _log.warning("no summary", request_id=rewrite.request_id, reason=str(error))
             raise
         finally:
@@ -71,18 +76,18 @@ class SummariseCut:
         self._metrics.summaries.labels(outcome).inc()
         return SummariseCutResult(outcome, (time.perf_counter() - started) * 1000)
 
-    async def _summarise(self, rewrite: RewriteContextInput) -> str:
+    async def _summarise(self, rewrite: RewriteContextInput) -> SummaryOutcome:
         exchange = await self._recovery.peek(rewrite.request_id)
         past = await self._past.find(exchange.view, rewrite.known)
         if await self._summaries.get(past.chain[-1]) is not None:
-            return "known"
+            return SummaryOutcome.KNOWN
         epoch = await self._rewriter.plan(exchange.view, exchange.headers, rewrite, past)
         if epoch is None or exchange.lifecycle.client_left:
-            return "not_due"
+            return SummaryOutcome.NOT_DUE
         content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)
         number = await self._summaries.begin_call(rewrite.request_id, self._owner)
         if number is None:
-            return "not_due"
+            return SummaryOutcome.NOT_DUE
         said = await self._ask(exchange, content, Lease(number, 0))
         conversation = rewrite.known.conversation_id if rewrite.known else None
         end = AttemptEnd(
@@ -92,7 +97,7 @@ class SummariseCut:
         await self._summaries.save_summary(
             epoch.chain, conversation or "", rewrite.request_id, summary, end
         )
-        return "kept"
+        return SummaryOutcome.KEPT
 
     def _question(self, view: RequestView, epoch: Epoch, before: Epoch | None) -> bytes:
         excerpt = transcript(view, epoch, before)

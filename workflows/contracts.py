@@ -127,11 +127,24 @@ class RewriteContextInput:
     may_summarise: bool = False
 
 
+class SummaryOutcome(StrEnum):
+    """What became of the summary of a cut."""
+
+    KEPT = "kept"
+    """A model made one, and it is stored."""
+    KNOWN = "known"
+    """It was stored before."""
+    NOT_DUE = "not_due"
+    """No epoch is due, the client has left, or enough calls were made."""
+    FAILED = "failed"
+    """The call failed; counted in the metrics, never returned."""
+
+
 @dataclass(frozen=True)
 class SummariseCutResult:
-    """``outcome``: `kept`, `known` (it was there before), `not_due`."""
+    """``took_ms``: milliseconds of this try."""
 
-    outcome: str
+    outcome: SummaryOutcome
     took_ms: float
 
 

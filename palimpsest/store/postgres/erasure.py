@@ -18,7 +18,10 @@ from palimpsest.memory.model import MemoryFilter
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.opt_outs import import_conversation
 from palimpsest.store.postgres.requests import storable
-from palimpsest.store.postgres.unreferenced import BLOBS, NODES
+from palimpsest.store.postgres.retention import (
+    DELETE_UNREFERENCED_BLOBS,
+    DELETE_UNREFERENCED_NODES,
+)
 
 _STATEMENT_SECONDS = 600.0
 _LOOKS = 200
@@ -71,8 +74,8 @@ class Erasure:
         )
         values = {"tenant": self._tenant, "ids": list(affected), "transcripts": transcripts}
         [gone] = await self._run(_TRACES, values)
-        [nodes] = await self._run(NODES, {"since": started})
-        [blobs] = await self._run(BLOBS, {"since": started})
+        [nodes] = await self._run(DELETE_UNREFERENCED_NODES, {"since": started})
+        [blobs] = await self._run(DELETE_UNREFERENCED_BLOBS, {"since": started})
         return ErasureCounts(
             len(rows),
             gone["conversations"],

@@ -16,7 +16,6 @@ from sqlalchemy import TextClause, text
 
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.database import Database, Row
-from palimpsest.store.postgres.unreferenced import BLOBS, NODES
 
 _EVERY_SECONDS = 3600.0
 _STATEMENT_SECONDS = 600.0
@@ -75,7 +74,7 @@ class Retention:
     async def _collect(self) -> None:
         since = datetime.now(UTC) - _SPARED
         await self._run(_ORPHANS)
-        for statement in (NODES, BLOBS):
+        for statement in (DELETE_UNREFERENCED_NODES, DELETE_UNREFERENCED_BLOBS):
             await self._run(statement, {"since": since})
         for statement in _TRACES:
             await self._run(statement)
@@ -89,6 +88,30 @@ WITH gone AS (
     RETURNING id
 )
 DELETE FROM attempts WHERE request_id IN (SELECT id FROM gone)
+""")
+# Messages and blobs that no request refers to. What was touched after ``since`` is spared: a
+# request that is being accepted may refer to it.
+DELETE_UNREFERENCED_NODES = text("""
+WITH RECURSIVE live(hash) AS (
+    SELECT node FROM requests
+    UNION
+    SELECT n.parent FROM nodes n JOIN live ON live.hash = n.hash WHERE n.parent IS NOT NULL
+), gone AS (
+    DELETE FROM nodes WHERE touched_at < CAST(:since AS timestamptz)
+        AND NOT EXISTS (SELECT FROM live WHERE live.hash = nodes.hash)
+    RETURNING 1
+)
+SELECT count(*) AS n FROM gone
+""")
+DELETE_UNREFERENCED_BLOBS = text("""
+WITH gone AS (
+    DELETE FROM blobs WHERE touched_at < CAST(:since AS timestamptz)
+        AND NOT EXISTS (SELECT FROM nodes WHERE nodes.message = blobs.hash)
+        AND NOT EXISTS (SELECT FROM requests WHERE requests.response = blobs.hash)
+        AND hash NOT IN (SELECT unnest(parts) FROM requests)
+    RETURNING 1
+)
+SELECT count(*) AS n FROM gone
 """)
 _VAULT = text("DELETE FROM vault WHERE expires_at < now()")
 _ORPHANS = text("""
