@@ -1,4 +1,4 @@
-"""End a request that got no answer: on record, and for the client that waits for it."""
+"""Ends a request that got no answer: on record, and for the client that waits for it."""
 
 from temporalio import activity
 

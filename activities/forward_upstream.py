@@ -1,4 +1,4 @@
-"""Ask the provider. The call is a task of the process; the activity watches it and reports."""
+"""Asks the provider. The call is a task of the process; the activity watches it and reports."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What do we know of this request's conversation?"""
+"""Finds the conversation that a request continues, and memories for a turn of a person."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What will the model see? What was decided before, carried out, and new decisions where due."""
+"""Decides what the model will see: recorded decisions are applied, new ones made where due."""
 
 import time
 
@@ -33,7 +33,7 @@ class RewriteContext:
         self,
         exchanges: ExchangeRegistry,
         requests: RequestStore,
-        past: EpochLookup,
+        epochs: EpochLookup,
         rewriter: ContextRewriter,
         metrics: Metrics,
         unchanged: UnchangedConversations,
@@ -41,66 +41,66 @@ class RewriteContext:
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
-        self._past = past
+        self._epochs = epochs
         self._rewriter = rewriter
         self._metrics = metrics
         self._unchanged = unchanged
         self._injector = injector
 
     @activity.defn(name=REWRITE_CONTEXT)
-    async def run(self, rewrite: RewriteContextInput) -> RewriteContextResult:
+    async def run(self, asked: RewriteContextInput) -> RewriteContextResult:
         started = time.perf_counter()
-        view = await request_view(rewrite.request_id, self._exchanges, self._requests)
-        headers = await request_headers(rewrite.request_id, self._exchanges, self._requests)
-        exchange = self._exchanges.get(rewrite.request_id)
+        view = await request_view(asked.request_id, self._exchanges, self._requests)
+        headers = await request_headers(asked.request_id, self._exchanges, self._requests)
+        exchange = self._exchanges.get(asked.request_id)
         placement = exchange.placement if exchange else None
         chain = placement.chain if placement else None
-        past = await self._past.find(view, rewrite.known, chain)
-        recall = await self._recall(view, rewrite, past)
-        decided = await self._rewriter.rewrite(view, headers, rewrite, past, recall)
-        if decided.summarise:
-            return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
+        recorded = await self._epochs.find(view, asked.known, chain)
+        injection = await self._inject(view, asked, recorded)
+        rewritten = await self._rewriter.rewrite(view, headers, asked, recorded, injection)
+        if rewritten.summarise:
+            return _result(rewritten, asked, (time.perf_counter() - started) * 1000)
         if exchange:
-            await _hand_over(exchange, decided)
-        if decided.epoch is None:
-            self._unchanged.record(past.chain)
-        self._count(decided)
-        if recall and decided.epoch and recall in decided.epoch.injections:
-            await self._injector.count_use(recall)
-        return _result(decided, rewrite, (time.perf_counter() - started) * 1000)
+            await _hand_over(exchange, rewritten)
+        if rewritten.epoch is None:
+            self._unchanged.record(recorded.chain)
+        self._count(rewritten)
+        if injection and rewritten.epoch and injection in rewritten.epoch.injections:
+            await self._injector.count_use(injection)
+        return _result(rewritten, asked, (time.perf_counter() - started) * 1000)
 
-    async def _recall(
-        self, view: RequestView, rewrite: RewriteContextInput, past: RecordedEpochs
+    async def _inject(
+        self, view: RequestView, asked: RewriteContextInput, recorded: RecordedEpochs
     ) -> Injection | None:
         """The injection for this turn; None where it was injected before."""
-        known = rewrite.known
+        known = asked.known
         if known is None or not known.memories:
             return None
-        if past.applied and past.applied.depth == len(past.chain):
+        if recorded.applied and recorded.applied.depth == len(recorded.chain):
             return None
         try:
             return await self._injector.inject(
                 view,
                 known.memories,
                 known.conversation_id or "",
-                ratio=rewrite.token_ratio or 1.0,
-                epoch=past.applied,
+                ratio=asked.token_ratio or 1.0,
+                epoch=recorded.applied,
             )
         except DatabaseUnavailable as error:
             _log.warning("a request goes on without memories", reason=str(error))
             return None
 
-    def _count(self, decided: Rewrite) -> None:
-        sent = decided.sent
+    def _count(self, rewritten: Rewrite) -> None:
+        sent = rewritten.sent
         if sent is None:
             self._metrics.degraded.labels("rewrite").inc()
-        elif decided.epoch:
+        elif rewritten.epoch:
             self._metrics.pruned.inc(max(0, sent.tokens_before - sent.tokens))
 
 
-async def _hand_over(exchange: Exchange, decided: Rewrite) -> None:
+async def _hand_over(exchange: Exchange, rewritten: Rewrite) -> None:
     """To the call, if this process makes it; any other renders it again from the ledger."""
-    epoch, sent = decided.epoch, decided.sent
+    epoch, sent = rewritten.epoch, rewritten.sent
     if epoch is None:
         exchange.rewrite(None)
         return
@@ -109,42 +109,42 @@ async def _hand_over(exchange: Exchange, decided: Rewrite) -> None:
     exchange.rewrite(await off_the_loop(len(view.body), render, view, epoch, messages))
 
 
-def _result(decided: Rewrite, rewrite: RewriteContextInput, took_ms: float) -> RewriteContextResult:
-    sent = decided.sent
+def _result(rewritten: Rewrite, asked: RewriteContextInput, took_ms: float) -> RewriteContextResult:
+    sent = rewritten.sent
     return RewriteContextResult(
         counted_tokens=sent.counted if sent else None,
         input_tokens=sent.tokens if sent else None,
-        budget_tokens=decided.budget.limit,
-        fits=sent is None or sent.tokens <= decided.budget.limit,
+        budget_tokens=rewritten.budget.limit,
+        fits=sent is None or sent.tokens <= rewritten.budget.limit,
         took_ms=took_ms,
-        degraded=None if sent or decided.summarise else "rewrite: deadline passed",
-        mode=decided.mode.value,
-        epoch=decided.epoch.chain.hex() if decided.epoch else None,
-        observed=decided.observed_epoch.chain.hex() if decided.observed_epoch else None,
+        degraded=None if sent or rewritten.summarise else "rewrite: deadline passed",
+        mode=rewritten.mode.value,
+        epoch=rewritten.epoch.chain.hex() if rewritten.epoch else None,
+        observed=rewritten.observed_epoch.chain.hex() if rewritten.observed_epoch else None,
         original_tokens=sent.tokens_before if sent else None,
-        summary=_summary(decided),
-        summarise=decided.summarise,
-        intelligence=_intelligence(decided, rewrite),
+        summary=_summary(rewritten),
+        summarise=rewritten.summarise,
+        intelligence=_intelligence(rewritten, asked),
     )
 
 
-def _intelligence(decided: Rewrite, rewrite: RewriteContextInput) -> str | None:
+def _intelligence(rewritten: Rewrite, asked: RewriteContextInput) -> str | None:
     """The value of the header that tells the client about injection for its newest turn."""
-    status = rewrite.known.recall if rewrite.known else None
+    status = asked.known.recall if asked.known else None
     if status != LookupOutcome.FOUND:
         return status
-    injected = decided.epoch.injections if decided.epoch else ()
+    injected = rewritten.epoch.injections if rewritten.epoch else ()
     return injected[-1].summary if injected else LookupOutcome.NONE
 
 
-def _summary(decided: Rewrite) -> str:
+def _summary(rewritten: Rewrite) -> str:
     """What the client is told, as the value of a header."""
-    if decided.epoch and decided.epoch.number:
-        name, outcome = f"rewritten;epoch={decided.epoch.number}", decided.sent
-    elif decided.epoch:
-        name, outcome = "extended", decided.sent
-    elif decided.observed and decided.observed.epoch:
-        name, outcome = "observed", decided.observed
+    if rewritten.epoch and rewritten.epoch.number:
+        name, outcome = f"rewritten;epoch={rewritten.epoch.number}", rewritten.sent
+    elif rewritten.epoch:
+        name, outcome = "extended", rewritten.sent
+    elif rewritten.observed and rewritten.observed.epoch:
+        name, outcome = "observed", rewritten.observed
     else:
         return "unchanged"
     if outcome is None:

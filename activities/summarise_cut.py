@@ -40,7 +40,7 @@ class SummariseCut:
     def __init__(
         self,
         recovery: Recovery,
-        past: EpochLookup,
+        epochs: EpochLookup,
         rewriter: ContextRewriter,
         summaries: SummaryStore,
         calls: SideCalls,
@@ -50,7 +50,7 @@ class SummariseCut:
         owner: str,
     ) -> None:
         self._recovery = recovery
-        self._past = past
+        self._epochs = epochs
         self._rewriter = rewriter
         self._summaries = summaries
         self._calls = calls
@@ -78,13 +78,13 @@ class SummariseCut:
 
     async def _summarise(self, rewrite: RewriteContextInput) -> SummaryOutcome:
         exchange = await self._recovery.peek(rewrite.request_id)
-        past = await self._past.find(exchange.view, rewrite.known)
-        if await self._summaries.get(past.chain[-1]) is not None:
+        recorded = await self._epochs.find(exchange.view, rewrite.known)
+        if await self._summaries.get(recorded.chain[-1]) is not None:
             return SummaryOutcome.KNOWN
-        epoch = await self._rewriter.plan(exchange.view, exchange.headers, rewrite, past)
+        epoch = await self._rewriter.plan(exchange.view, exchange.headers, rewrite, recorded)
         if epoch is None or exchange.lifecycle.client_left:
             return SummaryOutcome.NOT_DUE
-        content = await asyncio.to_thread(self._question, exchange.view, epoch, past.applied)
+        content = await asyncio.to_thread(self._question, exchange.view, epoch, recorded.applied)
         number = await self._summaries.begin_call(rewrite.request_id, self._owner)
         if number is None:
             return SummaryOutcome.NOT_DUE
