@@ -4,19 +4,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.forward_upstream import ForwardUpstream
 from harness.simulator import Simulator
 from palimpsest.exchanges.registry import ExchangeRegistry
-from palimpsest.forwarding.attempt import Wire
-from palimpsest.forwarding.calls import UpstreamCalls
-from palimpsest.forwarding.recovery import Recovery
-from palimpsest.forwarding.retry import RetryLimits
 from palimpsest.runtime.errors import PalimpsestError
-from palimpsest.runtime.heartbeat import Heartbeat
-from palimpsest.store.postgres.epochs import EpochStore
-from palimpsest.store.spill import Spill
+from tests.support.forwarding import forward_elsewhere
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from workflows.contracts import (
     ForwardUpstreamInput,
@@ -32,24 +24,8 @@ BODY = {"model": "claude-sonnet-4-6", "max_tokens": 50}
 
 async def forward_again(running: RunningProxy, request_id: str) -> ForwardUpstreamResult:
     """As another process would, which does not hold the request."""
-    process = running.process
-    wire = Wire(
-        upstream=process.upstream,
-        store=process.stores.requests,
-        journal=process.stores.journal,
-        spill=Spill(process.settings.data_dir / "spill"),
-        metrics=process.metrics,
-        limits=RetryLimits(1, 1),
-        idle_timeout=1,
-    )
-    exchanges = ExchangeRegistry()
-    recovery = Recovery(exchanges, process.stores.requests, process.stores.vault, process.metrics)
-    heart = Heartbeat(process.stores.database, "another")
-    ledger = EpochStore(process.stores.database, "default")
-    calls = UpstreamCalls(exchanges, recovery, wire, heart, ledger)
-    activity = ForwardUpstream(calls, "provider")
     forward = ForwardUpstreamInput(request_id, KNOWN, PLAN)
-    return await ActivityEnvironment().run(activity.run, forward)
+    return await forward_elsewhere(running.process, ExchangeRegistry(), forward)
 
 
 async def ask(running: RunningProxy, **fields: object) -> str:

@@ -1,9 +1,7 @@
 """What is sent is what the plan says, whatever this process holds."""
 
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.forward_upstream import ForwardUpstream
 from harness.simulator import Simulator
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.conversations.rendered import Rendered
@@ -11,13 +9,8 @@ from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry
-from palimpsest.forwarding.attempt import Wire
-from palimpsest.forwarding.calls import UpstreamCalls
-from palimpsest.forwarding.recovery import Recovery
-from palimpsest.forwarding.retry import RetryLimits
 from palimpsest.runtime.errors import PalimpsestError
-from palimpsest.runtime.heartbeat import Heartbeat
-from palimpsest.store.spill import Spill
+from tests.support.forwarding import forward_elsewhere
 from tests.support.proxy import RunningProxy
 from tests.support.requests import HEADERS, body_of
 from tests.support.stored_epochs import epoch
@@ -40,23 +33,10 @@ async def forwarded(
     exchange = Exchange(request_id, parse(BODY), b"/v1/messages", RAW_HEADERS)
     exchange.rewrite(held)
     exchanges.add(exchange)
-    wire = Wire(
-        upstream=process.upstream,
-        store=process.stores.requests,
-        journal=process.stores.journal,
-        spill=Spill(process.settings.data_dir / "spill"),
-        metrics=process.metrics,
-        limits=RetryLimits(1, 1),
-        idle_timeout=1,
-    )
-    recovery = Recovery(exchanges, process.stores.requests, process.stores.vault, process.metrics)
-    heart = Heartbeat(process.stores.database, "another")
-    calls = UpstreamCalls(exchanges, recovery, wire, heart, process.stores.epochs)
-    activity = ForwardUpstream(calls, "provider")
     known = QueryIntelligenceResult("conv_1", 1, None, None, 0)
     plan = RewriteContextResult(None, None, 0, fits=True, took_ms=0, epoch=planned)
     try:
-        await ActivityEnvironment().run(activity.run, ForwardUpstreamInput(request_id, known, plan))
+        await forward_elsewhere(process, exchanges, ForwardUpstreamInput(request_id, known, plan))
     finally:
         # Else every later proxy on this database would try to carry it on.
         await process.stores.requests.end_without_answer(
