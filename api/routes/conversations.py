@@ -17,7 +17,7 @@ from api.serializers import (
 )
 from palimpsest.context.model import Epoch
 from palimpsest.context.render import apply_epoch
-from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import TurnRecord
 from palimpsest.runtime.errors import NotFound
@@ -114,7 +114,7 @@ def _shown_turn(turn: TurnRecord) -> dict[str, Any]:
 
 def _diff(body: bytes, epoch: Epoch | None, about: dict[str, Any]) -> bytes:
     """``change`` is `same`, `edited` or `dropped`; what is the same is shown once."""
-    view = parse(body)
+    view = DEFAULT.parse(body)
     decisions = {decision.position: decision for decision in epoch.changes()} if epoch else {}
     why = reasons(epoch) if epoch else {}
     seen = iter(apply_epoch(view, epoch))

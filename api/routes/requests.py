@@ -13,7 +13,7 @@ from api.process import process_of
 from api.serializers import plain, shown_context
 from palimpsest.context.model import Epoch
 from palimpsest.conversations.rendered import Rendered, render
-from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import RequestRecord
 from palimpsest.forwarding.model import AttemptRecord
@@ -43,7 +43,7 @@ async def body(request: Request, request_id: str) -> Response:
 
 @router.get("/sent")
 async def sent(request: Request, request_id: str) -> Response:
-    """The body as it went to the provider, from the ledger. Needs the local token."""
+    """The body as it went to the provider, by its recorded epoch. Needs the local token."""
     process = process_of(request)
     admission_of(request).check_token(request)
     record = await process.stores.requests.read_request(request_id)
@@ -70,7 +70,7 @@ async def answer(request: Request, request_id: str) -> Response:
 
 
 def _rendered(body: bytes, epoch: Epoch) -> Rendered:
-    return render(parse(body), epoch)
+    return render(DEFAULT.parse(body), epoch)
 
 
 def _summary(record: RequestRecord, attempts: list[AttemptRecord]) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.recorded_answer import recorded_pairs
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.providers.headers import RawHeaders
@@ -16,13 +16,18 @@ async def read_body(store: RequestStore, request_id: str) -> bytes:
     return await asyncio.to_thread(stored.frame.rebuild, stored.messages)
 
 
+async def read_view(store: RequestStore, request_id: str) -> RequestView:
+    """The captured body as a view; raises NotFound or Expired."""
+    return await asyncio.to_thread(DEFAULT.parse, await read_body(store, request_id))
+
+
 async def request_view(
     request_id: str, exchanges: ExchangeRegistry, store: RequestStore
 ) -> RequestView:
     exchange = exchanges.get(request_id)
     if exchange:
         return exchange.view
-    return await asyncio.to_thread(parse, await read_body(store, request_id))
+    return await read_view(store, request_id)
 
 
 async def request_headers(

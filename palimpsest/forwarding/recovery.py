@@ -1,13 +1,11 @@
 """Carrying on a request that came in elsewhere, where that is the rule or because its process
 died: its body from the database, its headers from the vault."""
 
-import asyncio
 import time
 from contextlib import suppress
 
-from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.captured import read_view
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry
@@ -65,7 +63,7 @@ class Recovery:
                 "send it again"
             )
         content = self._vault.open(request_id, kept.sealed)
-        view = await asyncio.to_thread(parse, await read_body(self._requests, request_id))
+        view = await read_view(self._requests, request_id)
         exchange = Exchange(
             request_id,
             view,
