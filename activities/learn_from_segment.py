@@ -22,13 +22,13 @@ class LearnFromSegment:
         reader: SegmentReader,
         segments: SegmentStore,
         memories: MemoryStore,
-        ledger: EpochStore,
+        epochs: EpochStore,
     ) -> None:
         self._reader = reader
         self._segments = segments
         self._memories = memories
         self._deduplicator = Deduplicator(memories)
-        self._ledger = ledger
+        self._epochs = epochs
 
     @activity.defn(name=LEARN_FROM_SEGMENT)
     async def run(self, segment: LearnSegmentInput) -> LearnSegmentResult:
@@ -63,7 +63,7 @@ class LearnFromSegment:
 
     async def _offered(self, reading: SegmentReading) -> tuple[tuple[int, Memory], ...]:
         """The memories that were injected in the new part of the segment, with their positions."""
-        epoch = await self._ledger.get(reading.epoch, "on") if reading.epoch else None
+        epoch = await self._epochs.get(reading.epoch, "on") if reading.epoch else None
         offered: list[tuple[int, Memory]] = []
         for recall in epoch.injections if epoch else ():
             if recall.position >= reading.job.since:

@@ -32,14 +32,14 @@ class QueryIntelligence:
         requests: RequestStore,
         lookup: ConversationLookup,
         conversations: ConversationStore,
-        ledger: EpochStore,
+        epochs: EpochStore,
         injector: Injector,
     ) -> None:
         self._exchanges = exchanges
         self._requests = requests
         self._lookup = lookup
         self._conversations = conversations
-        self._ledger = ledger
+        self._epochs = epochs
         self._injector = injector
 
     @activity.defn(name=QUERY_INTELLIGENCE)
@@ -80,7 +80,7 @@ class QueryIntelligence:
     ) -> LookupResult | None:
         """None where injection is off."""
         headers = await request_headers(request_id, self._exchanges, self._requests)
-        epoch = await self._ledger.get(place.applied, "on") if place.applied else None
+        epoch = await self._epochs.get(place.applied, "on") if place.applied else None
         state = ConversationState(conversation, project, hashes, epoch)
         return await self._injector.find(view, headers, state)
 

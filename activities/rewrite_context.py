@@ -99,7 +99,7 @@ class RewriteContext:
 
 
 async def _hand_over(exchange: Exchange, rewritten: Rewrite) -> None:
-    """To the call, if this process makes it; any other renders it again from the ledger."""
+    """To the call, if this process makes it; any other renders it again from the recorded epoch."""
     epoch, sent = rewritten.epoch, rewritten.sent
     if epoch is None:
         exchange.rewrite(None)

@@ -43,14 +43,14 @@ class UpstreamCalls:
         recovery: Recovery,
         wire: Wire,
         heart: Heartbeat,
-        ledger: EpochStore,
+        epochs: EpochStore,
         publisher: Publisher | None = None,
     ) -> None:
         self._exchanges = exchanges
         self._recovery = recovery
         self._wire = wire
         self._heart = heart
-        self._ledger = ledger
+        self._epochs = epochs
         self._publisher = publisher
 
     async def join_or_begin(
@@ -148,7 +148,7 @@ class UpstreamCalls:
         if epoch is None:
             exchange.rewrite(None)
         elif rendered is None or rendered.epoch != epoch:
-            recorded = await self._ledger.get(bytes.fromhex(epoch), "on")
+            recorded = await self._epochs.get(bytes.fromhex(epoch), "on")
             if recorded is None:
                 raise Unavailable("the decisions about this request are not in the ledger any more")
             exchange.rewrite(await asyncio.to_thread(render, exchange.view, recorded))

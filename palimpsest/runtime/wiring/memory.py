@@ -80,7 +80,7 @@ async def run_learning(
     client: Client,
     memory: MemoryParts,
     requests: RequestStore,
-    ledger: EpochStore,
+    epochs: EpochStore,
     wording: WordLearned | None,
 ) -> AsyncGenerator[None]:
     """Runs the worker of the learning queue, the scheduler and the expiry while this is entered."""
@@ -91,7 +91,7 @@ async def run_learning(
         settings.task_queue,
         [
             ArchiveSegment(reader, memory.store).run,
-            LearnFromSegment(reader, segments, memory.store, ledger).run,
+            LearnFromSegment(reader, segments, memory.store, epochs).run,
             *([wording.run] if wording else []),
         ],
         rate=settings.learning_rate,

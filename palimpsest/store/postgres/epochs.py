@@ -1,4 +1,4 @@
-"""The rewrite ledger: epochs, each written once and read back for as long as its history is used.
+"""The recorded epochs of conversations: each is written once, and read while its history is used.
 
 An epoch never changes, so what was read once is kept decoded.
 """
