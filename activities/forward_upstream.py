@@ -5,8 +5,7 @@ import asyncio
 import structlog
 from temporalio import activity
 
-from palimpsest.exchanges.exchange import Exchange, UpstreamCall
-from palimpsest.exchanges.lifecycle import StopCause
+from palimpsest.exchanges.exchange import Exchange, StopCause, UpstreamCall
 from palimpsest.exchanges.model import EndCause
 from palimpsest.forwarding.calls import UpstreamCalls
 from palimpsest.forwarding.retry import RetryDue

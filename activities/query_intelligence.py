@@ -7,12 +7,11 @@ from dataclasses import replace
 from temporalio import activity
 
 from palimpsest.conversations.compaction import is_compacted
+from palimpsest.conversations.lineage import session_of
 from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.conversations.model import Place
-from palimpsest.conversations.session import session_of
 from palimpsest.dialects.model import RequestView
-from palimpsest.exchanges.captured import request_headers, request_view
-from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.exchanges.registry import ExchangeRegistry, request_headers, request_view
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector, LookupResult
 from palimpsest.runtime.hash_chain import Hash

@@ -6,14 +6,13 @@ import structlog
 from temporalio import activity
 
 from palimpsest.context.model import Injection
-from palimpsest.conversations.epoch_lookup import EpochLookup, RecordedEpochs
+from palimpsest.conversations.lookup import EpochLookup, RecordedEpochs
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.rewriter import ContextRewriter, Rewrite
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.model import RequestView
-from palimpsest.exchanges.captured import request_headers, request_view
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.exchanges.registry import ExchangeRegistry, request_headers, request_view
 from palimpsest.memory.injector import Injector
 from palimpsest.memory.model import LookupOutcome
 from palimpsest.runtime.errors import DatabaseUnavailable

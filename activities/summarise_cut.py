@@ -10,7 +10,7 @@ from temporalio import activity
 from palimpsest.context.model import Epoch
 from palimpsest.context.summary import question, room
 from palimpsest.context.transcript import transcript
-from palimpsest.conversations.epoch_lookup import EpochLookup
+from palimpsest.conversations.lookup import EpochLookup
 from palimpsest.conversations.model import CutSummary
 from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.dialects.model import RequestView

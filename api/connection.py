@@ -6,7 +6,7 @@ import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from palimpsest.exchanges.deliveries import Connection
+from palimpsest.exchanges.disconnects import Connection
 
 READ_AHEAD_BYTES = 1024 * 1024
 

@@ -5,7 +5,7 @@ import asyncio
 from starlette.responses import Response
 
 from api.routes.passthrough import forward_unmanaged
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import (

@@ -11,8 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.errors import error_body, error_event, error_response
 from palimpsest.dialects.anthropic.sse import SseParser
 from palimpsest.exchanges.answer import AnswerHead
-from palimpsest.exchanges.deliveries import Connection
-from palimpsest.exchanges.disconnects import Disconnects
+from palimpsest.exchanges.disconnects import Connection, Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.providers.encodings import Decoder

@@ -18,8 +18,8 @@ from api.serializers import (
 from palimpsest.context.model import Epoch
 from palimpsest.context.render import apply_epoch
 from palimpsest.dialects.registry import DEFAULT
-from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import TurnRecord
+from palimpsest.exchanges.registry import read_body
 from palimpsest.runtime.errors import NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.parts import Process

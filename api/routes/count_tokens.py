@@ -12,9 +12,8 @@ from starlette.responses import Response
 from api.admission import admission_of, target_of
 from api.process import process_of
 from api.routes.passthrough import forward_unmanaged
-from palimpsest.conversations.project import project_of
+from palimpsest.conversations.lineage import named_session, project_of
 from palimpsest.conversations.rendered import render
-from palimpsest.conversations.session import named_session
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders

@@ -14,8 +14,8 @@ from api.serializers import plain, shown_context
 from palimpsest.context.model import Epoch
 from palimpsest.conversations.rendered import Rendered, render
 from palimpsest.dialects.registry import DEFAULT
-from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import RequestRecord
+from palimpsest.exchanges.registry import read_body
 from palimpsest.forwarding.model import AttemptRecord
 from palimpsest.runtime.errors import Expired
 

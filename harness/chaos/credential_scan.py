@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy import text
 
-from palimpsest.store.postgres.blobs import unpack
+from palimpsest.store.postgres.capture import unpack
 from palimpsest.store.postgres.database import Database
 
 _LOOK_INTERVAL = 0.2

@@ -7,7 +7,7 @@ from datetime import datetime
 from blake3 import blake3
 from sqlalchemy import text
 
-from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.registry import read_body
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore

@@ -8,7 +8,7 @@ from palimpsest.conversations.lineage import (
     chain,
     root,
 )
-from palimpsest.dialects.anthropic.cache_markers import cache_ttl
+from palimpsest.dialects.anthropic.body import cache_ttl
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.dialects.model import RequestView
 from palimpsest.runtime.hash_chain import Hash

@@ -51,7 +51,7 @@ from palimpsest.context.model import (
 )
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Conditions, replay
-from palimpsest.context.turn import newest_turn
+from palimpsest.context.speech import newest_turn
 from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.dialects.model import RequestView

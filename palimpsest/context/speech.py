@@ -5,9 +5,10 @@ a person's; so is everything that is in doubt.
 """
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
-from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.model import RequestView, Role
 
 
 class Speech(StrEnum):
@@ -79,3 +80,29 @@ def _kind(tag: str, inner: str) -> Speech:
     if tag == "command-args" and inner.strip():
         return Speech.HUMAN
     return Speech.INSTRUCTION
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """``position`` is of the last message that a person wrote in; ``text`` all they wrote."""
+
+    position: int
+    text: str
+
+
+def newest_turn(view: RequestView) -> Turn | None:
+    """None when the model has spoken since, or was only given what its tools returned."""
+    said: list[str] = []
+    place = None
+    for position in range(len(view.messages) - 1, -1, -1):
+        message = view.dialect.message(view.messages[position])
+        if message.role is Role.ASSISTANT:
+            break
+        if message.role is not Role.USER:
+            continue
+        texts = [text for block in message.blocks if (text := block.text().strip())]
+        human = [text for text in texts if speech(text) is Speech.HUMAN]
+        if human:
+            place = position if place is None else place
+            said[:0] = human
+    return None if place is None else Turn(place, "\n\n".join(said))

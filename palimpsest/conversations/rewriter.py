@@ -23,7 +23,7 @@ from palimpsest.context.rewriting import (
     replay,
     rewrite,
 )
-from palimpsest.conversations.epoch_lookup import RecordedEpochs
+from palimpsest.conversations.lookup import RecordedEpochs
 from palimpsest.conversations.summaries import EpochSummaries
 from palimpsest.dialects.model import RequestView
 from palimpsest.providers.headers import RawHeaders

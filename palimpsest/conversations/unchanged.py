@@ -6,7 +6,7 @@ unchanged a turn ago may pass unchanged again.
 
 from collections.abc import Sequence
 
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.dialects.model import RequestView, Role
 from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.lru import Memo

@@ -1,12 +1,48 @@
-"""The bytes of one answer as they arrive, for any number of readers, each from the start."""
+"""The bytes of one answer, for any number of readers, each from the start; and which may go out.
+
+A stream is released in whole events, so that a ping or an error never lands inside one, and from
+its first content on, so that a failure before it can be tried again unseen. The end waits for the
+commit: `message_stop`, or the last chunk of anything that is not a readable stream.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 
+from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
+
+
+class Release:
+    """Feed it every chunk; it returns what may be written. ``rest`` is for after the commit."""
+
+    def __init__(self, reader: AnswerReader, *, readable: bool) -> None:
+        self._reader = reader
+        self._readable = readable
+        self._held = bytearray()
+        self.released = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """``chunk`` as it came; the reader has been fed the same bytes before."""
+        if not self._readable:
+            ready, self._held = bytes(self._held), bytearray(chunk)
+            return self._count(ready)
+        self._held += chunk
+        if not self._reader.content_started:
+            return b""
+        ready = bytes(self._held[: max(0, self._reader.releasable - self.released)])
+        del self._held[: len(ready)]
+        return self._count(ready)
+
+    def rest(self) -> bytes:
+        """What was held back."""
+        return self._count(bytes(self._held))
+
+    def _count(self, ready: bytes) -> bytes:
+        self.released += len(ready)
+        return ready
 
 
 @dataclass(frozen=True, slots=True)

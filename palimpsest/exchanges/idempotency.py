@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from blake3 import blake3
 
-from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
-from palimpsest.exchanges.deliveries import Deliveries
+from palimpsest.conversations.lineage import AGENT_HEADER, SESSION_HEADER
+from palimpsest.exchanges.disconnects import Deliveries
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import AcceptedRequest, Identity, Outcome, RequestState
 from palimpsest.exchanges.peers import AnswerSource, Engine

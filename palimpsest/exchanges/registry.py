@@ -1,10 +1,15 @@
-"""The exchanges of this process, by request id."""
+"""The requests of this process by their id; those that came in elsewhere as they were captured."""
 
 import asyncio
 from collections.abc import Callable
 
+from palimpsest.dialects.model import RequestView
+from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.recorded_answer import recorded_pairs
+from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
+from palimpsest.store.postgres.requests import RequestStore
 
 
 class ExchangeRegistry:
@@ -57,3 +62,33 @@ class ExchangeRegistry:
     async def wait_until_empty(self) -> None:
         """Wait until every exchange is forgotten."""
         await self._empty.wait()
+
+
+async def read_body(store: RequestStore, request_id: str) -> bytes:
+    """The captured body, byte for byte as it came; raises NotFound or Expired."""
+    stored = await store.read_body(request_id)
+    return await asyncio.to_thread(stored.frame.rebuild, stored.messages)
+
+
+async def read_view(store: RequestStore, request_id: str) -> RequestView:
+    """The captured body as a view; raises NotFound or Expired."""
+    return await asyncio.to_thread(DEFAULT.parse, await read_body(store, request_id))
+
+
+async def request_view(
+    request_id: str, exchanges: ExchangeRegistry, store: RequestStore
+) -> RequestView:
+    exchange = exchanges.get(request_id)
+    if exchange:
+        return exchange.view
+    return await read_view(store, request_id)
+
+
+async def request_headers(
+    request_id: str, exchanges: ExchangeRegistry, store: RequestStore
+) -> RawHeaders:
+    """Without its credentials where it came in elsewhere."""
+    exchange = exchanges.get(request_id)
+    if exchange:
+        return exchange.headers
+    return recorded_pairs((await store.read_request(request_id)).headers)

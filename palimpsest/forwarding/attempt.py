@@ -14,12 +14,9 @@ import httpx
 import structlog
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.exchanges.answer import AnswerHead
-from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.lifecycle import Stage
+from palimpsest.exchanges.answer import AnswerHead, Release
+from palimpsest.exchanges.exchange import Exchange, Stage
 from palimpsest.exchanges.model import EndCause, Outcome
-from palimpsest.exchanges.release import Release
-from palimpsest.forwarding.commit import EndCommit
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
     RETRYABLE,
@@ -29,6 +26,7 @@ from palimpsest.forwarding.retry import (
     parse_retry_after,
 )
 from palimpsest.forwarding.settlement import (
+    EndCommit,
     Times,
     client_headers,
     estimated_tokens,

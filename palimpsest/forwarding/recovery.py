@@ -5,10 +5,9 @@ import time
 from contextlib import suppress
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.exchanges.captured import read_view
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome
-from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.exchanges.registry import ExchangeRegistry, read_view
 from palimpsest.forwarding.model import Lease
 from palimpsest.forwarding.settlement import usage_json
 from palimpsest.runtime.errors import CredentialsLost, DatabaseUnavailable

@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from palimpsest.conversations.lineage import chain, root
-from palimpsest.conversations.session import SESSION_HEADER, named_session
+from palimpsest.conversations.lineage import SESSION_HEADER, chain, named_session, root
 from palimpsest.dialects.registry import DEFAULT
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.model import ImportOutcome

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from palimpsest.context.speech import is_human_request
-from palimpsest.conversations.lineage import chain, root
-from palimpsest.conversations.project import project_of
-from palimpsest.conversations.session import AGENT_HEADER
+from palimpsest.conversations.lineage import AGENT_HEADER, chain, project_of, root
 from palimpsest.dialects.model import Dialect
 from palimpsest.dialects.registry import DEFAULT
-from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import Outcome, RequestRecord
 from palimpsest.exchanges.recorded_answer import recorded_headers, recorded_pairs
+from palimpsest.exchanges.registry import read_body
 from palimpsest.learning.job import SegmentJob
 from palimpsest.learning.model import SegmentOutcome
 from palimpsest.memory.archive import Origin

@@ -10,9 +10,8 @@ import structlog
 from palimpsest.context.model import Epoch, Injection
 from palimpsest.context.options import ContextOptions, allows_memory, read_options
 from palimpsest.context.rewriting import replay
-from palimpsest.context.speech import is_human_request
-from palimpsest.context.turn import Turn, newest_turn
-from palimpsest.conversations.session import AGENT_HEADER, SESSION_HEADER
+from palimpsest.context.speech import Turn, is_human_request, newest_turn
+from palimpsest.conversations.lineage import AGENT_HEADER, SESSION_HEADER
 from palimpsest.dialects.model import RequestView
 from palimpsest.memory.injection import compose_injection, injection_budget
 from palimpsest.memory.model import LookupOutcome

@@ -2,15 +2,17 @@
 
 The scores of each kind are counted in standard deviations over all candidates, so that they can be
 added. The scores of what was said just before and after a candidate are added to it, less the
-farther away in characters they are: a short answer is found by its question.
+farther away in characters they are: a short answer is found by its question. Texts that repeat
+others are dropped: a file that was read twice, a command that was run again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from math import exp, sqrt
+from math import ceil, exp, sqrt
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from zlib import crc32
 
 from palimpsest.memory.model import Kind
 from palimpsest.store.vectors.model import Candidates, Match, Span
@@ -135,3 +137,31 @@ def _bonus(found: Match, project: str, conversation: str, now: datetime) -> floa
     if project and found.project != project:
         bonus -= _ELSEWHERE
     return bonus
+
+
+_COMPARED_WORDS = 160
+_SKETCH = 24
+_ALIKE = 0.85
+
+
+Item = TypeVar("Item")
+
+
+def drop_duplicates(things: Iterable[Item], text: Callable[[Item], str]) -> Iterator[Item]:
+    """The items whose text is like none before them. Texts are compared by the smallest checksums
+    of their first words, which are as alike as the texts are (MinHash)."""
+    kept: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    for thing in things:
+        words = text(thing).encode().split(None, _COMPARED_WORDS)[:_COMPARED_WORDS]
+        smallest = sorted(set(map(crc32, set(words))))[:_SKETCH]
+        sketch = frozenset(smallest)
+        # Two that are alike have one of these in common at least.
+        first = smallest[: len(smallest) - ceil(_ALIKE * len(smallest)) + 1]
+        if not any(_alike(sketch, other) for number in first for other in kept[number]):
+            yield thing
+            for number in first:
+                kept[number].append(sketch)
+
+
+def _alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    return len(one & other) >= _ALIKE * max(len(one), len(other))

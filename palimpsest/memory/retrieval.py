@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.memory.bm25 import query_weights
-from palimpsest.memory.duplicates import drop_duplicates
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.model import Memory, injectable
 from palimpsest.memory.query import Query, split_questions
 from palimpsest.memory.ranking import (
     RankedCandidate,
     ScoreFloor,
+    drop_duplicates,
     neighbour_pairs,
     neighbour_spans,
     rank,

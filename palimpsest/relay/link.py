@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from palimpsest.exchanges.lifecycle import StopCause
+from palimpsest.exchanges.exchange import StopCause
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.relay.publisher import Publisher
 from palimpsest.relay.subscriber import Subscriber

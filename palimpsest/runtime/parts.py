@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from palimpsest.conversations.epoch_lookup import EpochLookup
-from palimpsest.conversations.lookup import ConversationLookup
+from palimpsest.conversations.lookup import ConversationLookup, EpochLookup
 from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.exchanges.acceptance import Acceptance
-from palimpsest.exchanges.deliveries import Deliveries
-from palimpsest.exchanges.disconnects import Disconnects
+from palimpsest.exchanges.disconnects import Deliveries, Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.idempotency import Idempotency
 from palimpsest.exchanges.registry import ExchangeRegistry

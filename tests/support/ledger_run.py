@@ -20,7 +20,7 @@ from palimpsest.context.model import (
 from palimpsest.context.model import encode as stored
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Conditions
-from palimpsest.context.turn import newest_turn
+from palimpsest.context.speech import newest_turn
 from palimpsest.dialects.anthropic.blocks import text_block
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.anthropic.models import lookup

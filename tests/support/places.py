@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from palimpsest.devstack.postgres import EmbeddedPostgres
-from palimpsest.store.postgres.blobs import unpack
+from palimpsest.store.postgres.capture import unpack
 from tests.support.engine_histories import engine
 from tests.support.supervisor import Up
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from palimpsest.conversations.compaction import is_compacted
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
 from tests.support.supervisor import Up

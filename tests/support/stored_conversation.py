@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from harness.simulator.ask import BASH
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest

@@ -1,15 +1,67 @@
 """Bodies of Messages requests: the client's own with other messages, and one that asks a question
-beside it."""
+beside it; and what such a body carries beside them: cache markers, and what becomes of thinking.
 
+The API's own way out for thinking that is bound to what was changed is that it may drop the blocks:
+`thinking.block_binding.prefix_mismatch_behavior: "drop_block"`, with its beta header.
+"""
+
+import re
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, cast
 
 import msgspec
 
-from palimpsest.dialects.anthropic.thinking import asking_to_drop, can_ask_to_drop
 from palimpsest.dialects.frame import join
 from palimpsest.dialects.model import RequestView
+
+FIVE_MINUTES = 300.0
+HOUR = 3600.0
+_HOUR_MARK = re.compile(rb'"ttl"\s*:\s*"1h"')
+_NEWEST = 3
+
+
+def cache_ttl(view: RequestView) -> float:
+    """Seconds: an hour if any marker of the frame or the newest messages asks for it."""
+    places = (view.prefix, view.suffix, *view.messages[-_NEWEST:])
+    return HOUR if any(_HOUR_MARK.search(place) for place in places) else FIVE_MINUTES
+
+
+BINDING_BETA = "thinking-binding-controls-2026-08-01"
+_BINDING = b'"block_binding":{"prefix_mismatch_behavior":"drop_block"}'
+
+
+def asks_to_drop(view: RequestView) -> bool:
+    """Whether the client itself lets the API drop such blocks."""
+    binding = _thinking(view).get("block_binding")
+    if not isinstance(binding, dict):
+        return False
+    return cast("dict[str, Any]", binding).get("prefix_mismatch_behavior") == "drop_block"
+
+
+def can_ask_to_drop(view: RequestView) -> bool:
+    """Whether the request has a `thinking` field that says nothing about it yet."""
+    thinking = _thinking(view)
+    return bool(thinking) and "block_binding" not in thinking
+
+
+def asking_to_drop(view: RequestView) -> tuple[bytes, bytes]:
+    """Prefix and suffix of the body, with the request to drop put into its `thinking` field; the
+    rest of the field keeps its bytes."""
+    start, end = view.spans["thinking"]
+    value = view.body[start:end]
+    asked = value[:-1].rstrip() + b"," + _BINDING + b"}"
+    if end <= len(view.prefix):
+        return view.prefix[:start] + asked + view.prefix[end:], view.suffix
+    at = start - (len(view.body) - len(view.suffix))
+    return view.prefix, view.suffix[:at] + asked + view.suffix[at + len(value) :]
+
+
+def _thinking(view: RequestView) -> dict[str, Any]:
+    span = view.spans.get("thinking")
+    value = msgspec.json.decode(view.body[slice(*span)]) if span else None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
 
 _IDENTITY_CHARS = 300
 
@@ -23,7 +75,7 @@ _SYSTEM = msgspec.json.Decoder(list[_SystemBlock])
 
 def build_body(view: RequestView, messages: Sequence[bytes], *, escape: bool = False) -> bytes:
     """The request's build_body with these messages; the very bytes that came when they are its own.
-    ``escape``: it lets the API drop bound thinking (see thinking.py)."""
+    ``escape``: it lets the API drop bound thinking."""
     if tuple(messages) == view.messages:
         return view.body
     separators = view.separators if len(view.separators) == 1 else (b",",)

@@ -3,8 +3,7 @@
 from palimpsest.context.model import ContextMode
 from palimpsest.context.options import ContextOptions, parse_cap
 from palimpsest.context.planner import Policy
-from palimpsest.conversations.epoch_lookup import EpochLookup
-from palimpsest.conversations.lookup import ConversationLookup
+from palimpsest.conversations.lookup import ConversationLookup, EpochLookup
 from palimpsest.conversations.rewriter import ContextRewriter, ContextRules
 from palimpsest.conversations.summaries import EpochSummaries
 from palimpsest.conversations.unchanged import UnchangedConversations

@@ -1,8 +1,7 @@
 """Builds what takes clients in and sees to their answers."""
 
 from palimpsest.exchanges.acceptance import Acceptance
-from palimpsest.exchanges.deliveries import Deliveries
-from palimpsest.exchanges.disconnects import Disconnects
+from palimpsest.exchanges.disconnects import Deliveries, Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.idempotency import Coalesce, Idempotency
 from palimpsest.runtime.parts import Context, Edge, Foundation

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from palimpsest.exchanges.deliveries import Deliveries
+from palimpsest.exchanges.disconnects import Deliveries
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.runtime.parts import Edge, Foundation, MemoryParts, Process
 from palimpsest.runtime.reconciler import Reconciler

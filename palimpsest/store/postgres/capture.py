@@ -1,11 +1,86 @@
-"""A request's body as what is new in it: blobs and nodes that are not stored yet."""
+"""A request's body as what is new in it: blobs and nodes that are not stored yet.
 
-from collections.abc import Container
+A blob is content under its BLAKE3 hash, compressed where that pays.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
+from typing import Self
+
+import zstandard
+from blake3 import blake3
 
 from palimpsest.dialects.model import RequestView
 from palimpsest.runtime.hash_chain import node_hashes
-from palimpsest.store.postgres.blobs import Blob, blob_hash
+
+_PLAIN, _ZSTD = 0, 1
+_WORTH_COMPRESSING = 128
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """``size`` is in bytes before compression."""
+
+    hash: bytes
+    codec: int
+    size: int
+    data: bytes
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        if len(content) >= _WORTH_COMPRESSING:
+            packed = zstandard.ZstdCompressor(level=_LEVEL).compress(content)
+            if len(packed) < len(content):
+                return cls(blob_hash(content), _ZSTD, len(content), packed)
+        return cls(blob_hash(content), _PLAIN, len(content), content)
+
+
+def blob_hash(content: bytes) -> bytes:
+    return blake3(content).digest()
+
+
+def unpack(codec: int, data: bytes) -> bytes:
+    """The content of a stored blob."""
+    return zstandard.ZstdDecompressor().decompress(data) if codec == _ZSTD else data
+
+
+TTL_SECONDS = 1800.0
+"""Well under the hour for which retention spares whatever a request referred to."""
+CAPACITY = 4_096
+
+
+class StoredCache:
+    """Hashes of blobs and nodes that a request referred to which was committed less than
+    `TTL_SECONDS` ago; a node stands for its whole history, so a turn adds its newest ones."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._since: OrderedDict[bytes, float] = OrderedDict()
+        self._clock = clock
+        self.erasure = 0
+        """The number of the last erasure of content that was heard of."""
+
+    def __contains__(self, key: bytes) -> bool:
+        since = self._since.get(key)
+        return since is not None and self._clock() - since < TTL_SECONDS
+
+    def add_committed(self, keys: Iterable[bytes], erasure: int = 0) -> None:
+        """Call after the commit only, with the erasure's number that it told of: what was stored
+        before an erasure may be gone."""
+        if erasure < self.erasure:
+            return
+        if erasure > self.erasure:
+            self._since.clear()
+            self.erasure = erasure
+        now = self._clock()
+        for key in keys:
+            self._since[key] = now
+            self._since.move_to_end(key)
+        while len(self._since) > CAPACITY:
+            self._since.popitem(last=False)
+
 
 _LATEST = 8
 

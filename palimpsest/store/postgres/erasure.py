@@ -1,7 +1,7 @@
 """Erases what was captured of conversations: requests with their answers, epochs, summaries, and
 every message and blob that nothing else refers to. At once, also what is an hour old at most.
 
-Processes take what they stored lately as stored (palimpsest/store/postgres/stored_cache.py). So
+Processes take what they stored lately as stored (palimpsest/store/postgres/capture.py). So
 the erasure is announced first, by a number that each accepted request is told, and waits for those
 under way.
 """

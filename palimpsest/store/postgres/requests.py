@@ -20,10 +20,8 @@ from palimpsest.forwarding.model import AttemptEnd, AttemptRecord, Lease, Settle
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres import statements
-from palimpsest.store.postgres.blobs import Blob, unpack
-from palimpsest.store.postgres.capture import CapturedBody, capture
+from palimpsest.store.postgres.capture import Blob, CapturedBody, StoredCache, capture, unpack
 from palimpsest.store.postgres.database import Database, Row
-from palimpsest.store.postgres.stored_cache import StoredCache
 
 VAULT_SECONDS = 7200
 """Longest life of credentials in the vault: longer than a request may take."""

@@ -1,7 +1,7 @@
 """Captured content does not stay for ever: an age, a size, and a sweep of what nobody refers to.
 
 Whatever a request of the last hour referred to is spared, so that a process may take it as stored
-(`palimpsest/store/postgres/stored_cache.py`). Epochs are decisions, not captured content: room is
+(`palimpsest/store/postgres/capture.py`). Epochs are decisions, not captured content: room is
 never made at their cost, and they stay until the conversations that were sent by them have not
 been used for ``days``.
 """

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from harness.simulator import Simulator
-from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.registry import read_body
 from tests.support.canned_provider import Canned, always, answer
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from harness.simulator import Simulator
-from palimpsest.exchanges.deliveries import RESET_SECONDS
+from palimpsest.exchanges.disconnects import RESET_SECONDS
 from tests.support.canned_provider import Canned, held
 from tests.support.interrupted_clients import SESSION, WHOLE, delivered, send
 from tests.support.proxy import Parts, RunningProxy, running_proxy

@@ -4,9 +4,8 @@ import asyncio
 from pathlib import Path
 
 from palimpsest.dialects.anthropic.dialect import parse
-from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.exchange import Exchange, StopCause
 from palimpsest.exchanges.idempotency import identify
-from palimpsest.exchanges.lifecycle import StopCause
 from palimpsest.runtime.errors import Unavailable
 from palimpsest.store.vault import VaultContent
 from tests.support.canned_provider import Canned, held

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from palimpsest.memory.jsonl import encode_line
 from palimpsest.memory.model import Memory
-from palimpsest.store.postgres.blobs import unpack
+from palimpsest.store.postgres.capture import unpack
 from palimpsest.store.vectors.model import SearchFilter
 from tests.support.planted_secrets import FORMS
 from tests.support.proxy import RunningProxy

@@ -13,9 +13,8 @@ from sqlalchemy import text
 from harness.simulator import Simulator
 from palimpsest.context.model import ContextMode
 from palimpsest.context.options import ContextOptions, read_options
-from palimpsest.dialects.anthropic.thinking import BINDING_BETA
-from palimpsest.exchanges.captured import request_headers
-from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.dialects.anthropic.body import BINDING_BETA
+from palimpsest.exchanges.registry import ExchangeRegistry, request_headers
 from tests.support.agent import (
     CAP,
     CONTEXT,

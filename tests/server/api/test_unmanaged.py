@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from harness.simulator import Simulator
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.registry import read_body
 from palimpsest.memory.model import MemoryFilter
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from palimpsest.exchanges.captured import read_body
 from palimpsest.exchanges.model import Outcome
+from palimpsest.exchanges.registry import read_body
 from palimpsest.forwarding.model import Lease
 from palimpsest.runtime.errors import NotFound
 from palimpsest.store.postgres.database import Database

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from palimpsest.exchanges.captured import read_body
+from palimpsest.exchanges.registry import read_body
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.memories import MemoryStore

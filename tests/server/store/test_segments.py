@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from palimpsest.context.model import Cause
-from palimpsest.conversations.project import lineage
+from palimpsest.conversations.lineage import lineage
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.learning.model import Segment
 from palimpsest.store.postgres.database import Database

@@ -13,9 +13,8 @@ from palimpsest.context.model import (
 )
 from palimpsest.context.planner import Policy
 from palimpsest.context.rewriting import Conditions, RewriteOutcome, rewrite
-from palimpsest.context.turn import Turn, newest_turn
-from palimpsest.conversations.lineage import chain, root
-from palimpsest.conversations.project import project_of
+from palimpsest.context.speech import Turn, newest_turn
+from palimpsest.conversations.lineage import chain, project_of, root
 from palimpsest.dialects.anthropic.blocks import text_block
 from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.dialects.anthropic.models import lookup

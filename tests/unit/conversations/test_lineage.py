@@ -13,8 +13,8 @@ from palimpsest.conversations.lineage import (
     chain,
     root,
 )
-from palimpsest.dialects.anthropic import canonical, sizes
-from palimpsest.dialects.anthropic.canonical import canonical_hash
+from palimpsest.dialects.anthropic import blocks, sizes
+from palimpsest.dialects.anthropic.blocks import canonical_hash
 from palimpsest.dialects.anthropic.dialect import DIALECT
 from palimpsest.dialects.anthropic.sizes import messages_tokens
 from palimpsest.runtime.hash_chain import node_hashes, raw_hash
@@ -169,7 +169,7 @@ def test_eight_conversations_of_a_million_tokens_stay_in_memory(
 
         monkeypatch.setattr(module, name, counting)
 
-    watch(canonical, "_canonical")
+    watch(blocks, "_canonical")
     watch(sizes, "_raw_tokens")
     for turn in range(3):
         decoded.clear()

@@ -6,7 +6,7 @@ import msgspec
 
 from harness.simulator.events import event
 from palimpsest.dialects.anthropic.answer_message import answer_message
-from palimpsest.dialects.anthropic.canonical import canonical_hash
+from palimpsest.dialects.anthropic.blocks import canonical_hash
 from tests.support.messages import (
     assistant,
     text,

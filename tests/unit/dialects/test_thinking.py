@@ -3,9 +3,15 @@
 import msgspec
 import pytest
 
-from palimpsest.dialects.anthropic.cache_markers import FIVE_MINUTES, HOUR, cache_ttl
+from palimpsest.dialects.anthropic.body import (
+    FIVE_MINUTES,
+    HOUR,
+    asking_to_drop,
+    asks_to_drop,
+    cache_ttl,
+    can_ask_to_drop,
+)
 from palimpsest.dialects.anthropic.dialect import parse
-from palimpsest.dialects.anthropic.thinking import asking_to_drop, asks_to_drop, can_ask_to_drop
 from tests.support.messages import user, view
 
 DROP = {"prefix_mismatch_behavior": "drop_block"}

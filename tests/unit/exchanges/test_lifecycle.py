@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from palimpsest.exchanges.lifecycle import Lifecycle, Stage, StopCause
+from palimpsest.exchanges.exchange import Lifecycle, Stage, StopCause
 
 ORDER = list(Stage)
 

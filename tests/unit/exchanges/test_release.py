@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from harness.simulator.events import PING, event
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.exchanges.release import Release
+from palimpsest.exchanges.answer import Release
 from tests.support.requests import short_stream
 
 STREAMS = (

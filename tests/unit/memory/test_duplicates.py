@@ -1,6 +1,6 @@
 """What says the same is told once."""
 
-from palimpsest.memory.duplicates import drop_duplicates
+from palimpsest.memory.ranking import drop_duplicates
 
 REPORT = "\n".join(f"test_module_{n} passed in {n} ms on worker {n % 3}" for n in range(40))
 

@@ -6,8 +6,13 @@ import pytest
 
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.dialects.model import RequestView
-from palimpsest.store.postgres.capture import CapturedBody, capture
-from palimpsest.store.postgres.stored_cache import CAPACITY, TTL_SECONDS, StoredCache
+from palimpsest.store.postgres.capture import (
+    CAPACITY,
+    TTL_SECONDS,
+    CapturedBody,
+    StoredCache,
+    capture,
+)
 from tests.support.requests import body_of
 
 LONG = 3_000
