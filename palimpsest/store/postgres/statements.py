@@ -63,8 +63,8 @@ WITH live AS (
         rewrite_ms = CAST(:rewrite_ms AS float), context_mode = CAST(:context_mode AS text),
         applied_epoch = CAST(:applied_epoch AS bytea),
         observed_epoch = CAST(:observed_epoch AS bytea),
-        original_tokens = CAST(:original_tokens AS int),
-        context_tokens = CAST(:context_tokens AS int)
+        original_tokens = CAST(:original_tokens AS bigint),
+        context_tokens = CAST(:context_tokens AS bigint)
     WHERE id = :id AND state <> 'ended' AND (owner IS NULL OR owner = :owner OR NOT EXISTS (
         SELECT FROM processes WHERE processes.owner = requests.owner
             AND (beat_at > now() - interval '3 seconds' OR NOT :trusts_silence)))
@@ -119,10 +119,11 @@ WITH ended AS (
         reason = CAST(:reason AS text), status = CAST(:status AS int),
         response_headers = CAST(:response_headers AS jsonb), response = :blob_hash,
         response_bytes = :response_bytes, stop_reason = CAST(:stop_reason AS text),
-        counted_tokens = CAST(:counted_tokens AS int),
-        input_tokens = CAST(:input_tokens AS int), output_tokens = CAST(:output_tokens AS int),
-        cache_read_tokens = CAST(:cache_read_tokens AS int),
-        cache_write_tokens = CAST(:cache_write_tokens AS int),
+        counted_tokens = CAST(:counted_tokens AS bigint),
+        input_tokens = CAST(:input_tokens AS bigint),
+        output_tokens = CAST(:output_tokens AS bigint),
+        cache_read_tokens = CAST(:cache_read_tokens AS bigint),
+        cache_write_tokens = CAST(:cache_write_tokens AS bigint),
         accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
         rewrite_ms = CAST(:rewrite_ms AS float), overhead_ms = CAST(:overhead_ms AS float),
         upstream_first_byte_ms = CAST(:upstream_first_byte_ms AS float),
@@ -158,7 +159,7 @@ WITH ended AS (
 ), conversation AS (
     INSERT INTO conversations AS c (id, tenant, turns, token_ratio, project)
     SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),
-           CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS int), 0),
+           CAST(:input_total AS float) / NULLIF(CAST(:counted_tokens AS bigint), 0),
            CAST(:project AS text)
     FROM ended WHERE CAST(:conversation_id AS text) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (id) DO UPDATE SET updated_at = now(),

@@ -15,6 +15,7 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.requests import body_of, message
 from tests.support.stored_requests import (
+    NO_USAGE,
     accept,
     begin,
     settle,
@@ -90,10 +91,21 @@ async def test_settling_twice_counts_once(database: Database) -> None:
 async def test_values_no_column_takes_are_an_error_at_once(database: Database) -> None:
     store = RequestStore(database)
     request_id = await accept(store, message())
-    with pytest.raises(Exception, match="int32"):
+    with pytest.raises(Exception, match="int64"):
         await asyncio.wait_for(
-            settle(store, request_id, message(), b"{}", counted_tokens=2**40), timeout=5
+            settle(store, request_id, message(), b"{}", counted_tokens=2**63), timeout=5
         )
+
+
+async def test_any_count_of_tokens_is_kept(database: Database) -> None:
+    store = RequestStore(database)
+    request_id = await accept(store, message())
+    usage = {**NO_USAGE, "input_tokens": 2**40, "output_tokens": 2**31, "input_total": 2**40}
+    await settle(store, request_id, message(), b"{}", usage=usage, counted_tokens=2**33)
+    row = await store.read_request(request_id)
+    assert (row.input_tokens, row.output_tokens) == (2**40, 2**31)
+    assert row.counted_tokens == 2**33
+    assert row.response_bytes == 2
 
 
 async def test_the_same_content_at_the_same_time_does_not_deadlock(database: Database) -> None:
