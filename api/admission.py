@@ -1,13 +1,12 @@
-"""Who may come in: no rebound DNS names, no bodies over the limit, nobody while draining."""
+"""Who may come in: no pages of other sites, no bodies over the limit, nobody while draining."""
 
 import hmac
-import ipaddress
 from typing import cast
 
 from starlette.requests import Request
 from starlette.types import Scope
 
-from palimpsest.providers.headers import value_of
+from palimpsest.gateway.visitors import Visitors
 from palimpsest.runtime.errors import (
     BadRequest,
     BodyTooLarge,
@@ -17,29 +16,15 @@ from palimpsest.runtime.errors import (
 from palimpsest.runtime.local_token import local_token
 from palimpsest.runtime.settings import Settings
 
-_LOOPBACK = frozenset(("localhost",))
-
 
 class Admission:
     """The edge's door; ``token`` opens the routes that show content."""
 
-    def __init__(self, hosts: str, own_host: str, token: str, max_body_bytes: int) -> None:
-        named = {host.strip().lower() for host in hosts.split(",") if host.strip()}
-        self._any_host = "*" in named
-        self._hosts = named | _LOOPBACK | {own_host.lower()}
+    def __init__(self, visitors: Visitors, token: str, max_body_bytes: int) -> None:
+        self.visitors = visitors
         self._token = token
         self._max_body_bytes = max_body_bytes
         self.draining = False
-
-    def check_host(self, scope: Scope) -> None:
-        """A page can point a DNS name of its own at us; it cannot make a browser send an address
-        or `localhost` as the Host."""
-        host = value_of(scope["headers"], b"host")
-        if self._any_host or host is None or self._is_ours(_without_port(host)):
-            return
-        raise Forbidden(
-            f"Host {host!r} is not served here; add it to PALIMPSEST_ALLOWED_HOSTS if it is yours"
-        )
 
     def check_open(self) -> None:
         if self.draining:
@@ -71,15 +56,6 @@ class Admission:
         if size > self._max_body_bytes:
             raise BodyTooLarge(f"Request exceeds the maximum size of {self._max_body_bytes} bytes")
 
-    def _is_ours(self, host: str) -> bool:
-        if host.lower() in self._hosts:
-            return True
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return True
-
 
 def target_of(scope: Scope) -> bytes:
     """The request's target as it came: path and query string, not decoded."""
@@ -88,17 +64,10 @@ def target_of(scope: Scope) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
 def build_admission(settings: Settings) -> Admission:
     """The door as the settings want it; makes the local token where there is none yet."""
     return Admission(
-        settings.allowed_hosts,
-        settings.host,
+        Visitors(settings.allowed_hosts, settings.host, settings.allowed_origins),
         local_token(settings.data_dir),
         settings.max_body_bytes,
     )

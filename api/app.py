@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from api.admission import Admission
 from api.errors import error_response
-from api.middleware import HostCheck, RequestIds, request_id_of
+from api.middleware import RequestIds, VisitorCheck, request_id_of
 from api.routes import (
     conversations,
     count_tokens,
@@ -58,7 +58,7 @@ def build_app(process: Process, admission: Admission) -> ASGIApp:
     app.add_exception_handler(PalimpsestError, translate)
     app.add_exception_handler(RequestValidationError, translate)
     app.add_exception_handler(Exception, translate)
-    return RequestIds(HostCheck(app, admission))
+    return RequestIds(VisitorCheck(app, admission))
 
 
 def _known(error: Exception) -> PalimpsestError:

@@ -15,6 +15,7 @@ from palimpsest.devstack.progress import Say, silent
 from palimpsest.devstack.temporal_binary import temporal_cli
 from palimpsest.devstack.temporal_config import DYNAMIC_CONFIG, GO_MEMORY
 from palimpsest.devstack.temporal_ready import until_ready
+from palimpsest.devstack.ui_guard import UiGuard
 
 PORTS = ("grpc", "ui", "http", "metrics")
 
@@ -48,6 +49,7 @@ class TemporalDev(ChildService):
         self.log = self.data_dir / "logs" / "temporal.log"
         self.namespace = namespace
         self.ports = ports.choose({name: (wanted or {}).get(name) for name in PORTS})
+        self._guard = UiGuard(self.ports["ui"])
         self._cache = cache
         self._report = report
 
@@ -64,9 +66,14 @@ class TemporalDev(ChildService):
         binary = await temporal_cli(self._cache, self._report)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         env = GO_MEMORY | tag(self.data_dir, "temporal")
+        await self._guard.open()
         self._child = await Child.spawn(
             self._command(binary), env=env, log=self.log, cwd=self.directory
         )
+
+    async def stop(self) -> None:
+        self._guard.close()
+        await super().stop()
 
     async def ready(self) -> None:
         """Return once a query succeeded. Raises StartupFailed, with the server's last words."""
@@ -87,8 +94,8 @@ class TemporalDev(ChildService):
     def _command(self, binary: Path) -> list[str]:
         command = [str(binary), "server", "start-dev", "--ip", LOOPBACK]
         command += ["--db-filename", str(self.directory / "temporal.db")]
-        command += ["--port", str(self.ports["grpc"]), "--ui-port", str(self.ports["ui"])]
-        command += ["--http-port", str(self.ports["http"])]
+        command += ["--port", str(self.ports["grpc"]), "--http-port", str(self.ports["http"])]
+        command += ["--ui-ip", self._guard.host, "--ui-port", str(self._guard.inner_port)]
         command += ["--metrics-port", str(self.ports["metrics"])]
         command += ["--log-level", "warn", "--log-format", "json"]
         if self.namespace != "default":

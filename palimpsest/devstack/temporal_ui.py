@@ -12,6 +12,7 @@ from palimpsest.devstack.ports import LOOPBACK
 from palimpsest.devstack.process import Child, ChildService
 from palimpsest.devstack.progress import Say, silent
 from palimpsest.devstack.temporal_binary import temporal_ui
+from palimpsest.devstack.ui_guard import UiGuard
 from palimpsest.runtime.errors import StartupFailed
 
 START_TIMEOUT = 20.0
@@ -37,6 +38,7 @@ class TemporalUi(ChildService):
         self.address = address
         self.namespace = namespace
         self.ports = ports.choose({"ui": (wanted or {}).get("ui")})
+        self._guard = UiGuard(self.ports["ui"])
         self._cache = cache
         self._report = report
 
@@ -50,20 +52,25 @@ class TemporalUi(ChildService):
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = {
             "temporalGrpcAddress": self.address,
-            "host": LOOPBACK,
-            "port": self.ports["ui"],
+            "host": self._guard.host,
+            "port": self._guard.inner_port,
             "enableUi": True,
             "defaultNamespace": self.namespace,
             "cors": {"cookieInsecure": True, "allowOrigins": [self.ui_url]},
             "hideLogs": True,
         }
         (self.directory / "palimpsest.yaml").write_bytes(msgspec.json.encode(config))
+        await self._guard.open()
         self._child = await Child.spawn(
             [binary, "--root", self.directory, "--config", ".", "--env", "palimpsest", "start"],
             env=tag(self.data_dir, "temporal-ui"),
             log=self.log,
             cwd=self.directory,
         )
+
+    async def stop(self) -> None:
+        self._guard.close()
+        await super().stop()
 
     async def ready(self) -> None:
         """Return once its front page was served. Raises StartupFailed."""

@@ -1,6 +1,7 @@
 """Every setting of Palimpsest, read once from the environment; nothing else reads it."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field(
         "", description="Further `Host` names to accept, separated by commas; `*` accepts all"
     )
+    allowed_origins: str = Field(
+        "",
+        description="Web pages that may use the proxy: origins as `https://a.example`, separated "
+        "by commas; `*`: all",
+    )
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="`auto`: console on a terminal, else JSON"
     )
@@ -235,6 +241,14 @@ class Settings(BaseSettings):
             ("postgresql://", "postgres://", "postgresql+asyncpg://")
         ):
             raise ValueError("must start with postgresql://")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in filter(None, (part.strip() for part in value.split(","))):
+            if origin != "*" and not re.fullmatch(r"[a-zA-Z][\w+.-]*://[^\s/]+", origin):
+                raise ValueError("must be origins as https://a.example, without a path")
         return value
 
     @field_validator("temporal_address")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from palimpsest.devstack.postgres import EmbeddedPostgres
 from palimpsest.devstack.temporal_binary import (
@@ -17,8 +17,10 @@ from palimpsest.devstack.temporal_binary import (
 from palimpsest.devstack.temporal_dev import TemporalDev
 from palimpsest.devstack.temporal_server import TemporalServer
 from palimpsest.devstack.temporal_ui import TemporalUi
+from tests.support.requests import eventually
 from tests.support.supervisor import traces
 
+RUNNING = WorkflowExecutionStatus.RUNNING
 Server = TemporalDev | TemporalServer
 
 
@@ -50,6 +52,46 @@ async def test_the_ui_is_served(tmp_path: Path):
     async with TemporalDev.running(tmp_path) as server, httpx.AsyncClient() as client:
         page = await client.get(server.ui_url, follow_redirects=True)
         assert "<html" in page.text
+
+
+async def test_no_web_page_reaches_the_engine(tmp_path: Path):
+    async with TemporalDev.running(tmp_path) as server, httpx.AsyncClient() as client:
+        await _start_workflow(server)
+        for port in (server.ports["http"], server.ports["ui"]):
+            url = f"http://127.0.0.1:{port}/"
+            for page in PAGES if port == server.ports["ui"] else ({}, *PAGES):
+                for method, path in ACTIONS:
+                    got = await client.request(method, url + path, headers=page, content="{}")
+                    assert got.status_code in (403, 404), (method, path, page, got.text)
+                    assert "access-control-allow-origin" not in got.headers
+        assert await _is_running(server)
+        # Its server dials the engine anew a second after it found none yet.
+        ours = f"{server.ui_url}/api/v1/namespaces/default/workflows/kept"
+        await eventually(lambda: client.get(ours), lambda got: got.status_code == 200)
+
+
+PAGES: tuple[dict[str, str], ...] = (
+    {"host": "evil.example"},
+    {"origin": "http://evil.example", "content-type": "text/plain"},
+    {"origin": "null", "authorization": "x"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+)
+ACTIONS = (
+    ("GET", "api/v1/namespaces/default/workflows"),
+    ("POST", "api/v1/namespaces/default/workflows/kept/terminate"),
+    ("POST", "api/v1/namespaces/default/workflows/new"),
+    ("POST", "api/v1/namespaces/default/update"),
+    ("GET", "namespaces/default/workflows"),
+    ("POST", "namespaces/default/workflows/kept/terminate"),
+    ("POST", "namespaces/default/update"),
+    ("POST", "namespaces/default/task-queues/nobody/nexus-services/a/b"),
+)
+
+
+async def _is_running(server: Server) -> bool:
+    client = await Client.connect(server.address)
+    return (await client.get_workflow_handle("kept").describe()).status == RUNNING
 
 
 async def test_another_namespace_is_there_from_the_start(tmp_path: Path):
