@@ -15,7 +15,6 @@ from palimpsest.runtime.errors import (
     DatabaseUnavailable,
     PalimpsestError,
     final,
-    unforeseen,
 )
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
@@ -50,7 +49,7 @@ class ForwardUpstream:
         except Exception as error:
             # A bug must not call the provider again and again.
             _log.exception("a bug")
-            raise final(unforeseen(error)) from error
+            raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
         finally:
             self._calls.release(forward.request_id)
 

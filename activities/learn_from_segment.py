@@ -51,7 +51,7 @@ class LearnFromSegment:
     async def _learn(self, reading: SegmentReading) -> LearnSegmentResult:
         offered = await self._offered(reading)
         lessons = await run_in_process(replace(reading.job, offered=offered))
-        chains = dict(enumerate(reading.chain))
+        chains = dict(enumerate(reading.history))
         new = await self._deduplicator.drop_repeated(lessons.memories, chains)
         seen = [await self._deduplicator.save(memory) for memory in new]
         for memory_id, helped in lessons.verdicts:

@@ -6,13 +6,17 @@ import structlog
 from temporalio import activity
 
 from palimpsest.context.model import Injection
-from palimpsest.conversations.lookup import EpochLookup, RecordedEpochs
+from palimpsest.conversations.lookup import Arrival, EpochLookup, RecordedEpochs
 from palimpsest.conversations.rendered import render
 from palimpsest.conversations.rewriter import ContextRewriter, Rewrite
 from palimpsest.conversations.unchanged import UnchangedConversations
-from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.registry import ExchangeRegistry, request_headers, request_view
+from palimpsest.exchanges.registry import (
+    ExchangeRegistry,
+    request_caller,
+    request_headers,
+    request_view,
+)
 from palimpsest.memory.injector import Injector
 from palimpsest.memory.model import LookupOutcome
 from palimpsest.runtime.errors import DatabaseUnavailable
@@ -53,23 +57,26 @@ class RewriteContext:
         headers = await request_headers(asked.request_id, self._exchanges, self._requests)
         exchange = self._exchanges.get(asked.request_id)
         placement = exchange.placement if exchange else None
-        chain = placement.chain if placement else None
-        recorded = await self._epochs.find(view, asked.known, chain)
-        injection = await self._inject(view, asked, recorded)
+        caller = await request_caller(asked.request_id, self._exchanges, self._requests)
+        arrival = Arrival(asked.request_id, view, headers, caller)
+        project = asked.known.project if asked.known else ""
+        lineage = placement.lineage if placement else await arrival.trace(project)
+        recorded = await self._epochs.find(view, asked.known, lineage)
+        injection = await self._inject(arrival, asked, recorded)
         rewritten = await self._rewriter.rewrite(view, headers, asked, recorded, injection)
         if rewritten.summarise:
             return _result(rewritten, asked, (time.perf_counter() - started) * 1000)
         if exchange:
             await _hand_over(exchange, rewritten)
         if rewritten.epoch is None:
-            self._unchanged.record(recorded.chain)
+            self._unchanged.record(lineage)
         self._count(rewritten)
         if injection and rewritten.epoch and injection in rewritten.epoch.injections:
             await self._injector.count_use(injection)
         return _result(rewritten, asked, (time.perf_counter() - started) * 1000)
 
     async def _inject(
-        self, view: RequestView, asked: RewriteContextInput, recorded: RecordedEpochs
+        self, arrival: Arrival, asked: RewriteContextInput, recorded: RecordedEpochs
     ) -> Injection | None:
         """The injection for this turn; None where it was injected before."""
         known = asked.known
@@ -79,9 +86,10 @@ class RewriteContext:
             return None
         try:
             return await self._injector.inject(
-                view,
+                arrival.view,
                 known.memories,
                 known.conversation_id or "",
+                arrival.caller,
                 ratio=asked.token_ratio or 1.0,
                 epoch=recorded.applied,
             )

@@ -97,7 +97,9 @@ class QueryIntelligenceResult:
     rewritten by and ``observed`` what it would be, by chain hashes in hex. ``project`` is the
     client's working directory; ``memories`` are the ids of the memories to inject, best first,
     and ``recall`` says what became of the search for them: `found`, `none`, `degraded;<reason>`,
-    or None where injection is off.
+    or None where injection is off. ``history`` is the hex hash of the same messages whoever brings
+    them, and ``origin`` that of the line on which the conversation began; together they make
+    ``chain``.
     """
 
     conversation_id: str | None
@@ -112,6 +114,8 @@ class QueryIntelligenceResult:
     project: str = ""
     memories: tuple[str, ...] = ()
     recall: str | None = None
+    history: str | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True)

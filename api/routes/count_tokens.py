@@ -13,6 +13,7 @@ from api.admission import admission_of, target_of
 from api.process import process_of
 from api.routes.passthrough import forward_unmanaged
 from palimpsest.conversations.lineage import named_session, project_of
+from palimpsest.conversations.lookup import Arrival
 from palimpsest.conversations.rendered import render
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.gateway.model import TENANT
@@ -54,8 +55,11 @@ async def _as_sent(process: Process, headers: RawHeaders, body: bytes) -> tuple[
     view = await off_the_loop(len(body), parse, body)
     # A count of the messages alone, without `system`, does not tell the project.
     session = None if project_of(view) else named_session(TENANT, headers)
-    project = await process.stores.conversations.find_session_project(session) if session else ""
-    epoch = (await process.context.epochs.read(view, project)).applied
+    caller = await process.context.callers.identify(headers)
+    find_project = process.stores.conversations.find_session_project
+    project = await find_project(session, caller) if session else ""
+    lineage = await Arrival("", view, headers, caller).trace(project)
+    epoch = (await process.context.epochs.read(lineage)).applied
     if epoch is None:
         return headers, body
     rendered = await off_the_loop(len(body), render, view, epoch)

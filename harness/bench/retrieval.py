@@ -47,7 +47,7 @@ async def run(items: int) -> None:
     embedder = StaticEmbedder.load()
     known = {one.id: one for one in map(memory, range(items))}
 
-    async def lookup(ids: Sequence[str]) -> list[Memory]:
+    async def lookup(ids: Sequence[str], caller: str | None) -> list[Memory]:
         return [known[one] for one in ids]
 
     with tempfile.TemporaryDirectory(prefix="palimpsest-bench-") as name:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from palimpsest.gateway.model import EVERYONE
 from palimpsest.memory import bm25
 from palimpsest.memory.model import Cursor, Memory
 from palimpsest.memory.query import Query
@@ -63,7 +64,7 @@ class EvalIndex:
             self._steps += 1
             self._memories.update((memory.id, memory) for memory in some)
 
-    async def lookup(self, ids: Sequence[str]) -> list[Memory]:
+    async def lookup(self, ids: Sequence[str], caller: str | None = None) -> list[Memory]:
         return [self._memories[one] for one in ids]
 
     async def search_words(self, text: str, project: str, limit: int) -> list[Memory]:
@@ -96,5 +97,5 @@ class EvalIndex:
 
     async def _found(self, text: str, project: str, limit: int) -> Candidates:
         [vector] = await self._embedder.embed([text])
-        where = SearchFilter(TENANT, (project,))
+        where = SearchFilter(TENANT, (project,), (EVERYONE,))
         return await self._index.find(vector, bm25.query_weights(text), where, limit)

@@ -27,6 +27,8 @@ class App:
     def __init__(self, log: Log, api: Api, *, pace: Pace, lenient: bool = False) -> None:
         self.log, self.api, self.pace, self.lenient = log, api, pace, lenient
         self.faults = Faults()
+        self.organisations: dict[str, str] = {}
+        """By their credential, those that are not of the one organisation."""
         self._preset: tuple[tuple[int, int], Preset] | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -99,11 +101,15 @@ class App:
         pieces, first = answer.events(self.pace.delta_chars)
         await deliver.events(exchange, headers, pieces, first, self.pace, fault)
 
+    def _organisation(self, call: Call) -> str:
+        given = call.header("authorization") or call.header("x-api-key") or ""
+        return self.organisations.get(given.removeprefix("Bearer "), _ORGANISATION)
+
     def _headers(self, call: Call) -> RawHeaders:
         reset = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(call.at + 60)).encode()
         headers: RawHeaders = [
             (b"request-id", call.request_id.encode()),
-            (b"anthropic-organization-id", b"5a11ed00-0000-4000-8000-000000000000"),
+            (b"anthropic-organization-id", self._organisation(call).encode()),
         ]
         for kind, limit in _LIMITS:
             name = b"anthropic-ratelimit-" + kind
@@ -112,6 +118,7 @@ class App:
         return headers
 
 
+_ORGANISATION = "5a11ed00-0000-4000-8000-000000000000"
 _LIMITS = ((b"requests", b"4000"), (b"input-tokens", b"2000000"), (b"output-tokens", b"400000"))
 
 

@@ -16,6 +16,7 @@ import msgspec
 from blake3 import blake3
 
 from palimpsest.context.speech import is_human_request
+from palimpsest.conversations.model import Lineage
 from palimpsest.dialects.model import Dialect, RequestView, Role
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.hash_chain import Hash, linked_hashes
@@ -53,6 +54,43 @@ def lineage(tenant: str, view: RequestView, project: str = "") -> tuple[Hash, ..
     """The chain of the request's messages, rooted in its tenant and project; ``project`` is what
     is known of that, for a request that names none or has been looked through."""
     return chain(root(tenant, project or project_of(view)), view.messages, view.dialect)
+
+
+def trace(
+    tenant: str,
+    caller: str,
+    view: RequestView,
+    headers: RawHeaders,
+    request_id: str,
+    project: str = "",
+) -> Lineage:
+    """The lineage of a request; ``project`` as of `lineage`."""
+    session, agent = value_of(headers, SESSION_HEADER), value_of(headers, AGENT_HEADER)
+    line = _line(tenant, caller, session or "", agent or "")
+    return Lineage(
+        history=lineage(tenant, view, project),
+        caller=caller,
+        line=line,
+        named=bool(session),
+        fresh=line if session else _line(tenant, caller, "", request_id),
+        spoken=spoken(view),
+    )
+
+
+def spoken(view: RequestView) -> int:
+    """How many messages there are up to the model's first, that one included; 0: none is."""
+    roles = (view.dialect.role(message) for message in view.messages)
+    return next((at for at, role in enumerate(roles, 1) if role is Role.ASSISTANT), 0)
+
+
+def extended(through: Hash, message: bytes, dialect: Dialect) -> Hash:
+    """The hash of a history through one more message."""
+    return chain(through, [message], dialect)[0]
+
+
+def _line(tenant: str, caller: str, session: str, agent: str) -> bytes:
+    named = "\0".join((tenant, caller, session, agent))
+    return blake3(f"palimpsest line 1\0{named}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _opening(view: RequestView) -> Iterator[bytes]:

@@ -4,32 +4,27 @@ With the database away nobody can tell what a conversation was rewritten to; but
 unchanged a turn ago may pass unchanged again.
 """
 
-from collections.abc import Sequence
-
-from palimpsest.conversations.lineage import lineage
+from palimpsest.conversations.model import Lineage, rooted
 from palimpsest.dialects.model import RequestView, Role
-from palimpsest.runtime.hash_chain import Hash
 from palimpsest.runtime.lru import Memo
 
 _REMEMBERED = 4_096
 
 
 class UnchangedConversations:
-    """Holds the newest positions of conversations that passed as they came, by chain hash."""
+    """Holds the newest positions of lines that passed as they came, by chain hash."""
 
-    def __init__(self, tenant: str) -> None:
-        self._tenant = tenant
+    def __init__(self) -> None:
         self._positions: Memo[bytes, bool] = Memo(_REMEMBERED)
 
-    def record(self, chain: Sequence[Hash]) -> None:
+    def record(self, lineage: Lineage) -> None:
         """Record that the request with this lineage goes on as it came."""
-        self._positions.put(chain[-1], True)
+        self._positions.put(rooted(lineage.line, lineage.history[-1:])[0], True)
 
-    def proves_unchanged(self, view: RequestView, chain: Sequence[Hash] | None = None) -> bool:
+    def proves_unchanged(self, view: RequestView, lineage: Lineage) -> bool:
         """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
-        since a request that passed. Twice, and the turn between may have been rewritten.
-        ``chain`` is the request's lineage, where that is computed already."""
-        positions = chain or lineage(self._tenant, view)
+        since a request that passed. Twice, and the turn between may have been rewritten."""
+        positions = lineage.chain(lineage.line)
         spoken = 0
         for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
             if self._positions.get(position):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import structlog
 
-from palimpsest.conversations.lookup import ConversationLookup
+from palimpsest.conversations.callers import Callers
+from palimpsest.conversations.lookup import Arrival, ConversationLookup
 from palimpsest.exchanges.disconnects import Disconnects
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.idempotency import Idempotency
@@ -33,6 +34,7 @@ class Acceptance:
         lookup: ConversationLookup,
         engine: Engine,
         disconnects: Disconnects,
+        callers: Callers,
         *,
         timeout: float,
         data_dir: Path,
@@ -44,6 +46,7 @@ class Acceptance:
         self._lookup = lookup
         self._engine = engine
         self._disconnects = disconnects
+        self._callers = callers
         self._timeout = timeout
         self._data_dir = data_dir
         self._source = source
@@ -55,7 +58,10 @@ class Acceptance:
         exchange.clients = 1
         self._exchanges.add(exchange)
         try:
-            claim = self._idempotency.claim
+            identify, claim = self._callers.identify, self._idempotency.claim
+            exchange.caller = await retry_unavailable(
+                self._timeout, lambda: identify(exchange.headers)
+            )
             carried = await retry_unavailable(self._timeout, lambda: claim(exchange))
             if carried is exchange:
                 await self._begin(exchange)
@@ -74,7 +80,9 @@ class Acceptance:
         """Look its conversation up while the engine starts its workflow."""
         if self._source:
             self._source.subscribe(exchange.request_id, exchange.answer)
-        self._lookup.begin(exchange.request_id, exchange.view)
+        self._lookup.begin(
+            Arrival(exchange.request_id, exchange.view, exchange.headers, exchange.caller)
+        )
         await self._start(exchange)
 
     async def _start(self, exchange: Exchange) -> None:

@@ -114,6 +114,7 @@ class Exchange:
 
     ``target`` is path and query string as they came.
     ``received`` is on the `time.perf_counter` clock, in seconds.
+    ``caller``: whose it is, once that is known.
     ``recovered``: the process that took it in died, so its call runs to its end whoever waits.
     ``lifecycle`` is the one place that tells how far it has come and who wants it stopped.
     ``accept_ms`` is how long its commit took.
@@ -128,6 +129,7 @@ class Exchange:
     headers: RawHeaders = field(repr=False)
     received: float = field(default_factory=time.perf_counter)
     recovered: bool = False
+    caller: str = ""
     lifecycle: Lifecycle = field(default_factory=Lifecycle, init=False)
     answer: Answer = field(default_factory=Answer, init=False)
     accept_ms: float | None = field(default=None, init=False)
@@ -139,6 +141,7 @@ class Exchange:
     def under_id(self, request_id: str) -> "Exchange":
         """The same request under the id of the one that it repeats, with an answer of its own."""
         adopted = Exchange(request_id, self.view, self.target, self.headers, self.received)
+        adopted.caller = self.caller
         adopted.lifecycle.advance(Stage.ACCEPTED)
         return adopted
 

@@ -143,6 +143,7 @@ class Idempotency:
         return AcceptedRequest(
             id=exchange.request_id,
             tenant=TENANT,
+            caller=exchange.caller,
             target=recordable_target(exchange.target),
             headers=recordable(exchange.headers),
             view=exchange.view,

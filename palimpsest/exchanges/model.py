@@ -60,6 +60,7 @@ class AcceptedRequest:
     ``sealed``: target and headers, encrypted for the vault.
     ``claims``: it is to be the only one of its identity.
     ``seize_from``: the request that the claim is taken from, if that one still holds it.
+    ``caller``: whose it is.
     """
 
     id: str
@@ -72,6 +73,7 @@ class AcceptedRequest:
     identity: Identity
     claims: bool = True
     seize_from: str | None = None
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class TurnRecord:
 class RequestRecord(TurnRecord):
     """All that is on record of a request, but for its body and its answer's bytes.
 
+    ``caller``: whose it is; empty: recorded before callers were told apart.
+    ``origin``: the line that its conversation began on.
     ``reason``: why it did not end answered.
     ``identity``: hash of body and credential.
     ``edge``: the process whose client waits; ``owner``: the one that may forward it.
@@ -156,7 +160,9 @@ class RequestRecord(TurnRecord):
     """
 
     tenant: str
+    caller: str
     conversation_id: str | None
+    origin: bytes
     reason: str | None
     stream: bool
     ended_at: datetime | None

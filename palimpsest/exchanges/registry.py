@@ -84,6 +84,12 @@ async def request_view(
     return await read_view(store, request_id)
 
 
+async def request_caller(request_id: str, exchanges: ExchangeRegistry, store: RequestStore) -> str:
+    """Whose it is."""
+    exchange = exchanges.get(request_id)
+    return exchange.caller if exchange else (await store.read_request(request_id)).caller
+
+
 async def request_headers(
     request_id: str, exchanges: ExchangeRegistry, store: RequestStore
 ) -> RawHeaders:

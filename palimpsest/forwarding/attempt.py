@@ -13,11 +13,11 @@ from functools import partial
 import httpx
 import structlog
 
+from palimpsest.conversations.callers import Callers
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead, Release
 from palimpsest.exchanges.exchange import Exchange, Stage
 from palimpsest.exchanges.model import EndCause, Outcome
-from palimpsest.forwarding.commit import EndCommit
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
     RETRYABLE,
@@ -27,6 +27,7 @@ from palimpsest.forwarding.retry import (
     parse_retry_after,
 )
 from palimpsest.forwarding.settlement import (
+    EndCommit,
     Times,
     client_headers,
     estimated_tokens,
@@ -42,8 +43,6 @@ from palimpsest.runtime.errors import (
     PalimpsestError,
     StreamBroken,
     Unavailable,
-    UpstreamUnreachable,
-    unforeseen,
 )
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.journal import Journal, JournalWriter
@@ -56,8 +55,6 @@ from workflows.contracts import (
 
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
 
-_MAY_PASS = (UpstreamUnreachable, StreamBroken, Unavailable)
-
 _log = structlog.stdlib.get_logger()
 
 
@@ -66,6 +63,7 @@ class Wire:
     """What every attempt needs; times in seconds."""
 
     upstream: Upstream
+    callers: Callers
     store: RequestStore
     journal: Journal
     spill: Spill
@@ -124,9 +122,6 @@ class Attempt:
             raise
         except PalimpsestError as error:
             return await self._broke(error)
-        except Exception as error:
-            _log.exception("a bug")
-            return await self._broke(unforeseen(error))
 
     async def _call(self) -> ForwardUpstreamResult:
         self._times.dialled = time.perf_counter()
@@ -252,7 +247,7 @@ class Attempt:
 
     async def _broke(self, error: PalimpsestError) -> ForwardUpstreamResult:
         """No answer, or half of one. Half is never sent again; the client is told."""
-        if not self._released and isinstance(error, _MAY_PASS):
+        if not self._released:
             self._retry_or_go_on(str(error))
         self._exchange.lifecycle.advance(Stage.SETTLING)
         self._times.ended = time.perf_counter()
@@ -278,6 +273,8 @@ class Attempt:
         self, outcome: Outcome, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
         """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
+        exchange, answer = self._exchange, self._head.headers if self._head else ()
+        caller, owner = self._wire.callers.learn(exchange.caller, exchange.headers, answer)
         end = settlement(
             self._exchange,
             self._forward,
@@ -288,6 +285,8 @@ class Attempt:
             content=b"".join(self._chunks),
             times=self._times,
             journalled=self._journal.wrote or self._lease.fence > 1,
+            caller=caller,
+            owner=owner,
         )
         await self._commit.commit(end, self._journal.close(), release)
         self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)

@@ -10,11 +10,10 @@ from palimpsest.exchanges.exchange import Exchange, UpstreamCall
 from palimpsest.exchanges.model import RequestState
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.forwarding.attempt import Attempt, Wire
-from palimpsest.forwarding.commit import commit_spilled
 from palimpsest.forwarding.model import AttemptKind, Lease
 from palimpsest.forwarding.recovery import Recovery, estimate_crashed
 from palimpsest.forwarding.retry import RetryDue
-from palimpsest.forwarding.settlement import recorded_result
+from palimpsest.forwarding.settlement import commit_spilled, recorded_result
 from palimpsest.relay.publisher import Publisher
 from palimpsest.runtime.errors import (
     AlreadyEnded,
@@ -160,6 +159,7 @@ def _shown(exchange: Exchange, forward: ForwardUpstreamInput) -> dict[str, objec
     return {
         "conversation_id": known.conversation_id,
         "turn": known.turn if known.conversation_id else None,
+        "origin": bytes.fromhex(known.origin),
         "accept_ms": exchange.accept_ms,
         "query_ms": known.took_ms,
         "rewrite_ms": plan.took_ms,

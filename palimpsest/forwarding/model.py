@@ -1,12 +1,13 @@
 """Values of calls to the provider: the right to call, how a call ended, how its request ended."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from palimpsest.gateway.model import Ownership
 from workflows.contracts import Outcome as Outcome
 
 
@@ -50,26 +51,6 @@ class AttemptEnd:
     usage: str | None = None
 
 
-USAGE = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "input_total",
-)
-TIMES = (
-    "accept_ms",
-    "query_ms",
-    "rewrite_ms",
-    "overhead_ms",
-    "upstream_first_byte_ms",
-    "first_byte_ms",
-    "total_ms",
-)
-_WITHOUT = "recorded without headers, usage and times"
-_LONGEST_WHY = 200
-
-
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a request: its last attempt, its answer and what it cost.
@@ -83,6 +64,10 @@ class Settlement:
     ``journalled``: the journal may hold bytes of it.
     ``session``: hash of the client's session, if the request is of its main line.
     ``project``: the client's working directory, if it told one.
+    ``caller``: whose it is, as the answer told.
+    ``history``: the chain's last hash without its ``origin``; ``answered``: through the answer,
+    where the model spoke for the first time; ``named``: the client named a session.
+    ``owner``: what the answer told of the request's token.
     """
 
     request_id: str
@@ -104,31 +89,12 @@ class Settlement:
     journalled: bool = False
     session: bytes | None = None
     project: str = ""
-
-    @property
-    def is_bare(self) -> bool:
-        """It is without its report already."""
-        return (self.reason or "").startswith(_WITHOUT)
-
-    def without_report(self, why: str) -> "Settlement":
-        """Without what the provider reported and how long it took: for a record that takes none of
-        it; the reason says so."""
-        return replace(
-            self,
-            attempt=replace(self.attempt, bytes=None, reason=None, usage=None),
-            reason=f"{_WITHOUT}: {why.encode('ascii', 'backslashreplace').decode()[:_LONGEST_WHY]}",
-            response_headers="[]",
-            stop_reason=None,
-            usage=dict.fromkeys(USAGE),
-            usage_estimated=False,
-            times=dict.fromkeys(TIMES),
-            counted_tokens=None,
-        )
-
-    def without_conversation(self) -> "Settlement":
-        """Without its place in a conversation: the next turn begins another one."""
-        nowhere = {"conversation_id": None, "turn": None, "chain": None, "session": None}
-        return replace(self, **nowhere, project="")
+    caller: str = ""
+    history: bytes | None = None
+    origin: bytes = b""
+    answered: bytes | None = None
+    named: bool = False
+    owner: Ownership | None = None
 
 
 @dataclass(frozen=True, slots=True)

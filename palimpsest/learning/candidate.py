@@ -6,6 +6,7 @@ from datetime import datetime
 
 from palimpsest.learning.model import CandidateKind
 from palimpsest.learning.wording import MARK
+from palimpsest.memory.archive import Origin
 from palimpsest.memory.model import Fix, Kind, Memory, Pattern, memory_id
 
 CORRECTION_TRIGGER = "What the user asked for"
@@ -47,15 +48,17 @@ class Candidate:
             return f"{self.detail.error}{during}\nWhat ended it: {self.detail.remedy}"
         return "\n".join((f"{self.detail.trigger}:", *self.detail.steps))
 
-    def to_memory(self, tenant: str, project: str, conversation: str, said_at: datetime) -> Memory:
+    def to_memory(self, origin: Origin, said_at: datetime) -> Memory:
         """Makes a memory of the project, seen in this conversation."""
+        tenant, project, caller = origin.tenant, origin.project, origin.caller
         return Memory(
-            id=memory_id(tenant, project, self.memory_kind, *_content(self.detail)),
+            id=memory_id(tenant, project, self.memory_kind, *_content(self.detail), caller=caller),
             tenant=tenant,
+            caller=caller,
             project=project,
             kind=self.memory_kind,
             text=self.text,
-            conversation=conversation,
+            conversation=origin.conversation,
             position=self.position,
             files=self.files,
             said_at=said_at,

@@ -5,6 +5,7 @@ A message that is archived of another conversation, word for word, confirms noth
 
 from collections.abc import Mapping, Sequence
 
+from palimpsest.gateway.model import EVERYONE
 from palimpsest.learning.candidate import CORRECTION_TRIGGER, say_the_same
 from palimpsest.memory.model import (
     Fix,
@@ -38,25 +39,34 @@ class Deduplicator:
     ) -> list[Memory]:
         """Drops lessons from messages that are archived of another conversation: an imported one,
         or one that this goes on from. ``chains``: the lineage hash through each position."""
-        turns = {one.id: _turn_id(one, chains[one.position]) for one in learned}
-        archived = await self._memories.get(list(set(turns.values())))
+        turns = {one.id: _turn_ids(one, chains[one.position]) for one in learned}
+        archived = await self._memories.get(list(set[str]().union(*turns.values())))
         elsewhere = {turn.id: turn.conversation for turn in archived}
-        return [
-            one
-            for one in learned
-            if elsewhere.get(turns[one.id], one.conversation) == one.conversation
-        ]
+
+        def is_new(one: Memory) -> bool:
+            at = {elsewhere.get(turn, one.conversation) for turn in turns[one.id]}
+            return at == {one.conversation}
+
+        return [one for one in learned if is_new(one)]
 
     async def _find_similar(self, learned: Memory) -> list[Memory]:
         if isinstance(learned.detail, Fix):
-            return await self._memories.find_fixes(learned.detail.signature, learned.project)
+            return await self._memories.find_fixes(
+                learned.detail.signature, learned.project, caller=learned.caller
+            )
         if learned.detail and learned.detail.trigger == CORRECTION_TRIGGER:
             return await self._memories.find_by_words(
-                learned.text, kind=Kind.PATTERN, project=learned.project, limit=_ALIKE
+                learned.text,
+                kind=Kind.PATTERN,
+                project=learned.project,
+                limit=_ALIKE,
+                caller=learned.caller,
             )
         return await self._memories.get([learned.id])
 
 
-def _turn_id(learned: Memory, chain: bytes) -> str:
-    """The id of the first part of the message that taught it."""
-    return memory_id(learned.tenant, learned.project, Kind.TURN, chain.hex(), "0")
+def _turn_ids(learned: Memory, chain: bytes) -> set[str]:
+    """The ids of the first part of the message that taught it: the caller's, and that of an
+    import."""
+    turn = (learned.tenant, learned.project, Kind.TURN, chain.hex(), "0")
+    return {memory_id(*turn, caller=caller) for caller in (learned.caller, EVERYONE)}

@@ -138,9 +138,7 @@ def _make_memories(origin: Origin, found: Transcript) -> tuple[list[Memory], lis
     ]
     messages = [DEFAULT.message(one.raw) for one in said]
     learned = [
-        candidate.to_memory(
-            origin.tenant, origin.project, origin.conversation, said[candidate.position].said_at
-        )
+        candidate.to_memory(origin, said[candidate.position].said_at)
         for candidate in extract_candidates(messages, origin.project)
     ]
     return list(archive_messages(origin, said, DEFAULT)), learned

@@ -29,7 +29,7 @@ class SegmentJob(msgspec.Struct, frozen=True):
     """The messages of one segment, and what to do with them.
 
     ``messages``: as the client sent them, from position ``first`` of the history on.
-    ``chains``: the lineage hash through each message.
+    ``chains``: the history hash through each message.
     ``times``: when each message was said.
     ``since``: the position of the first message that was not learned from yet.
     ``archive``: make memories of the turns; else learn.
@@ -90,5 +90,4 @@ def _new_candidates(job: SegmentJob, messages: list[Message]) -> list[Candidate]
 
 def _to_memory(candidate: Candidate, job: SegmentJob) -> Memory:
     placed = replace(candidate, position=candidate.position + job.first)
-    origin, said_at = job.origin, job.times[candidate.position]
-    return placed.to_memory(origin.tenant, origin.project, origin.conversation, said_at)
+    return placed.to_memory(job.origin, job.times[candidate.position])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from palimpsest.context.speech import is_human_request
 from palimpsest.conversations.lineage import AGENT_HEADER, chain, project_of, root
+from palimpsest.conversations.model import rooted
 from palimpsest.dialects.model import Dialect
 from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.model import Outcome, RequestRecord
@@ -34,12 +35,13 @@ class SegmentReading:
     """A segment that is to be learned from.
 
     ``job``: holds the messages.
-    ``chain``: the lineage hashes of the whole history.
+    ``chain``: names the whole history in its conversation; ``history``: the same without origin.
     ``epoch``: the chain hash of the epoch that the history was sent by; None: unchanged.
     """
 
     job: SegmentJob
     chain: tuple[bytes, ...]
+    history: tuple[bytes, ...]
     epoch: bytes | None
 
 
@@ -71,11 +73,13 @@ class SegmentReader:
         project = project_of(view)
         if not await self._permission.allows(project, conversation):
             return SegmentOutcome.OPTED_OUT
-        origin = Origin(self._tenant, project, conversation, agent)
+        origin = Origin(self._tenant, project, conversation, agent, record.caller)
         messages = view.messages[:depth]
         if depth >= len(view.messages):
             messages += await self._read_answer(record, view.dialect)
-        hashes = await asyncio.to_thread(chain, root(self._tenant, project), messages, view.dialect)
+        start = root(self._tenant, project)
+        history = await asyncio.to_thread(chain, start, messages, view.dialect)
+        hashes = rooted(record.origin, history)
         since = await self._segments.count_learned(hashes)
         if since >= depth:
             return SegmentOutcome.KNOWN
@@ -84,13 +88,13 @@ class SegmentReader:
         job = SegmentJob(
             origin,
             messages[first:],
-            hashes[first:],
+            history[first:],
             times[first:],
             first,
             since,
             dialect=view.dialect.name,
         )
-        return SegmentReading(job, hashes, record.applied_epoch)
+        return SegmentReading(job, hashes, history, record.applied_epoch)
 
     async def _read_answer(self, record: RequestRecord, dialect: Dialect) -> tuple[bytes, ...]:
         """The message that the model answered the request with; no later request repeats it."""

@@ -38,6 +38,7 @@ class Origin:
     project: str
     conversation: str
     agent: bool = False
+    caller: str = ""
 
 
 class ConversationMessage(NamedTuple):
@@ -83,8 +84,16 @@ def archive_messages(
         for part, (text, piece) in enumerate(pieces):
             chain = message.chain.hex()
             yield Memory(
-                id=memory_id(origin.tenant, origin.project, Kind.TURN, chain, str(part)),
+                id=memory_id(
+                    origin.tenant,
+                    origin.project,
+                    Kind.TURN,
+                    chain,
+                    str(part),
+                    caller=origin.caller,
+                ),
                 tenant=origin.tenant,
+                caller=origin.caller,
                 project=origin.project,
                 kind=Kind.TURN,
                 text=piece,

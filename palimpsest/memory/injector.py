@@ -80,13 +80,16 @@ class ConversationState:
 
     ``conversation``: its id.
     ``project``: the client's working directory.
-    ``chain``: the lineage hash through each message.
+    ``caller``: whose it is.
+    ``chain``: the lineage hash through each message; ``history``: the same without its origin.
     ``epoch``: what the history is sent by; None: unchanged.
     """
 
     conversation: str
     project: str
+    caller: str
     chain: Sequence[Hash]
+    history: Sequence[Hash]
     epoch: Epoch | None
 
 
@@ -138,6 +141,7 @@ class Injector:
         view: RequestView,
         ids: Sequence[str],
         conversation: str,
+        caller: str,
         *,
         ratio: float,
         epoch: Epoch | None,
@@ -151,7 +155,7 @@ class Injector:
         prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
         injected = round(sum(recall.tokens for recall in _injections(epoch)) * ratio)
         budget = injection_budget(self._options.budget, prompt.tokens, injected)
-        memories = await self._permission.filter_allowed(await self._memories.get(ids))
+        memories = await self._permission.filter_allowed(await self._memories.get(ids, caller))
         text = await asyncio.to_thread(
             compose_injection,
             memories,
@@ -204,12 +208,13 @@ class Injector:
             text=turn.text,
             project="" if self._options.everywhere else state.project,
             conversation=state.conversation,
+            caller=state.caller,
             everywhere=self._options.everywhere,
             limit=max(_LEAST_HITS, self._options.budget // _LEAST_TOKENS),
         )
         hits = await self._retriever.search(query, _presence_test(state))
         gone = _reduced_positions(state.epoch)
-        shown = {name.hex() for at, name in enumerate(state.chain) if at not in gone}
+        shown = {name.hex() for at, name in enumerate(state.history) if at not in gone}
         injected = {name for recall in _injections(state.epoch) for name in recall.memories}
         ids = tuple(
             hit.memory.id

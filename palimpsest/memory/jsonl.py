@@ -100,4 +100,5 @@ def _identity(memory: Memory) -> str:
             content = (signature, remedy)
         case _:
             content = (memory.chain or memory.text, str(memory.part))
-    return memory_id(memory.tenant, memory.project, memory.kind, *content)
+    whose = memory.tenant, memory.project
+    return memory_id(*whose, memory.kind, *content, caller=memory.caller)

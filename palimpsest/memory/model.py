@@ -67,12 +67,13 @@ Detail = Pattern | Fix
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """One memory, as it is stored, searched and exported.
 
+    ``caller``: whose it is; empty: of all callers.
     ``text``: what is searched and shown.
     ``role``: of a turn, ``user``, ``assistant`` or ``tool``.
     ``conversation``: the id of the one it comes from.
     ``position``: of its message in the conversation; -1: none.
     ``part``: of a turn, the number of the part of the message.
-    ``chain``: of a turn, the lineage hash through the message, in hex.
+    ``chain``: of a turn, the history hash through the message, in hex.
     ``language``: the programming language of its files.
     ``files``: the files it is about.
     ``said_at``: when it was said, or last seen.
@@ -89,6 +90,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     kind: Kind
     text: str
+    caller: str = ""
     role: str = ""
     conversation: str = ""
     position: int = -1
@@ -146,10 +148,11 @@ class MemoryChanges:
     cursor: Cursor = field(default_factory=Cursor)
 
 
-def memory_id(tenant: str, project: str, kind: Kind, *content: str) -> str:
+def memory_id(tenant: str, project: str, kind: Kind, *content: str, caller: str = "") -> str:
     """The id of a memory. ``content`` identifies it: of a turn its message's chain and part, of a
     pattern its trigger and steps, of a fix its signature and remedy."""
-    parts = "\0".join((tenant, project, kind, *content))
+    whose = (caller,) if caller else ()
+    parts = "\0".join((tenant, project, kind, *content, *whose))
     return "mem_" + blake3(f"memory 1\0{parts}".encode()).digest(_ID_BYTES).hex()
 
 

@@ -27,6 +27,7 @@ class Query:
 
     ``text``: the person's turn.
     ``project``, ``conversation``: where the turn was said.
+    ``caller``: who said it; None: memories of all are searched.
     ``everywhere``: memories of other projects are searched too.
     ``now``: the time that the age of memories is counted from.
     ``limit``: the most hits.
@@ -35,6 +36,7 @@ class Query:
     text: str
     project: str = ""
     conversation: str = ""
+    caller: str | None = None
     everywhere: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     limit: int = 16

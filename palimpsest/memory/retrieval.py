@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from palimpsest.gateway.model import EVERYONE
 from palimpsest.memory.bm25 import query_weights
 from palimpsest.memory.embedding import Embedder
 from palimpsest.memory.model import Memory, injectable
@@ -39,7 +40,7 @@ from palimpsest.store.vectors.model import (
     VectorIndex,
 )
 
-MemoryLookup = Callable[[Sequence[str]], Awaitable[Sequence[Memory]]]
+MemoryLookup = Callable[[Sequence[str], str | None], Awaitable[Sequence[Memory]]]
 PresenceTest = Callable[[Match], bool]
 
 _CANDIDATES = 64
@@ -73,7 +74,8 @@ def nothing_present(found: Match) -> bool:
 class Retriever:
     """Searches one tenant's memories.
 
-    ``lookup``: reads memories by their ids, without those that may not be shown.
+    ``lookup``: reads memories by their ids, without those that may not be shown, or not to this
+    caller.
     ``threshold``: the least score of a hit, 0 to 1.
     """
 
@@ -109,7 +111,8 @@ class Retriever:
         ]
         found = await asyncio.gather(*(self._find_ranked(one, query) for one in questions))
         rows = [row for row in _merge_best(found) if not present(row.found)]
-        read = await self._lookup([row.found.id for row in rows[: round(_READ * query.limit)]])
+        wanted = [row.found.id for row in rows[: round(_READ * query.limit)]]
+        read = await self._lookup(wanted, query.caller)
         known = {memory.id: memory for memory in read if injectable(memory)}
         pairs = [(known[row.found.id], row) for row in rows if row.found.id in known]
         hits = await self._score(questions, pairs, query.limit)
@@ -117,7 +120,11 @@ class Retriever:
 
     async def _find_ranked(self, asked: _Question, query: Query) -> list[RankedCandidate]:
         """The candidates for one question and their neighbours, best first."""
-        where = SearchFilter(self._tenant, () if query.everywhere else (query.project,))
+        where = SearchFilter(
+            self._tenant,
+            () if query.everywhere else (query.project,),
+            () if query.caller is None else (EVERYONE, query.caller),
+        )
         best = await self._index.find(asked.vector, asked.words, where, _CANDIDATES)
         least = ScoreFloor(
             min(best.near.values(), default=0.0),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from palimpsest.conversations.callers import Callers
 from palimpsest.conversations.lookup import ConversationLookup, EpochLookup
 from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.conversations.unchanged import UnchangedConversations
@@ -65,6 +66,7 @@ class Foundation:
     client: Client
     attributes: bool
     upstream: Upstream
+    callers: Callers
     exchanges: ExchangeRegistry
     heart: Heartbeat
     link: Link | None
@@ -74,6 +76,7 @@ class Foundation:
 class Context:
     """Conversations, and what the model sees of them."""
 
+    callers: Callers
     lookup: ConversationLookup
     epochs: EpochLookup
     unchanged: UnchangedConversations

@@ -20,6 +20,7 @@ async def forward_elsewhere(
     stores = process.stores
     wire = Wire(
         upstream=process.upstream,
+        callers=process.context.callers,
         store=stores.requests,
         journal=stores.journal,
         spill=stores.spill,

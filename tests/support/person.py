@@ -21,6 +21,7 @@ class Talk:
 
     def __init__(self, upstream: Simulator, project: str, **headers: str) -> None:
         self.messages: list[Obj] = []
+        self.max_tokens = 1_000
         self._upstream = upstream
         self._system = f"Environment\n - Primary working directory: {project}\n - Shell: bash"
         self._calls = 0
@@ -30,6 +31,12 @@ class Talk:
             "x-claude-code-session-id": secrets.token_hex(8),
             **headers,
         }
+        if "authorization" in self._headers:
+            del self._headers["x-api-key"]
+
+    def take_token(self, header: dict[str, str]) -> None:
+        """Go on with another OAuth token."""
+        self._headers.update(header)
 
     async def says(self, url: str, words: str, answer: str = "Very well.") -> httpx.Response:
         """A turn of the person."""
@@ -77,7 +84,7 @@ class Talk:
         body = msgspec.json.encode(
             {
                 "model": MODEL,
-                "max_tokens": 1_000,
+                "max_tokens": self.max_tokens,
                 "system": [text(self._system)],
                 "tools": _TOOLS,
                 "messages": self.messages,

@@ -10,7 +10,7 @@ from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from tests.support.requests import message
 
 HEADERS = ((b"x-api-key", b"sk-test"), (b"x-claude-code-session-id", b"s"))
-SHOWN: dict[str, Any] = dict.fromkeys(
+SHOWN: dict[str, Any] = {"origin": b""} | dict.fromkeys(
     (
         "conversation_id",
         "turn",

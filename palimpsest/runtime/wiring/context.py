@@ -7,18 +7,18 @@ from palimpsest.conversations.lookup import ConversationLookup, EpochLookup
 from palimpsest.conversations.rewriter import ContextRewriter, ContextRules
 from palimpsest.conversations.summaries import EpochSummaries
 from palimpsest.conversations.unchanged import UnchangedConversations
-from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.parts import Context, Foundation
 from palimpsest.runtime.settings import Settings
 
 
 def build_context(base: Foundation) -> Context:
     stores = base.stores
-    unchanged = UnchangedConversations(TENANT)
+    unchanged = UnchangedConversations()
     lookup = ConversationLookup(stores.conversations)
     base.exchanges.on_forget(lookup.discard)
     summaries = EpochSummaries(stores.summaries) if base.settings.summariser else None
     return Context(
+        callers=base.callers,
         lookup=lookup,
         epochs=EpochLookup(stores.conversations, stores.epochs, unchanged),
         unchanged=unchanged,

@@ -34,6 +34,7 @@ def build_edge(base: Foundation, context: Context, starter: Starter) -> Edge:
         context.lookup,
         starter,
         disconnects,
+        base.callers,
         timeout=settings.engine_timeout,
         data_dir=settings.data_dir,
         source=subscriber,

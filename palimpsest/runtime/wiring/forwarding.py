@@ -12,6 +12,7 @@ def build_forwarding(base: Foundation, *, for_edges: bool) -> Forwarding:
     settings, stores = base.settings, base.stores
     wire = Wire(
         upstream=base.upstream,
+        callers=base.callers,
         store=stores.requests,
         journal=stores.journal,
         spill=stores.spill,

@@ -3,10 +3,12 @@
 import asyncio
 from contextlib import AsyncExitStack, suppress
 
+from palimpsest.conversations.callers import Callers
 from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
-from palimpsest.providers.upstream import Upstream
+from palimpsest.providers.headers import RawHeaders
+from palimpsest.providers.upstream import Upstream, response_headers
 from palimpsest.relay.link import Link, open_link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
 from palimpsest.runtime.heartbeat import Heartbeat
@@ -15,6 +17,7 @@ from palimpsest.runtime.parts import Foundation, Stores
 from palimpsest.runtime.process_identity import is_gone, own_name
 from palimpsest.runtime.settings import Settings
 from palimpsest.runtime.wiring.loops import run_loop
+from palimpsest.store.postgres.callers import CallerStore
 from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
@@ -27,6 +30,9 @@ from palimpsest.store.spill import Spill
 from palimpsest.store.vault import Vault, vault_key
 from palimpsest.temporal.bootstrap import bootstrap
 from palimpsest.temporal.client import connect
+
+_ASKED_WITH = frozenset((b"authorization", b"anthropic-version", b"anthropic-beta", b"user-agent"))
+_ASKING_SECONDS = 3.0
 
 
 async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: bool) -> Foundation:
@@ -59,6 +65,7 @@ async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: b
         client=client,
         attributes=attributes,
         upstream=upstream,
+        callers=_build_callers(database, upstream),
         exchanges=exchanges,
         heart=await _start_heart(database, owner, stack),
         link=link,
@@ -77,6 +84,18 @@ def _build_stores(database: Database, settings: Settings, key: bytes) -> Stores:
         vault=Vault(key),
         spill=Spill(settings.data_dir / "spill"),
     )
+
+
+def _build_callers(database: Database, upstream: Upstream) -> Callers:
+    async def ask(headers: RawHeaders) -> RawHeaders:
+        """The list of models costs nothing, and its answer names the organisation."""
+        needed = [pair for pair in headers if pair[0].lower() in _ASKED_WITH]
+        async with asyncio.timeout(_ASKING_SECONDS):
+            response = await upstream.send("GET", b"/v1/models?limit=1", needed, b"")
+            await response.aclose()
+        return response_headers(response)
+
+    return Callers(CallerStore(database), ask)
 
 
 async def _open_link(

@@ -151,8 +151,8 @@ def _build_injector(
     embeds: Embedder,
     metrics: Metrics,
 ) -> Injector:
-    async def lookup(ids: Sequence[str]) -> list[Memory]:
-        return await permission.filter_allowed(await memories.get(ids))
+    async def lookup(ids: Sequence[str], caller: str | None) -> list[Memory]:
+        return await permission.filter_allowed(await memories.get(ids, caller))
 
     retriever = Retriever(
         embeds,

@@ -8,6 +8,7 @@ and conversations that opted out (palimpsest/store/postgres/opt_outs.py).
 from collections.abc import Sequence
 from typing import Any
 
+from palimpsest.gateway.model import EVERYONE
 from palimpsest.memory.model import (
     Cursor,
     Detail,
@@ -50,11 +51,15 @@ class MemoryStore:
         values = {"id": memory_id, "conversation": conversation, "tenant": self._tenant}
         await self._database.run(statements.SEE, values)
 
-    async def get(self, ids: Sequence[str]) -> list[Memory]:
-        """Those that are there, in the order of ``ids``."""
+    async def get(self, ids: Sequence[str], caller: str | None = None) -> list[Memory]:
+        """Those that are there, in the order of ``ids``; with a ``caller``, those that it may
+        see."""
         values = {"ids": [storable(each) for each in ids], "tenant": self._tenant}
         rows = await self._database.run(statements.GET, values)
-        found = {row["id"]: memory_of(row) for row in rows}
+        callers = _visible_to(caller)
+        found = {
+            row["id"]: memory_of(row) for row in rows if callers is None or row["caller"] in callers
+        }
         return [found[memory_id] for memory_id in ids if memory_id in found]
 
     async def list_page(
@@ -160,11 +165,17 @@ class MemoryStore:
         return Cursor(rows[0]["changed"], rows[0]["id"]) if rows else Cursor()
 
     async def find_fixes(
-        self, signature: str, project: str | None = None, limit: int = 10
+        self,
+        signature: str,
+        project: str | None = None,
+        limit: int = 10,
+        *,
+        caller: str | None = None,
     ) -> list[Memory]:
         """The fixes of exactly this error, the best confirmed first."""
         values = {
             "signature": signature,
+            "callers": _visible_to(caller),
             "project": project,
             "limit": limit,
             "tenant": self._tenant,
@@ -172,11 +183,18 @@ class MemoryStore:
         return [memory_of(row) for row in await self._database.run(statements.FIXES, values)]
 
     async def find_by_words(
-        self, words: str, *, kind: Kind | None = None, project: str | None = None, limit: int = 10
+        self,
+        words: str,
+        *,
+        kind: Kind | None = None,
+        project: str | None = None,
+        limit: int = 10,
+        caller: str | None = None,
     ) -> list[Memory]:
         """What was learned that shares words with a text, best first."""
         values = {
             "words": storable(words),
+            "callers": _visible_to(caller),
             "kind": kind,
             "project": project,
             "limit": limit,
@@ -193,3 +211,8 @@ class MemoryStore:
             "conversation": storable(which.conversation),
             "before": which.before,
         }
+
+
+def _visible_to(caller: str | None) -> list[str] | None:
+    """The callers whose memories one may see; None: those of all."""
+    return None if caller is None else [EVERYONE, caller]

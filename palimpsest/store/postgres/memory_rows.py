@@ -37,6 +37,7 @@ def memory_of(row: Row) -> Memory:
     return Memory(
         id=row["id"],
         tenant=row["tenant"],
+        caller=row["caller"],
         project=row["project"],
         kind=Kind(row["kind"]),
         text=row["text"],

@@ -10,7 +10,7 @@ _NOW = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 SAVE = text(f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row (
-        id text, tenant text, project text, kind text, text text, role text,
+        id text, tenant text, caller text, project text, kind text, text text, role text,
         conversation_id text, position int, part int, chain text, language text, files text[],
         said_at timestamptz, detail jsonb, signature text, confidence float, conversations int,
         uses int, successes int, failures int, confirmed boolean)
@@ -32,10 +32,10 @@ WITH given AS (
     RETURNING memory_id
 ), written AS (
     INSERT INTO memories AS known (
-        id, tenant, project, kind, text, role, conversation_id, position, part, chain, language,
-        files, said_at, detail, signature, confidence, conversations, uses, successes, failures,
-        confirmed)
-    SELECT id, tenant, project, kind, text, role, conversation_id, position, part,
+        id, tenant, caller, project, kind, text, role, conversation_id, position, part, chain,
+        language, files, said_at, detail, signature, confidence, conversations, uses, successes,
+        failures, confirmed)
+    SELECT id, tenant, caller, project, kind, text, role, conversation_id, position, part,
            CASE WHEN chain <> '' THEN decode(chain, 'hex') END, language, files, said_at, detail,
            signature, confidence, conversations, uses, successes, failures, confirmed
     FROM allowed
@@ -164,6 +164,7 @@ ORDER BY next.changed, next.id
 FIXES = text("""
 SELECT * FROM memories
 WHERE signature = :signature AND tenant = :tenant
+    AND (CAST(:callers AS text[]) IS NULL OR caller = ANY(CAST(:callers AS text[])))
     AND (CAST(:project AS text) IS NULL OR project = :project)
 ORDER BY confirmed DESC, conversations DESC, said_at DESC, id LIMIT :limit
 """)
@@ -175,6 +176,7 @@ WITH asked AS (
 )
 SELECT memories.* FROM memories, asked
 WHERE kind <> 'turn' AND tenant = :tenant AND to_tsvector('simple', text) @@ q
+    AND (CAST(:callers AS text[]) IS NULL OR caller = ANY(CAST(:callers AS text[])))
     AND (CAST(:kind AS text) IS NULL OR kind = :kind)
     AND (CAST(:project AS text) IS NULL OR project = :project)
 ORDER BY ts_rank(to_tsvector('simple', text), q) DESC, said_at DESC, id LIMIT :limit

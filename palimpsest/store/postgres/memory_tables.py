@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from palimpsest.store.postgres.tables import metadata, now_column
+from palimpsest.store.postgres.tables import caller_column, metadata, now_column
 
 
 def changed_column() -> Column[int]:
@@ -37,6 +37,7 @@ memories = Table(
     metadata,
     Column("id", Text, primary_key=True, comment="hash of what is known"),
     Column("tenant", Text, nullable=False),
+    caller_column(),
     Column("project", Text, nullable=False, comment="the client's working directory"),
     Column("kind", Text, nullable=False, comment="turn, pattern, fix"),
     Column("text", Text, nullable=False, comment="without secrets"),

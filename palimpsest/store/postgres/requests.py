@@ -180,7 +180,7 @@ class RequestStore:
         """All that is on record of a request; raises NotFound."""
         rows = await self._database.run(statements.REQUEST, {"id": request_id})
         if not rows:
-            raise _not_found(request_id)
+            raise NotFound(f"there is no request {request_id}")
         return msgspec.convert(rows[0], RequestRecord)
 
     async def read_attempts(self, request_id: str) -> list[AttemptRecord]:
@@ -191,7 +191,7 @@ class RequestStore:
     async def _read_frame(self, request_id: str) -> Row:
         rows = await self._database.run(statements.FRAME, {"id": request_id})
         if not rows:
-            raise _not_found(request_id)
+            raise NotFound(f"there is no request {request_id}")
         return rows[0]
 
 
@@ -200,10 +200,6 @@ def _stored_body(skeleton: bytes, parts: Sequence[Row], messages: Sequence[Row])
         Frame(skeleton, tuple(unpack(part["codec"], part["data"]) for part in parts)),
         tuple(unpack(message["codec"], message["data"]) for message in messages),
     )
-
-
-def _not_found(request_id: str) -> NotFound:
-    return NotFound(f"there is no request {request_id}")
 
 
 def storable(value: str | None) -> str | None:
@@ -216,6 +212,7 @@ def _accept_values(request: AcceptedRequest, body: CapturedBody) -> dict[str, An
     return {
         "id": request.id,
         "tenant": request.tenant,
+        "caller": request.caller,
         "model": storable(view.model),
         "stream": view.stream,
         "target": request.target,
@@ -266,6 +263,7 @@ def attempt_values(end: AttemptEnd) -> dict[str, Any]:
 
 
 def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
+    owner = end.owner
     return {
         "id": end.request_id,
         "tenant": end.tenant,
@@ -291,4 +289,12 @@ def _settle_values(end: Settlement, blob: Blob) -> dict[str, Any]:
         "depth": end.depth,
         "session": end.session,
         "project": storable(end.project),
+        "caller": end.caller,
+        # Ends of the version before, from the disk, have no other.
+        "history": end.history or end.chain,
+        "origin": end.origin,
+        "answered": end.answered,
+        "named": end.named,
+        "owned_token": owner.digest if owner else None,
+        "owner": storable(owner.organisation) if owner else None,
     }

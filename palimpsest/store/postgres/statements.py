@@ -29,9 +29,9 @@ WITH claim AS (
     SELECT won.id, :sealed, now() + make_interval(secs => :vault_seconds) FROM won
     ON CONFLICT (request_id) DO NOTHING
 ), accepted AS (
-    INSERT INTO requests (id, tenant, state, model, stream, target, headers, body_bytes,
+    INSERT INTO requests (id, tenant, caller, state, model, stream, target, headers, body_bytes,
                           message_count, skeleton, parts, node, identity, edge)
-    SELECT won.id, :tenant, 'accepted', :model, :stream, :target, CAST(:headers AS jsonb),
+    SELECT won.id, :tenant, :caller, 'accepted', :model, :stream, :target, CAST(:headers AS jsonb),
            :body_bytes, :message_count, :skeleton, CAST(:parts AS bytea[]), :node,
            :identity, :edge
     FROM won
@@ -59,6 +59,7 @@ BEGIN = text("""
 WITH live AS (
     UPDATE requests SET state = 'forwarding', owner = :owner, fence = fence + 1,
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
+        origin = CAST(:origin AS bytea),
         accept_ms = CAST(:accept_ms AS float), query_ms = CAST(:query_ms AS float),
         rewrite_ms = CAST(:rewrite_ms AS float), context_mode = CAST(:context_mode AS text),
         applied_epoch = CAST(:applied_epoch AS bytea),
@@ -129,7 +130,7 @@ WITH ended AS (
         upstream_first_byte_ms = CAST(:upstream_first_byte_ms AS float),
         first_byte_ms = CAST(:first_byte_ms AS float), total_ms = CAST(:total_ms AS float),
         conversation_id = CAST(:conversation_id AS text), turn = CAST(:turn AS int),
-        usage_estimated = :usage_estimated
+        origin = CAST(:origin AS bytea), caller = :caller, usage_estimated = :usage_estimated
     WHERE id = :id AND state <> 'ended' AND fence = :fence
     RETURNING id, applied_epoch, observed_epoch
 ), closed AS (
@@ -149,13 +150,20 @@ WITH ended AS (
     ON CONFLICT (hash) DO UPDATE SET touched_at = now()
 ), head AS (
     INSERT INTO heads (chain, conversation_id, request_id, turn, depth, applied_epoch,
-                       observed_epoch, session)
+                       observed_epoch, session, caller, origin, history, answered, named)
     SELECT CAST(:chain AS bytea), :conversation_id, :id, CAST(:turn AS int), CAST(:depth AS int),
-           applied_epoch, observed_epoch, CAST(:session AS bytea)
+           applied_epoch, observed_epoch, CAST(:session AS bytea), :caller,
+           CAST(:origin AS bytea), CAST(:history AS bytea), CAST(:answered AS bytea), :named
     FROM ended WHERE CAST(:chain AS bytea) IS NOT NULL AND :outcome = 'answered'
     ON CONFLICT (chain) DO UPDATE SET request_id = excluded.request_id,
         applied_epoch = excluded.applied_epoch, observed_epoch = excluded.observed_epoch,
-        session = COALESCE(excluded.session, heads.session)
+        session = COALESCE(excluded.session, heads.session), caller = excluded.caller,
+        answered = COALESCE(excluded.answered, heads.answered)
+), owned AS (
+    INSERT INTO token_owners (token, organisation)
+    SELECT CAST(:owned_token AS bytea), CAST(:owner AS text)
+    FROM ended WHERE CAST(:owned_token AS bytea) IS NOT NULL
+    ON CONFLICT (token) DO UPDATE SET organisation = excluded.organisation, learned_at = now()
 ), conversation AS (
     INSERT INTO conversations AS c (id, tenant, turns, token_ratio, project)
     SELECT CAST(:conversation_id AS text), :tenant, CAST(:turn AS int),

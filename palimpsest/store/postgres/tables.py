@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -30,6 +31,26 @@ metadata = MetaData(
 
 def now_column(name: str) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def caller_column() -> Column[str]:
+    return Column(
+        "caller",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="whose it is; empty: of all, or of the time before callers were told apart",
+    )
+
+
+def origin_column() -> Column[bytes]:
+    return Column(
+        "origin",
+        LargeBinary,
+        nullable=False,
+        server_default=text("''"),
+        comment="the line that the conversation began on",
+    )
 
 
 blobs = Table(
@@ -75,9 +96,30 @@ heads = Table(
     Column("applied_epoch", LargeBinary, comment="of what was sent; null: as it came"),
     Column("observed_epoch", LargeBinary, comment="of what would have been sent"),
     Column("session", LargeBinary, comment="hash of the client's session; null: a side line"),
+    caller_column(),
+    origin_column(),
+    Column("history", LargeBinary, comment="the chain without its origin"),
+    Column("answered", LargeBinary, comment="history through the answer to a first turn"),
+    Column(
+        "named",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="its client named a session",
+    ),
     now_column("created_at"),
     Index(None, "conversation_id"),
     Index(None, "session", "created_at"),
+    Index(None, "history", "origin"),
+    Index(None, "answered"),
+)
+
+token_owners = Table(
+    "token_owners",
+    metadata,
+    Column("token", LargeBinary, primary_key=True, comment="hash of an OAuth token"),
+    Column("organisation", Text, nullable=False, comment="as the provider named it"),
+    now_column("learned_at"),
 )
 
 epochs = Table(
@@ -115,7 +157,9 @@ requests = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("tenant", Text, nullable=False),
+    caller_column(),
     Column("conversation_id", Text),
+    origin_column(),
     Column("turn", Integer),
     Column("state", Text, nullable=False, comment="accepted, forwarding, ended"),
     Column("outcome", Text, comment="answered, upstream_error, broken, abandoned, failed"),

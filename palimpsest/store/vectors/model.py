@@ -76,11 +76,13 @@ class Candidates(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchFilter:
-    """What is looked through; an empty or absent field excludes nothing. ``spans``: only these
-    parts of conversations; ``ids``: only these memories."""
+    """What is looked through; an empty or absent field excludes nothing. ``callers``: whose
+    memories, of what is in the ``projects``; ``spans``: only these parts of conversations;
+    ``ids``: only these memories."""
 
     tenant: str
     projects: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
     conversation: str = ""
     kinds: tuple[Kind, ...] = ()
     language: str = ""

@@ -17,8 +17,8 @@ NUMBERS = ("position", "said_at")
 PLACE = "place"
 """The fields of a payload that are filtered by, and have an index each. The place stands for
 position and conversation together: to look for a hundred spans by it takes a millisecond, where
-ranges take forty. The scope stands for tenant and project: each condition is checked for each point
-that has one of the words, and takes a fifth of the time."""
+ranges take forty. The scope stands for tenant, project and caller: each condition is checked for
+each point that has one of the words, and takes a fifth of the time."""
 
 GRAPHED = ("tenant", "scope")
 """Fields whose values have links of their own in the graph. The others leave either few points,
@@ -86,7 +86,7 @@ def payload_of(memory: Memory) -> dict[str, Any]:
         "id": memory.id,
         "tenant": memory.tenant,
         "project": memory.project,
-        "scope": _scope(memory.tenant, memory.project),
+        "scope": _scope(memory.tenant, memory.project, memory.caller),
         "conversation": memory.conversation,
         "kind": str(memory.kind),
         "language": memory.language,
@@ -119,9 +119,15 @@ def microseconds(moment: datetime) -> int:
 
 def conditions(where: SearchFilter) -> Conditions:
     """What a point has to fulfil; of the times, ``until`` is included."""
-    scopes = tuple(_scope(where.tenant, project) for project in where.projects)
+    scopes = tuple(
+        _scope(where.tenant, project, caller)
+        for project in where.projects
+        for caller in where.callers
+    )
+    projects = where.projects if not where.callers else ()
     names = (
         Is("scope", scopes) if scopes else Is("tenant", (where.tenant,)),
+        Is("project", projects),
         Is("conversation", _one(where.conversation)),
         Is("kind", tuple(str(kind) for kind in where.kinds)),
         Is("language", _one(where.language)),
@@ -140,8 +146,8 @@ def conditions(where: SearchFilter) -> Conditions:
     return Conditions(tuple(every), (), points)
 
 
-def _scope(tenant: str, project: str) -> str:
-    return f"{tenant}\x1f{project}"
+def _scope(tenant: str, project: str, caller: str) -> str:
+    return "\x1f".join((tenant, project, caller) if caller else (tenant, project))
 
 
 def _range(span: Span) -> tuple[Condition, ...]:

@@ -16,8 +16,10 @@ from palimpsest.context.steps import by_recency
 from palimpsest.context.tool_exchanges import ToolExchange
 from palimpsest.conversations.rewriter import ContextRewriter, ContextRules
 from palimpsest.dialects.anthropic.dialect import parse
+from palimpsest.gateway.caller import caller_of, credential_of
 from palimpsest.runtime.metrics import Metrics
 from tests.support.agent import SETTINGS, Agent, post
+from tests.support.lineages import traced
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.request_life import name
 from tests.support.requests import (
@@ -33,6 +35,8 @@ from tests.support.table_lock import locked, renamed, waiting
 from workflows.contracts import QueryIntelligenceResult, RewriteContextInput
 
 OF_REQUEST = text("SELECT data FROM epochs WHERE request_id = :id")
+
+KEY = ((b"x-api-key", b"sk-ant-test"),)
 
 
 async def over_the_cap(running: RunningProxy, upstream: Simulator) -> Agent:
@@ -144,7 +148,8 @@ async def test_without_the_first_phase_nothing_new_is_decided(
         await agent.until_epoch(running.url)
         rewriter = ContextRewriter(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
-        past = await running.process.context.epochs.find(view, None)
+        lineage = traced(agent.body(), caller=caller_of(credential_of(KEY)))
+        past = await running.process.context.epochs.find(view, None, lineage)
         rewrite = RewriteContextInput("req", None, 10, known=None)
         decided = await rewriter.rewrite(view, (), rewrite, past)
         assert decided.epoch == past.applied
@@ -173,7 +178,7 @@ async def test_a_conversation_whose_plan_was_late_gets_more_time(
         rewriter = ContextRewriter(rules, running.process.stores.epochs, Metrics(lambda: 0))
         view = parse(agent.body())
         known = QueryIntelligenceResult("conv", 1, None, None, 0)
-        past = await running.process.context.epochs.find(view, known)
+        past = await running.process.context.epochs.find(view, known, traced(agent.body()))
         rewrite = RewriteContextInput("req", None, 0.5, known)
         late = await rewriter.rewrite(view, (), rewrite, past)
         again = await rewriter.rewrite(view, (), rewrite, past)

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from harness.simulator import Simulator
-from palimpsest.conversations.lineage import lineage
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.dialects.anthropic.dialect import parse
-from palimpsest.gateway.model import TENANT
 from palimpsest.runtime.errors import DatabaseUnavailable
 from palimpsest.store.postgres.database import retry_unavailable
+from tests.support.lineages import traced
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     ID,
@@ -136,14 +136,17 @@ async def test_patience_repeats_until_it_is_over() -> None:
 
 
 def test_what_memory_proves() -> None:
-    memory = UnchangedConversations("default")
-    later = parse(body_of(ONE, SAID, TWO))
-    assert memory.proves_unchanged(parse(body_of(ONE)))
-    assert not memory.proves_unchanged(later)
-    memory.record(lineage(TENANT, parse(body_of(ONE))))
-    assert memory.proves_unchanged(later)
-    assert memory.proves_unchanged(parse(body_of(ONE)))
-    unknown_between = parse(body_of(ONE, SAID, TWO, SAID, ONE))
-    assert not memory.proves_unchanged(unknown_between), "the turn between may have been rewritten"
-    assert not memory.proves_unchanged(parse(body_of(TWO, SAID, TWO)))
-    assert not UnchangedConversations("another").proves_unchanged(later)
+    memory = UnchangedConversations()
+
+    def proves(*said: dict[str, Any], caller: str = "one") -> bool:
+        body = body_of(*said)
+        return memory.proves_unchanged(parse(body), traced(body, caller=caller))
+
+    assert proves(ONE)
+    assert not proves(ONE, SAID, TWO)
+    memory.record(traced(body_of(ONE), caller="one"))
+    assert proves(ONE, SAID, TWO)
+    assert proves(ONE)
+    assert not proves(ONE, SAID, TWO, SAID, ONE), "the turn between may have been rewritten"
+    assert not proves(TWO, SAID, TWO)
+    assert not proves(ONE, SAID, TWO, caller="another")

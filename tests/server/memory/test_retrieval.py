@@ -74,7 +74,7 @@ class Known:
         await self.index.write(IndexStep(entries, (), since, Cursor(since.changed + 1)))
         self.memories |= {memory.id: memory for memory in memories}
 
-    async def lookup(self, ids: Sequence[str]) -> list[Memory]:
+    async def lookup(self, ids: Sequence[str], caller: str | None = None) -> list[Memory]:
         return [self.memories[one] for one in ids if one in self.memories]
 
     async def found(self, text: str, *, everywhere: bool = False, limit: int = 40) -> list[str]:

@@ -12,6 +12,7 @@ from palimpsest.store.postgres.conversations import ConversationStore
 from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
+from tests.support.lineages import lineage_of
 from tests.support.request_life import (
     SHOWN,
     accepted,
@@ -42,7 +43,7 @@ async def recorded(database: Database, depth: int, kind: Any = "on", **changes: 
 
 
 async def applies(database: Database, depth: int) -> bytes | None:
-    place = await ConversationStore(database, "default").find_place(CHAIN[:depth])
+    place = await ConversationStore(database, "default").find_place(lineage_of(CHAIN[:depth]))
     return place.applied
 
 
@@ -120,10 +121,10 @@ async def test_an_epoch_far_back_is_found(database: Database) -> None:
 async def test_observed_epochs_are_found_apart(database: Database) -> None:
     seen = await recorded(database, 5, "observe")
     conversations = ConversationStore(database, "default")
-    place = await conversations.find_place(CHAIN[:7])
+    place = await conversations.find_place(lineage_of(CHAIN[:7]))
     assert (place.applied, place.observed) == (None, seen.chain)
     await answered(database, 150, observed_epoch=seen.chain)
-    place = await conversations.find_place(CHAIN[:152])
+    place = await conversations.find_place(lineage_of(CHAIN[:152]))
     assert (place.applied, place.observed) == (None, seen.chain)
     assert place.idle is not None
     assert 0 <= place.idle < 60

@@ -10,6 +10,7 @@ from palimpsest.store.postgres.database import Database
 from palimpsest.store.postgres.epochs import EpochStore
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.postgres.retention import Retention
+from tests.support.lineages import lineage_of
 from tests.support.request_life import SHOWN
 from tests.support.requests import message
 from tests.support.stored_epochs import epoch
@@ -44,7 +45,7 @@ async def test_to_make_room_no_epoch_goes(database: Database, kind: str) -> None
     await database.run(OLDER, {"hours": 48})
     await Retention(database, 30, 1).sweep()
     assert (await counts(database))["requests"] == 0
-    place = await ConversationStore(database, TENANT).find_place(hashes)
+    place = await ConversationStore(database, TENANT).find_place(lineage_of(hashes))
     assert (place.applied or place.observed) == hashes[-1]
     assert place.conversation_id
 
@@ -58,7 +59,9 @@ async def test_an_epoch_that_is_old_stays_while_its_conversation_is_used(
     await database.run(USED)
     await Retention(database, 30, 10**12).sweep()
     assert (await counts(database))["requests"] == 0
-    assert (await ConversationStore(database, TENANT).find_place(hashes)).applied == hashes[-1]
+    assert (
+        await ConversationStore(database, TENANT).find_place(lineage_of(hashes))
+    ).applied == hashes[-1]
 
 
 async def test_it_goes_when_its_conversation_has_not_been_used_for_long(

@@ -7,6 +7,7 @@ import pytest
 
 from palimpsest.learning.decay import HALF_LIFE, current_worth, is_stale
 from palimpsest.learning.extraction import extract_candidates
+from palimpsest.memory.archive import Origin
 from palimpsest.memory.model import Fix, Memory, injectable
 from tests.support.agent_work import (
     ROOT,
@@ -18,7 +19,7 @@ from tests.support.stored_memories import SAID_AT, turn
 
 def memories(doing: Doing, conversation: str = "conv_1") -> list[Memory]:
     found = extract_candidates(doing.messages, ROOT)
-    return [one.to_memory("default", ROOT, conversation, SAID_AT) for one in found]
+    return [one.to_memory(Origin("default", ROOT, conversation), SAID_AT) for one in found]
 
 
 def fix() -> Memory:

@@ -3,6 +3,7 @@
 from palimpsest.context.tool_exchanges import find_tool_exchanges
 from palimpsest.learning.extraction import extract_candidates
 from palimpsest.learning.verdicts import judge_offered
+from palimpsest.memory.archive import Origin
 from palimpsest.memory.model import Fix, Memory
 from tests.support.agent_work import LINT, ROOT, Doing, mended
 from tests.support.stored_memories import SAID_AT
@@ -10,7 +11,7 @@ from tests.support.stored_memories import SAID_AT
 
 def memories(doing: Doing, conversation: str = "conv_1") -> list[Memory]:
     found = extract_candidates(doing.messages, ROOT)
-    return [one.to_memory("default", ROOT, conversation, SAID_AT) for one in found]
+    return [one.to_memory(Origin("default", ROOT, conversation), SAID_AT) for one in found]
 
 
 def fix() -> Memory:
