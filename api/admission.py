@@ -31,9 +31,10 @@ class Admission:
             raise Draining("the proxy is stopping; send the request again")
 
     def check_token(self, request: Request) -> None:
-        """The local token, as `Authorization: Bearer …`."""
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
+        """The local token, as `Authorization: Bearer …`; an empty one opens nothing."""
+        scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
+        right = hmac.compare_digest(given.strip().encode(), self._token.encode())
+        if scheme.lower() != "bearer" or not self._token.strip() or not right:
             raise Forbidden(
                 "this shows content: send `Authorization: Bearer <token>` with the local token "
                 "that `make up` printed"

@@ -21,7 +21,7 @@ from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
-from palimpsest.providers.headers import recordable, recordable_target
+from palimpsest.providers.records import recordable, recordable_target
 from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from palimpsest.exchanges.answer import Answer, AnswerHead
 from palimpsest.exchanges.model import RecordedAnswer, RequestRecord
 from palimpsest.providers.headers import RawHeaders
+from palimpsest.providers.records import REDACTED
 
 
 def replay(answer: Answer, recorded: RecordedAnswer) -> None:
@@ -23,9 +24,9 @@ def recorded_headers(record: RequestRecord) -> RawHeaders:
 
 
 def recorded_pairs(pairs: Iterable[tuple[str, str]]) -> RawHeaders:
-    """Headers from their record: a secret among them was taken out and is left out."""
+    """Headers from their record: a value that was not written down is left out."""
     return tuple(
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in pairs
-        if value != "[redacted]"
+        if value != REDACTED
     )

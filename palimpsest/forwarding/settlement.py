@@ -15,7 +15,8 @@ from palimpsest.exchanges.model import Outcome, RequestRecord
 from palimpsest.forwarding.model import AttemptEnd, Settlement
 from palimpsest.gateway.model import TENANT, Ownership
 from palimpsest.providers.encodings import Decoder
-from palimpsest.providers.headers import RawHeaders, recordable, value_of
+from palimpsest.providers.headers import RawHeaders, value_of
+from palimpsest.providers.records import recordable_answer
 from palimpsest.runtime.errors import DatabaseUnavailable, Fenced
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
@@ -67,7 +68,7 @@ def settlement(
         attempt=attempt,
         outcome=outcome,
         reason=attempt.reason,
-        response_headers=recordable(head.headers if head else ()),
+        response_headers=recordable_answer(head.headers if head else ()),
         response=content,
         stop_reason=reader.stop_reason,
         usage=usage,

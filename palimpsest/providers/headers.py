@@ -1,10 +1,6 @@
-"""Which headers travel on, and which must never be written down."""
+"""Which headers travel on."""
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
-
-import msgspec
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -23,9 +19,6 @@ _HOP_BY_HOP = frozenset(
         b"expect",
     )
 )
-_SECRET_NAME = re.compile(rb"(?i)auth|cookie|token|secret|api-?key|password|credential|signature")
-_SECRET_QUERY = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|auth|password|sig)[^=&]*=)[^&]*")
-_REDACTED = "[redacted]"
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
@@ -49,25 +42,3 @@ def value_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | Non
     return next(
         (value.decode("latin-1") for name, value in headers if name.lower() == wanted), None
     )
-
-
-@lru_cache(maxsize=1024)
-def is_secret(name: bytes) -> bool:
-    """Whether a header's value is a credential; a rate limit that counts tokens is not."""
-    lowered = name.lower()
-    return not lowered.startswith(b"anthropic-ratelimit-") and bool(_SECRET_NAME.search(lowered))
-
-
-def recordable(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The headers as JSON pairs with every credential's value taken out."""
-    return msgspec.json.encode(
-        [
-            (name.decode("latin-1"), _REDACTED if is_secret(name) else value.decode("latin-1"))
-            for name, value in headers
-        ]
-    ).decode()
-
-
-def recordable_target(target: bytes) -> str:
-    """Path and query string with the values of secret-looking parameters taken out."""
-    return _SECRET_QUERY.sub(rf"\1{_REDACTED}", target.decode("latin-1"))

@@ -1,5 +1,6 @@
 """Prometheus metrics, in the words of OpenTelemetry's GenAI conventions where those exist."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from prometheus_client import (
@@ -17,6 +18,9 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5,
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
 
 _MOST_MODELS = 100
+_MODEL = re.compile(r"[\w.:/@+-]{1,80}", re.ASCII)
+"""A name that is no model's stays out: of any length, it would stay for as long as the process."""
+
 _MISMATCHES = frozenset(
     f"{bound}_binding_mismatch" for bound in ("prefix", "model", "organization", "end_user")
 )
@@ -140,8 +144,10 @@ class Metrics:
                 self.tokens.labels(model, kind).observe(count)
 
     def _model(self, name: str) -> str:
-        """The model as a label: the names are the clients', so only the first many count."""
-        if name not in self._models and len(self._models) < _MOST_MODELS:
+        """The model as a label: the names are the clients', so only the first many count, and
+        only those of a model's length and letters."""
+        room = len(self._models) < _MOST_MODELS
+        if room and name not in self._models and _MODEL.fullmatch(name):
             self._models.add(name)
         return name if name in self._models else "other"
 

@@ -1,6 +1,7 @@
 """Starting the workflow of a request, eagerly: its first task runs in this very process."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -30,6 +31,10 @@ _MODEL = SearchAttributeKey.for_keyword(MODEL_ATTRIBUTE)
 _PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
 _STATUS = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 _LONGEST_KEYWORD = 200
+_WRITTEN_LATELY = 1.0
+PROBE = "palimpsest-probe"
+_PROBE_LASTS = timedelta(hours=1)
+"""Of a workflow's signals only so many may come, and all are kept until it has ended."""
 
 
 class Starter:
@@ -55,6 +60,7 @@ class Starter:
         self._timeout = timeout
         self._attributes = attributes
         self._egress_queue = egress_queue
+        self._written_at: float | None = None
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
@@ -73,9 +79,11 @@ class Starter:
                     static_summary=f"{shown} request",
                 )
         except (RPCError, TimeoutError) as error:
+            self._written_at = None
             raise EngineUnavailable(
                 f"Temporal did not take the request: {_reason(error)}"
             ) from error
+        self._written_at = time.monotonic()
         return bool(getattr(handle, "__temporal_eagerly_started", False))
 
     async def ensure(self, request_id: str, model: str) -> bool:
@@ -112,14 +120,34 @@ class Starter:
         return found.status != WorkflowExecutionStatus.RUNNING
 
     async def ping(self) -> None:
-        """Raises EngineUnavailable unless the engine answers a query."""
+        """Raises EngineUnavailable unless the engine answers a query and has just written."""
         try:
             async with asyncio.timeout(self._timeout):
                 await self._client.count_workflows(
                     f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
                 )
+                if not self._has_just_written():
+                    await self._write()
         except (RPCError, TimeoutError) as error:
+            self._written_at = None
             raise EngineUnavailable(f"Temporal: {_reason(error)}") from error
+
+    def _has_just_written(self) -> bool:
+        written = self._written_at
+        return written is not None and time.monotonic() - written < _WRITTEN_LATELY
+
+    async def _write(self) -> None:
+        """A signal to a workflow that nobody runs. With a full disk the engine still answers
+        queries, and for some time after there is room again it cannot write."""
+        await self._client.start_workflow(
+            PROBE,
+            id=f"{PROBE}-{self._client.identity}",
+            task_queue=f"{self._task_queue}-probe",
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal="write",
+            run_timeout=_PROBE_LASTS,
+        )
+        self._written_at = time.monotonic()
 
     def _input(self, request_id: str, model: str) -> ProxyRequestInput:
         return ProxyRequestInput(

@@ -1,10 +1,18 @@
 """What the engine says of a workflow, and what it does not."""
 
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
 from harness.simulator import Simulator
+from palimpsest.runtime.errors import EngineUnavailable
+from palimpsest.temporal.starter import PROBE, Starter
 from tests.support.proxy import Parts, RunningProxy, running_proxy
+from tests.support.refusing_engine import refusing
 from tests.support.requests import (
     ID,
     client_of,
@@ -12,6 +20,7 @@ from tests.support.requests import (
     message,
 )
 from tests.support.tcp_relay import Relay
+from workflows.contracts import Deadlines
 
 
 async def test_only_a_workflow_that_was_started_can_have_ended(running: RunningProxy) -> None:
@@ -35,3 +44,23 @@ async def test_an_engine_that_is_away_ends_nothing(
             relay.cut()
             assert not await ended(answer.headers[ID])
             await relay.restore()
+
+
+async def test_an_engine_is_there_only_when_it_can_write() -> None:
+    """One that answers queries and cannot write, as with a full disk."""
+    async with refusing({"SignalWithStartWorkflowExecution": "PERMISSION_DENIED"}) as address:
+        engine = await Client.connect(address)
+        starter = Starter(engine, "queue", Deadlines(), 5, attributes=False)
+        with pytest.raises(EngineUnavailable, match="is not for you"):
+            await starter.ping()
+
+
+async def test_a_probe_is_one_workflow(parts: Parts) -> None:
+    engine = await Client.connect(parts.temporal_address, identity=uuid.uuid4().hex)
+    starters = [Starter(engine, "queue", Deadlines(), 5, attributes=False) for _ in range(3)]
+    for starter in starters:
+        await starter.ping()
+    probe = engine.get_workflow_handle(f"{PROBE}-{engine.identity}")
+    events = [event.event_type async for event in probe.fetch_history_events()]
+    assert events.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) == 3
+    await probe.terminate()

@@ -30,6 +30,17 @@ def test_the_token_is_made_once_and_private(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [tmp_path / "token"]
 
 
+@pytest.mark.parametrize("held", [b"", b"\n", b" \t\r\n", b"\xff\xfe", b"two words", b"\0"])
+def test_a_token_file_without_a_token_gets_one(tmp_path: Path, held: bytes):
+    (tmp_path / "token").write_bytes(held)
+    (tmp_path / "token").chmod(0o644)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        tokens = set(pool.map(local_token, [tmp_path] * 4))
+    assert tokens == {(tmp_path / "token").read_text().strip()}
+    assert len(tokens.pop()) == 43
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
 def test_a_loose_directory_of_ours_is_closed(tmp_path: Path):
     loose = tmp_path / "loose"
     loose.mkdir(mode=0o755)
