@@ -93,6 +93,12 @@ chaos: SEED = 1
 chaos: $(VENV)/.dev ## Kill everything at random for SECONDS=60 SEED=1 and count what was lost
 	@$(BIN)/python -m harness.chaos --seconds $(SECONDS) --seed $(SEED)
 
+.PHONY: soak
+soak: SECONDS = 1800
+soak: SEED = 1
+soak: $(VENV)/.dev ## Let clients behave badly for SECONDS=1800: memory flat, no bug, nothing lost
+	@$(BIN)/python -m harness.soak --seconds $(SECONDS) --seed $(SEED)
+
 .PHONY: replay
 replay: $(VENV)/.runtime ## Replay the history of request ID=… against the working tree
 	@test -n "$(ID)" || { echo "usage: make replay ID=<request id>"; exit 2; }
