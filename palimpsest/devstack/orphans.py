@@ -1,14 +1,16 @@
 """Children that outlived their supervisor.
 
-A supervisor that is killed leaves its children running on purpose: a stream in the edge then
-ends as it should. The next start stops them all, edge first, and starts its own; it adopts none,
-because a stopped child cannot carry an old version or setting along, and a start takes a second.
+A supervisor that is killed leaves its children to its warden (palimpsest/devstack/warden.py),
+which may be killed too. The next start stops them all, edge first, and starts its own; it adopts
+none, because a stopped child cannot carry an old version or setting along, and a start takes a
+second.
 They are known by the marks in ``stack.json``, and by a tag in their environment, for a child
 whose supervisor was killed before it could write the mark down.
 """
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -36,8 +38,7 @@ def find(data_dir: Path, recorded: dict[str, Mark]) -> list[tuple[str, Mark]]:
         role = _role(process, data_dir)
         if role is not None and process.pid not in found and process.pid != os.getpid():
             found[process.pid] = (role, Mark(process.pid, process.create_time()))
-    rank = {role: number for number, role in enumerate(ORDER)}
-    return sorted(found.values(), key=lambda pair: rank.get(pair[0], -1))
+    return sorted(found.values(), key=lambda pair: rank_of(pair[0]))
 
 
 async def stop(data_dir: Path, recorded: dict[str, Mark], drain: float, say: Say) -> None:
@@ -48,12 +49,28 @@ async def stop(data_dir: Path, recorded: dict[str, Mark], drain: float, say: Say
             await mark.stop(SIGNALS.get(role, signal.SIGTERM), patience)
 
 
+def rank_of(role: str) -> int:
+    """The place in the order to stop them; who stands on nothing of ours is first."""
+    return ORDER.index(role) if role in ORDER else -1
+
+
+def role_of(env: Mapping[str, str]) -> str:
+    """The role in the tag of an environment; empty where there is none."""
+    return env.get(TAG, "").partition("@")[0]
+
+
+def is_leader(process: psutil.Process) -> bool:
+    """Whether it leads a session, as our children do. Raises OSError once it is gone."""
+    return os.getsid(process.pid) == process.pid
+
+
 def _role(process: psutil.Process, data_dir: Path) -> str | None:
     """The role in a tag that names this data directory, of the leader of a session."""
     try:
-        role, _, directory = process.environ().get(TAG, "").partition("@")
-        if directory != str(data_dir) or os.getsid(process.pid) != process.pid:
+        env = process.environ()
+        directory = env.get(TAG, "").partition("@")[2]
+        if directory != str(data_dir) or not is_leader(process):
             return None
     except (psutil.Error, OSError):
         return None
-    return role
+    return role_of(env)

@@ -9,6 +9,7 @@ from typing import IO, ClassVar, Self
 
 import psutil
 
+from palimpsest.devstack.warden import WARDEN
 from palimpsest.runtime import settings
 from palimpsest.runtime.process_mark import Mark
 
@@ -30,7 +31,8 @@ class Child:
         log: Path | None = None,
         cwd: Path | None = None,
     ) -> Self:
-        """Start ``command`` in a new session; without ``log`` it inherits stdout and stderr.
+        """Start ``command`` in a new session; without ``log`` it inherits stdout and stderr. It
+        ends when this process does.
 
         Raises OSError when the program cannot be started.
         """
@@ -41,7 +43,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=settings.child_environment(env or {}),
+                env=settings.child_environment(WARDEN.watched(env or {})),
                 cwd=cwd,
                 start_new_session=True,
             )

@@ -25,6 +25,7 @@ from palimpsest.devstack.services import (
     compose,
 )
 from palimpsest.devstack.signals import Stopping
+from palimpsest.devstack.warden import WARDEN
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.file_lock import FileLock, try_lock
 from palimpsest.runtime.process_mark import Mark
@@ -85,6 +86,7 @@ class Supervisor:
                 await self._stopping.unless(self._keep_all())
             finally:
                 await self._stop_all()
+                WARDEN.dismiss()
         return 0 if self._was_ready else EXIT_INTERRUPTED
 
     async def _start(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from palimpsest.devstack.ports import choose
+from palimpsest.devstack.warden import WARDEN
 from palimpsest.runtime.settings import child_environment
 from tests.support.proxy import Parts
 from tests.support.requests import eventually
@@ -43,9 +44,12 @@ async def served(
         **{f"PALIMPSEST_{name.upper()}": str(value) for name, value in settings.items()},
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "palimpsest.cli", "serve", env=child_environment(environment),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        *(sys.executable, "-m", "palimpsest.cli", "serve"),
+        env=child_environment(WARDEN.watched(environment)),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         await eventually(lambda: _ready(url), bool)

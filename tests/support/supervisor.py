@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from palimpsest.devstack import ports, state
 from palimpsest.devstack.postgres import EmbeddedPostgres
 from palimpsest.devstack.temporal_ready import answers
+from palimpsest.devstack.warden import WARDEN
 from palimpsest.runtime.process_mark import Mark
 from palimpsest.runtime.settings import child_environment
 
@@ -124,12 +125,12 @@ async def start(
     with data_dir.with_suffix(".out").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=child_environment(own),
+            env=child_environment(WARDEN.watched(own)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=ROOT,
-            process_group=0,
+            start_new_session=True,
         )
     up = Up(data_dir, port, process)
     try:
