@@ -15,6 +15,7 @@ from palimpsest.runtime.errors import (
     DatabaseUnavailable,
     PalimpsestError,
     final,
+    unforeseen,
 )
 from workflows.contracts import FORWARD_UPSTREAM, ForwardUpstreamInput, ForwardUpstreamResult
 
@@ -49,7 +50,7 @@ class ForwardUpstream:
         except Exception as error:
             # A bug must not call the provider again and again.
             _log.exception("a bug")
-            raise final(PalimpsestError("the proxy failed in a way nobody foresaw")) from error
+            raise final(unforeseen(error)) from error
         finally:
             self._calls.release(forward.request_id)
 

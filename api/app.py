@@ -21,7 +21,7 @@ from api.routes import (
     stats,
     stream,
 )
-from palimpsest.runtime.errors import BadRequest, PalimpsestError
+from palimpsest.runtime.errors import BadRequest, PalimpsestError, unforeseen
 from palimpsest.runtime.parts import Process
 
 _ROUTES = (
@@ -69,4 +69,4 @@ def _known(error: Exception) -> PalimpsestError:
 
 def _unforeseen(error: Exception) -> PalimpsestError:
     _log.error("a bug", exc_info=error)
-    return PalimpsestError("the proxy failed in a way nobody foresaw; its log says how")
+    return unforeseen(error)

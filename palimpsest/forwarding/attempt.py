@@ -18,6 +18,7 @@ from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead, Release
 from palimpsest.exchanges.exchange import Exchange, Stage
 from palimpsest.exchanges.model import EndCause, Outcome
+from palimpsest.forwarding.commit import EndCommit
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
     RETRYABLE,
@@ -27,7 +28,6 @@ from palimpsest.forwarding.retry import (
     parse_retry_after,
 )
 from palimpsest.forwarding.settlement import (
-    EndCommit,
     Times,
     client_headers,
     estimated_tokens,
@@ -43,6 +43,8 @@ from palimpsest.runtime.errors import (
     PalimpsestError,
     StreamBroken,
     Unavailable,
+    UpstreamUnreachable,
+    unforeseen,
 )
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.store.postgres.journal import Journal, JournalWriter
@@ -54,6 +56,8 @@ from workflows.contracts import (
 )
 
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
+
+_MAY_PASS = (UpstreamUnreachable, StreamBroken, Unavailable)
 
 _log = structlog.stdlib.get_logger()
 
@@ -122,6 +126,9 @@ class Attempt:
             raise
         except PalimpsestError as error:
             return await self._broke(error)
+        except Exception as error:
+            _log.exception("a bug")
+            return await self._broke(unforeseen(error))
 
     async def _call(self) -> ForwardUpstreamResult:
         self._times.dialled = time.perf_counter()
@@ -247,7 +254,7 @@ class Attempt:
 
     async def _broke(self, error: PalimpsestError) -> ForwardUpstreamResult:
         """No answer, or half of one. Half is never sent again; the client is told."""
-        if not self._released:
+        if not self._released and isinstance(error, _MAY_PASS):
             self._retry_or_go_on(str(error))
         self._exchange.lifecycle.advance(Stage.SETTLING)
         self._times.ended = time.perf_counter()

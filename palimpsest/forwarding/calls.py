@@ -10,10 +10,11 @@ from palimpsest.exchanges.exchange import Exchange, UpstreamCall
 from palimpsest.exchanges.model import RequestState
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.forwarding.attempt import Attempt, Wire
+from palimpsest.forwarding.commit import commit_spilled
 from palimpsest.forwarding.model import AttemptKind, Lease
 from palimpsest.forwarding.recovery import Recovery, estimate_crashed
 from palimpsest.forwarding.retry import RetryDue
-from palimpsest.forwarding.settlement import commit_spilled, recorded_result
+from palimpsest.forwarding.settlement import recorded_result
 from palimpsest.relay.publisher import Publisher
 from palimpsest.runtime.errors import (
     AlreadyEnded,

@@ -1,6 +1,6 @@
 """Values of calls to the provider: the right to call, how a call ended, how its request ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -51,6 +51,26 @@ class AttemptEnd:
     usage: str | None = None
 
 
+USAGE = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "input_total",
+)
+TIMES = (
+    "accept_ms",
+    "query_ms",
+    "rewrite_ms",
+    "overhead_ms",
+    "upstream_first_byte_ms",
+    "first_byte_ms",
+    "total_ms",
+)
+_WITHOUT = "recorded without headers, usage and times"
+_LONGEST_WHY = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a request: its last attempt, its answer and what it cost.
@@ -95,6 +115,31 @@ class Settlement:
     answered: bytes | None = None
     named: bool = False
     owner: Ownership | None = None
+
+    @property
+    def is_bare(self) -> bool:
+        """It is without its report already."""
+        return (self.reason or "").startswith(_WITHOUT)
+
+    def without_report(self, why: str) -> "Settlement":
+        """Without what the provider reported and how long it took: for a record that takes none of
+        it; the reason says so."""
+        return replace(
+            self,
+            attempt=replace(self.attempt, bytes=None, reason=None, usage=None),
+            reason=f"{_WITHOUT}: {why.encode('ascii', 'backslashreplace').decode()[:_LONGEST_WHY]}",
+            response_headers="[]",
+            stop_reason=None,
+            usage=dict.fromkeys(USAGE),
+            usage_estimated=False,
+            times=dict.fromkeys(TIMES),
+            counted_tokens=None,
+        )
+
+    def without_conversation(self) -> "Settlement":
+        """Without its place in a conversation: the next turn begins another one."""
+        names = ("conversation_id", "turn", "chain", "session", "history", "answered", "owner")
+        return replace(self, **dict.fromkeys(names), project="")
 
 
 @dataclass(frozen=True, slots=True)

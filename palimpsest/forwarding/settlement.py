@@ -1,7 +1,6 @@
-"""The end of a request as one value, and its commit, whatever the database does meanwhile."""
+"""The end of a request as one value, and what the workflow and the client are told of it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import msgspec
 import structlog
@@ -12,14 +11,11 @@ from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.model import Outcome, RequestRecord
-from palimpsest.forwarding.model import AttemptEnd, Settlement
+from palimpsest.forwarding.model import USAGE, AttemptEnd, Settlement
 from palimpsest.gateway.model import TENANT, Ownership
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.providers.records import recordable_answer
-from palimpsest.runtime.errors import DatabaseUnavailable, Fenced
-from palimpsest.store.postgres.requests import RequestStore
-from palimpsest.store.spill import Spill
 from workflows.contracts import (
     ForwardUpstreamInput,
     ForwardUpstreamResult,
@@ -29,8 +25,10 @@ from workflows.contracts import (
 
 _WITH_RESULT = frozenset((Outcome.ANSWERED, Outcome.UPSTREAM_ERROR, Outcome.ABANDONED))
 
+_log = structlog.stdlib.get_logger()
 _CUT = frozenset((Outcome.BROKEN, Outcome.ABANDONED, Outcome.CANCELLED))
 _CHARS_PER_TOKEN = 3.5
+_LARGEST_PROMPT = 10**9
 
 
 class Times:
@@ -57,22 +55,22 @@ def settlement(
     caller: str,
     owner: Ownership | None,
 ) -> Settlement:
-    """``content`` is the provider's answer as it came, whole or as far as it got."""
+    """``content`` is the provider's answer as it came, whole or as far as it got. Whatever else
+    cannot be told, the answer is recorded, and the reason says what is missing."""
     known = forward.known
-    usage, estimated = _usage(reader, outcome, forward.plan.input_tokens)
     history = bytes.fromhex(known.history) if known.history else None
     answered = outcome is Outcome.ANSWERED and history and not spoken(exchange.view)
-    return Settlement(
+    end = Settlement(
         request_id=exchange.request_id,
         tenant=TENANT,
         attempt=attempt,
         outcome=outcome,
         reason=attempt.reason,
-        response_headers=recordable_answer(head.headers if head else ()),
+        response_headers="[]",
         response=content,
         stop_reason=reader.stop_reason,
-        usage=usage,
-        usage_estimated=estimated,
+        usage=dict.fromkeys(USAGE),
+        usage_estimated=False,
         times=_times(exchange, forward, times),
         counted_tokens=forward.plan.counted_tokens,
         conversation_id=known.conversation_id,
@@ -80,15 +78,27 @@ def settlement(
         chain=bytes.fromhex(known.chain) if known.chain else None,
         depth=len(exchange.view.messages),
         journalled=journalled,
-        session=session_of(TENANT, exchange.view, exchange.headers),
         project=known.project,
         caller=caller,
         history=history,
         origin=bytes.fromhex(known.origin),
-        answered=_through_answer(history, exchange.view, head, content) if answered else None,
         named=value_of(exchange.headers, SESSION_HEADER) is not None,
         owner=owner,
     )
+    try:
+        usage, estimated = _usage(reader, outcome, forward.plan.input_tokens)
+        return replace(
+            end,
+            reason=attempt.reason or _damage(reader),
+            response_headers=recordable_answer(head.headers if head else ()),
+            usage=usage,
+            usage_estimated=estimated,
+            session=session_of(TENANT, exchange.view, exchange.headers),
+            answered=_through_answer(history, exchange.view, head, content) if answered else None,
+        )
+    except Exception as error:
+        _log.exception("a bug")
+        return end.without_report(repr(error))
 
 
 def _through_answer(
@@ -122,7 +132,7 @@ def client_headers(known: QueryIntelligenceResult, plan: RewriteContextResult) -
         (b"x-palimpsest-intelligence", plan.intelligence),
         (b"x-palimpsest-degraded", known.degraded or plan.degraded),
     )
-    return tuple((name, value.encode("latin-1")) for name, value in values if value)
+    return tuple((name, value.encode("latin-1", "replace")) for name, value in values if value)
 
 
 def recorded_result(record: RequestRecord, attempts: int) -> ForwardUpstreamResult | None:
@@ -159,17 +169,23 @@ def _usage(
     usage = reader.usage
     cut = outcome in _CUT
     if usage is None:
-        names = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
         guess = planned if cut else None
-        return {**dict.fromkeys(names), "input_tokens": guess, "input_total": guess}, cut
+        return {**dict.fromkeys(USAGE), "input_tokens": guess, "input_total": guess}, cut
     written = estimated_tokens(reader.output_chars) if cut else 0
     return {
         "input_tokens": usage.input,
         "output_tokens": max(usage.output, written),
         "cache_read_tokens": usage.cache_read,
         "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
-        "input_total": usage.prompt,
+        # The model's ratio is learned from it.
+        "input_total": None if usage.damaged or usage.prompt > _LARGEST_PROMPT else usage.prompt,
     }, cut
+
+
+def _damage(reader: AnswerReader) -> str | None:
+    """What of a usage is not on record as it was reported."""
+    damaged = reader.usage is not None and reader.usage.damaged
+    return "the provider's usage was damaged: some counts are not recorded" if damaged else None
 
 
 def _times(
@@ -187,58 +203,3 @@ def _times(
         "first_byte_ms": ms(exchange.received, times.first_release),
         "total_ms": ms(exchange.received, times.ended),
     }
-
-
-PATIENCE_SECONDS = 5.0
-_PAUSE_SECONDS = 0.25
-
-_log = structlog.stdlib.get_logger()
-
-
-class EndCommit:
-    """Commits ends, or keeps them on disk until they can be committed."""
-
-    def __init__(self, store: RequestStore, spill: Spill) -> None:
-        self._store = store
-        self._spill = spill
-
-    async def commit(
-        self, end: Settlement, before: Awaitable[None], release: Callable[[], None]
-    ) -> None:
-        """Commit ``end`` once ``before`` is over, then ``release`` it to the client.
-
-        When the database is away for too long, the client has its end from the disk on; the
-        engine, when the database has it, so that nobody takes the request for one whose workflow
-        ended without an answer. Raises Fenced when the request was ended elsewhere.
-        """
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await before
-                await self._settle(end)
-        except TimeoutError:
-            await asyncio.to_thread(self._spill.write, end)
-            _log.warning("the end was put on disk until the database is back")
-            release()
-            await self._settle(end)
-            await asyncio.to_thread(self._spill.remove, end.request_id)
-        release()
-
-    async def _settle(self, end: Settlement) -> None:
-        """Try until the database takes it."""
-        while True:
-            try:
-                if await self._store.settle(end):
-                    return
-            except DatabaseUnavailable as error:
-                _log.warning("settlement waits", reason=str(error))
-                await asyncio.sleep(_PAUSE_SECONDS)
-            else:
-                raise Fenced("the request was ended elsewhere")
-
-
-async def commit_spilled(spill: Spill, requests: RequestStore, request_id: str = "*") -> None:
-    """Commit the ends that wait on disk, or that of one request; raises DatabaseUnavailable."""
-    for end in await asyncio.to_thread(spill.read, request_id):
-        if not await requests.settle(end):
-            _log.warning("a spilled end came too late", request_id=end.request_id)
-        await asyncio.to_thread(spill.remove, end.request_id)

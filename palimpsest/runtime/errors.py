@@ -2,7 +2,8 @@
 
 PalimpsestError
 ├── BadRequest            400  the client must change the request
-│   └── BodyTooLarge      413
+│   ├── BodyTooLarge      413
+│   └── Unstorable             no column takes a value of it
 ├── AlreadyEnded          409  nothing is left to do for this request
 │   └── Fenced                 another process carries it now
 ├── Forbidden             403  wrong Host, or the local token is missing
@@ -43,6 +44,10 @@ class BadRequest(PalimpsestError):
 class BodyTooLarge(BadRequest):
     status = 413
     kind = "request_too_large"
+
+
+class Unstorable(BadRequest):
+    pass
 
 
 class AlreadyEnded(PalimpsestError):
@@ -118,6 +123,13 @@ class CredentialsLost(PalimpsestError):
 
 class StartupFailed(PalimpsestError):
     pass
+
+
+def unforeseen(bug: Exception) -> PalimpsestError:
+    """What everybody is told of an exception that is not ours; its log line tells the rest."""
+    error = PalimpsestError("the proxy failed in a way nobody foresaw; its log says how")
+    error.__cause__ = bug
+    return error
 
 
 def final(error: PalimpsestError) -> PalimpsestError:

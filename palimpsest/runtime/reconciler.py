@@ -6,7 +6,7 @@ import structlog
 
 from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.exchanges.registry import ExchangeRegistry
-from palimpsest.forwarding.settlement import commit_spilled
+from palimpsest.forwarding.commit import commit_spilled
 from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable
 from palimpsest.runtime.heartbeat import Heartbeat
 from palimpsest.store.postgres.requests import RequestStore

@@ -3,14 +3,15 @@
 Bytes in, facts out: an SSE stream or a JSON body. Content deltas are never decoded.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, cast
 
 import msgspec
 
 from palimpsest.dialects.anthropic.sse import Event, SseParser
+from palimpsest.runtime.foreign_values import UNREADABLE, parse_count, parse_fields, parse_text
 
 _DELTA_FRAME = 84
 
@@ -28,13 +29,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider reports them; ``input`` excludes what went through the cache."""
+    """Tokens as the provider reports them; ``input`` excludes what went through the cache.
+    ``damaged``: a count of it could not be read, or was beyond `MOST_TOKENS`."""
 
     input: int = 0
     output: int = 0
     cache_read: int = 0
     cache_write_5m: int = 0
     cache_write_1h: int = 0
+    damaged: bool = False
 
     @property
     def prompt(self) -> int:
@@ -42,45 +45,11 @@ class Usage:
         return self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
 
 
-class _Writes(msgspec.Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+MOST_TOKENS = 2**53 - 1
+"""Four such counts together are still a bigint, and each is exact in every JSON."""
 
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_creation: _Writes | None = None
-
-
-class _Error(msgspec.Struct):
-    type: str | None = None
-
-
-class _Message(msgspec.Struct):
-    """A message, the whole of a JSON answer, or a ``delta`` of it."""
-
-    type: str | None = None
-    model: str | None = None
-    stop_reason: str | None = None
-    usage: _Usage | None = None
-    error: _Error | None = None
-    input_transformations: Any = None
-
-
-class _Event(msgspec.Struct):
-    type: str | None = None
-    message: _Message | None = None
-    delta: _Message | None = None
-    usage: _Usage | None = None
-    error: _Error | None = None
-    input_transformations: Any = None
-
-
-_EVENT = msgspec.json.Decoder(_Event)
-_MESSAGE = msgspec.json.Decoder(_Message)
+_LONGEST_NAME = 200
+_NULL = b"null"
 
 
 class AnswerReader:
@@ -127,14 +96,13 @@ class AnswerReader:
         """The body ended; only a JSON body is read here."""
         if self._streaming or self.phase is not Phase.HEADERS:
             return
-        try:
-            message = _MESSAGE.decode(self._body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        message = parse_fields(self._body)
+        if message is None:
             return
         self.complete = True
         self._read(message)
-        if message.error is not None:
-            self._fail(message.error)
+        if (error := _present(message, "error")) is not None:
+            self._fail(error)
         else:
             self.content_started = True
             self.phase = Phase.ENDED
@@ -166,24 +134,22 @@ class AnswerReader:
                 self._take_decoded(event)
 
     def _take_decoded(self, event: Event) -> None:
-        try:
-            decoded = _EVENT.decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            decoded = _Event()
-        name = event.name.decode("latin-1") if event.name != b"message" else decoded.type
+        decoded = parse_fields(event.data) or {}
+        named = event.name != b"message"
+        name = event.name.decode("latin-1") if named else _text(decoded, "type")
         if name == "message_start":
             self.phase = Phase.STARTED
-            self._read(decoded.message)
+            self._read(parse_fields(decoded.get("message", _NULL)) or {})
         elif name == "message_delta":
-            self._read(decoded.delta)
-            self._count(decoded.usage)
-            self._lost(decoded.input_transformations)
+            self._read(parse_fields(decoded.get("delta", _NULL)) or {})
+            self._count(_present(decoded, "usage"))
+            self._lost(_present(decoded, "input_transformations"))
         elif name == "message_stop":
             self.complete = True
             self.stop_offset = event.start
             self.phase = Phase.ENDED
         elif name == "error":
-            self._fail(decoded.error or _Error())
+            self._fail(decoded.get("error", _NULL))
         elif name in ("content_block_start", "content_block_delta"):
             self._begin_content()
 
@@ -192,44 +158,74 @@ class AnswerReader:
         if self.phase in (Phase.HEADERS, Phase.STARTED):
             self.phase = Phase.CONTENT
 
-    def _read(self, message: _Message | None) -> None:
-        if message is None:
-            return
-        self.model = message.model or self.model
-        self.stop_reason = message.stop_reason or self.stop_reason
-        self._count(message.usage)
-        self._lost(message.input_transformations)
+    def _read(self, message: Mapping[str, bytes]) -> None:
+        self.model = _text(message, "model") or self.model
+        self.stop_reason = _text(message, "stop_reason") or self.stop_reason
+        self._count(_present(message, "usage"))
+        self._lost(_present(message, "input_transformations"))
 
-    def _lost(self, transformations: Any) -> None:
+    def _lost(self, raw: bytes | None) -> None:
         """Told at the start; told again, it is another model's, and takes the first's place."""
+        try:
+            transformations: Any = msgspec.json.decode(raw or _NULL)
+        except UNREADABLE:
+            return
         if isinstance(transformations, list):
             self.dropped = tuple(_dropped(cast("list[Any]", transformations)))
 
-    def _count(self, usage: _Usage | None) -> None:
+    def _count(self, raw: bytes | None) -> None:
         """Later counts replace earlier ones: the API's are cumulative."""
-        if usage is None:
+        if raw is None:
             return
+        fields = parse_fields(raw)
         known = self.usage or Usage()
-        write_5m, write_1h = _writes(usage, known)
+        if fields is None:
+            self.usage = replace(known, damaged=True)
+            return
+        counts = _Counts(fields)
+        write_5m, write_1h = _writes(counts, fields, known)
         self.usage = Usage(
-            input=_newer(usage.input_tokens, known.input),
-            output=_newer(usage.output_tokens, known.output),
-            cache_read=_newer(usage.cache_read_input_tokens, known.cache_read),
+            input=counts.newer("input_tokens", known.input),
+            output=counts.newer("output_tokens", known.output),
+            cache_read=counts.newer("cache_read_input_tokens", known.cache_read),
             cache_write_5m=write_5m,
             cache_write_1h=write_1h,
+            damaged=known.damaged or counts.damaged,
         )
 
-    def _fail(self, error: _Error) -> None:
-        self.error = error.type or "api_error"
+    def _fail(self, raw: bytes) -> None:
+        self.error = _text(parse_fields(raw) or {}, "type") or "api_error"
         self.phase = Phase.ERROR
 
 
-def _writes(usage: _Usage, known: Usage) -> tuple[int, int]:
+class _Counts:
+    """The counts of one usage; ``damaged``: one of them was none, or beyond all bounds."""
+
+    def __init__(self, fields: Mapping[str, bytes]) -> None:
+        self._fields = fields
+        self.damaged = False
+
+    def get(self, name: str) -> int | None:
+        raw = _present(self._fields, name)
+        if raw is None:
+            return None
+        count = parse_count(raw)
+        self.damaged = self.damaged or count is None or count > MOST_TOKENS
+        return None if count is None else min(count, MOST_TOKENS)
+
+    def newer(self, name: str, known: int) -> int:
+        count = self.get(name)
+        return known if count is None else count
+
+
+def _writes(counts: _Counts, fields: Mapping[str, bytes], known: Usage) -> tuple[int, int]:
     """Cache writes by TTL; without the breakdown the total counts as five-minute writes."""
-    split = usage.cache_creation
-    if split is not None and split.ephemeral_5m_input_tokens is not None:
-        return split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens or 0
-    total = usage.cache_creation_input_tokens
+    split = _Counts(parse_fields(fields.get("cache_creation", _NULL)) or {})
+    short, long = split.get("ephemeral_5m_input_tokens"), split.get("ephemeral_1h_input_tokens")
+    total = counts.get("cache_creation_input_tokens")
+    counts.damaged = counts.damaged or split.damaged
+    if short is not None:
+        return short, long or 0
     if total is None or total == known.cache_write_5m + known.cache_write_1h:
         return known.cache_write_5m, known.cache_write_1h
     return total, 0
@@ -243,5 +239,13 @@ def _dropped(transformations: list[Any]) -> Iterator[str]:
                 yield str(fields.get("reason") or "unknown")
 
 
-def _newer(value: int | None, known: int) -> int:
-    return known if value is None else value
+def _present(fields: Mapping[str, bytes], name: str) -> bytes | None:
+    """A field's raw value; None where it is absent or null."""
+    raw = fields.get(name)
+    return None if raw == _NULL else raw
+
+
+def _text(fields: Mapping[str, bytes], name: str) -> str | None:
+    """A field's text, cut to what any record takes; None where there is none."""
+    text = parse_text(fields.get(name, _NULL))
+    return text[:_LONGEST_NAME] if text else None

@@ -5,6 +5,7 @@ third of the way through SQLAlchemy's (docs/adr/0006). Its engine serves the mig
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -15,7 +16,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from palimpsest.runtime.errors import DatabaseUnavailable
+from palimpsest.runtime.errors import DatabaseUnavailable, Unstorable
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -23,13 +24,14 @@ T = TypeVar("T")
 POOL_SIZE = 12
 _PAUSE_SECONDS = 0.25
 _DISK_FULL = "53100"
+_REASON = re.compile(r"\([^()]{1,100}\)\Z")
 _DIALECT = asyncpg_dialect(paramstyle="numeric_dollar")
 
 
 class Database:
     """Runs statements; every failure of Postgres is a `DatabaseUnavailable` that says which.
 
-    Only values that no column takes are not: to try those again would never end.
+    A value that no column or index takes is `Unstorable`: to try it again would never end.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -55,8 +57,8 @@ class Database:
                 rows = await pool.fetch(sql, *[given[name] for name in names])
         except TimeoutError as error:
             raise DatabaseUnavailable("the database did not answer in time") from error
-        except asyncpg.DataError:
-            raise
+        except (asyncpg.DataError, asyncpg.ProgramLimitExceededError) as error:
+            raise Unstorable(f"this cannot be stored: {_without_value(error)}") from error
         except asyncpg.PostgresError as error:
             raise DatabaseUnavailable(_explain(error)) from error
         except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
@@ -128,6 +130,13 @@ def _explain(error: asyncpg.PostgresError) -> str:
     if error.sqlstate == _DISK_FULL:
         return "the disk that holds the database is full; free some room and send it again"
     return f"the database refused: {str(error).splitlines()[0]}"
+
+
+def _without_value(error: Exception) -> str:
+    """What is wrong with a value, without the value, which may be long and is somebody's."""
+    what, _, value = str(error).partition("\n")[0].partition(": ")
+    reason = _REASON.search(value)
+    return f"{what} {reason[0]}" if reason else what
 
 
 _PING = text("SELECT 1")

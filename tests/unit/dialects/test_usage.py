@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.simulator.events import event
-from palimpsest.dialects.anthropic.usage import AnswerReader, Phase, Usage
+from palimpsest.dialects.anthropic.usage import MOST_TOKENS, AnswerReader, Phase, Usage
+from tests.support.odd_json import VALUES
 from tests.support.sessions import encode
 from tests.support.streams import SSE, delta
 
@@ -205,3 +206,59 @@ def test_a_report_of_an_odd_shape_costs_nothing_else(odd: Any) -> None:
     reader = read(event("message_start", message=told))
     assert (reader.dropped, reader.model) == ((), "claude-x")
     assert reader.usage is not None
+
+
+@pytest.mark.parametrize("count", ["-1", "1.5", '"7"', "[7]", "true", "9" * 5000, "1e999"])
+def test_a_damaged_count_costs_no_other_fact(count: str) -> None:
+    usage = f'{{"input_tokens":{count},"output_tokens":42}}'
+    body = f'{{"type":"message","model":"m","stop_reason":"end_turn","usage":{usage}}}'
+    reader = read(body.encode(), content_type="application/json")
+    reader.close()
+    assert (reader.complete, reader.model, reader.stop_reason) == (True, "m", "end_turn")
+    assert reader.usage == Usage(0, 42, damaged=True)
+    delta = f'{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}},"usage":{usage}}}'
+    stream = read(START, BLOCK, f"event: message_delta\ndata: {delta}\n\n".encode(), STOP)
+    assert stream.usage is not None
+    assert (stream.usage.input, stream.usage.output, stream.usage.damaged) == (7, 42, True)
+    assert (stream.complete, stream.stop_reason) == (True, "end_turn")
+
+
+@pytest.mark.parametrize("usage", ["7", "[]", '"none"', "false"])
+def test_a_usage_that_is_none_is_damaged(usage: str) -> None:
+    reader = read(
+        f'{{"usage":{usage},"stop_reason":[1]}}'.encode(), content_type="application/json"
+    )
+    reader.close()
+    assert reader.complete
+    assert reader.usage == Usage(damaged=True)
+    assert reader.stop_reason is None
+
+
+def test_a_count_beyond_all_bounds_is_clamped() -> None:
+    usage = {"input_tokens": 2**54, "output_tokens": 2**40, "cache_creation_input_tokens": 10**17}
+    reader = read(encode({"usage": usage}), content_type="application/json")
+    reader.close()
+    most = MOST_TOKENS
+    assert reader.usage == Usage(most, 2**40, cache_write_5m=most, damaged=True)
+    assert reader.usage is not None
+    assert reader.usage.prompt < 2**63
+
+
+def test_what_a_record_shows_of_a_name_is_short() -> None:
+    body = encode({"model": "m" * 10**6, "stop_reason": "s" * 3_000_000})
+    reader = read(body, content_type="application/json")
+    reader.close()
+    assert (reader.model, reader.stop_reason) == ("m" * 200, "s" * 200)
+
+
+@given(
+    field=st.sampled_from(["message", "delta", "usage", "error", "type", "content"]), value=VALUES
+)
+def test_no_event_is_too_odd(field: str, value: Any) -> None:
+    for name in ("message_start", "message_delta", "error", "message"):
+        data = encode({"type": "message_start", field: value})
+        reader = read(b"event: %b\ndata: %b\n\n" % (name.encode(), data))
+        assert reader.received
+        whole = read(encode({field: value}), content_type="application/json")
+        whole.close()
+        assert whole.complete
