@@ -24,7 +24,8 @@ headers of its answer; raises PalimpsestError or TimeoutError."""
 
 _REMEMBERED = 4_096
 _UNKNOWN_SECONDS = 5.0
-"""So long is it taken as unknown what the database did not know of a token."""
+_SILENT_SECONDS = 3600.0
+"""So long is a provider not asked again that named no organisation."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -35,13 +36,19 @@ class Callers:
     A token that is new here, on an installation where tokens have organisations, is one that took
     the place of another: the provider is asked once whose it is, or a conversation would lose its
     decisions in its midst.
+
+    ``unknown_seconds``: so long is it taken as unknown what the database did not know of a token.
     """
 
-    def __init__(self, store: CallerStore, ask: Ask | None = None) -> None:
+    def __init__(
+        self, store: CallerStore, ask: Ask | None = None, unknown_seconds: float = _UNKNOWN_SECONDS
+    ) -> None:
         self._store = store
+        self._unknown_seconds = unknown_seconds
         self._ask = ask
         self._organisations: Memo[bytes, str] = Memo(_REMEMBERED)
         self._unknown: Memo[bytes, float] = Memo(_REMEMBERED)
+        self._silent: Memo[bytes, float] = Memo(_REMEMBERED)
         self._asking: dict[bytes, asyncio.Task[str | None]] = {}
 
     async def identify(self, headers: RawHeaders) -> str:
@@ -75,10 +82,11 @@ class Callers:
         if known or time.monotonic() < (self._unknown.get(credential.digest) or 0.0):
             return known
         found, any_known = await self._store.find_organisation(credential.digest)
-        if found is None and any_known and self._ask:
+        is_silent = time.monotonic() < (self._silent.get(credential.digest) or 0.0)
+        if found is None and any_known and not is_silent:
             found = await self._ask_once(credential, headers)
         if found is None:
-            self._unknown.put(credential.digest, time.monotonic() + _UNKNOWN_SECONDS)
+            self._unknown.put(credential.digest, time.monotonic() + self._unknown_seconds)
         else:
             self._organisations.put(credential.digest, found)
         return found
@@ -97,6 +105,8 @@ class Callers:
             named = organisation_in(await self._ask(headers)) if self._ask else None
             if named:
                 await self._store.record(credential.digest, named)
+            else:
+                self._silent.put(credential.digest, time.monotonic() + _SILENT_SECONDS)
         except Exception as error:
             _log.info("whose a token is stays unknown", reason=str(error) or type(error).__name__)
             return None

@@ -51,6 +51,7 @@ class Retention:
         """One pass; each statement is a transaction, and any of them may be the last."""
         await self._run(_EXPIRE, {"days": self._days})
         await self._run(_VAULT)
+        await self._run(_TOKENS)
         await self._run(_EPOCHS, {"days": self._days})
         await self._run(_SUMMARIES, {"days": self._days})
         await self._collect()
@@ -113,6 +114,8 @@ WITH gone AS (
 )
 SELECT count(*) AS n FROM gone
 """)
+# The longest-lived OAuth tokens live for a year; of one that is forgotten the provider is asked.
+_TOKENS = text("DELETE FROM token_owners WHERE learned_at < now() - interval '400 days'")
 _VAULT = text("DELETE FROM vault WHERE expires_at < now()")
 _ORPHANS = text("""
 WITH unclaimed AS (
