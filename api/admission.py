@@ -1,6 +1,7 @@
 """Who may come in: no pages of other sites, no bodies over the limit, nobody while draining."""
 
 import hmac
+import sys
 from typing import cast
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from palimpsest.runtime.errors import (
     Draining,
     Forbidden,
 )
+from palimpsest.runtime.foreign_values import parse_count
 from palimpsest.runtime.local_token import local_token
 from palimpsest.runtime.settings import Settings
 
@@ -43,8 +45,10 @@ class Admission:
     async def read_body(self, request: Request) -> bytes:
         """The whole body; BodyTooLarge as early as it can be known."""
         declared = request.headers.get("content-length")
-        if declared is not None and declared.isdigit():
-            self._check_size(int(declared))
+        if declared is not None and declared.isascii() and declared.isdigit():
+            # More digits than a count may have is over every limit.
+            declared_size = parse_count(declared)
+            self._check_size(sys.maxsize if declared_size is None else declared_size)
         chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():

@@ -3,6 +3,7 @@
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import request_response
 from starlette.types import ASGIApp
@@ -57,6 +58,7 @@ def build_app(process: Process, admission: Admission) -> ASGIApp:
 
     app.add_exception_handler(PalimpsestError, translate)
     app.add_exception_handler(RequestValidationError, translate)
+    app.add_exception_handler(ClientDisconnect, translate)
     app.add_exception_handler(Exception, translate)
     return RequestIds(VisitorCheck(app, admission))
 
@@ -64,6 +66,9 @@ def build_app(process: Process, admission: Admission) -> ASGIApp:
 def _known(error: Exception) -> PalimpsestError:
     if isinstance(error, RequestValidationError):
         return BadRequest("; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors()))
+    if isinstance(error, ClientDisconnect):
+        _log.info("a client left before its request was whole")
+        return BadRequest("the request is not whole")
     return error if isinstance(error, PalimpsestError) else _unforeseen(error)
 
 

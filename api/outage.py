@@ -1,4 +1,5 @@
-"""What an outage of engine or database comes to: a refusal, or the request passes unmanaged."""
+"""What an outage of engine or database comes to, and a request that no column takes: a refusal, or
+it passes unmanaged."""
 
 from starlette.responses import Response
 
@@ -9,21 +10,27 @@ from palimpsest.runtime.errors import (
     Draining,
     EngineUnavailable,
     Unavailable,
+    Unstorable,
 )
 from palimpsest.runtime.parts import Process
 
+_WHY: dict[type[Exception], str] = {EngineUnavailable: "engine", Unstorable: "unstorable"}
 
-async def pass_unmanaged(process: Process, exchange: Exchange, error: Unavailable) -> Response:
+
+async def pass_unmanaged(
+    process: Process, exchange: Exchange, error: Unavailable | Unstorable
+) -> Response:
     """Raises ``error`` unless the settings allow to go on without a workflow, and only a request
     that cannot be part of a rewritten conversation: the provider would refuse the original."""
-    if process.settings.on_outage != "pass" or isinstance(error, Draining):
+    wanted = isinstance(error, Unstorable) or process.settings.on_outage == "pass"
+    if not wanted or isinstance(error, Draining):
         raise error
     caller = exchange.caller or process.context.callers.identify_at_once(exchange.headers)
     arrival = Arrival(exchange.request_id, exchange.view, exchange.headers, caller)
     lineage = await arrival.trace()
     if not process.context.unchanged.proves_unchanged(exchange.view, lineage):
         raise error
-    part = "engine" if isinstance(error, EngineUnavailable) else "database"
+    part = _WHY.get(type(error), "database")
     response = await forward_unmanaged(
         process, "POST", exchange.target, exchange.headers, exchange.view.body, why=part
     )

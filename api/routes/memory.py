@@ -1,7 +1,7 @@
 """Memories over HTTP: lists, reads, imports, edits, exports and deletes them for the token's
 holder."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -87,7 +87,10 @@ async def show(
 @router.get("/export")
 async def export(process: Holder, which: Chosen) -> Response:
     """All memories, as lines of JSON. Needs the local token."""
-    return StreamingResponse(_lines(process.memory.store, which), media_type="application/x-ndjson")
+    # A filter that nothing can match is refused before the answer begins.
+    first = await process.memory.store.list_page(which, limit=_PAGE)
+    lines = _lines(process.memory.store, which, first)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 @router.get("/{memory_id}")
@@ -156,11 +159,14 @@ async def _check_detail(process: Process, memory_id: str, patch: Patch) -> None:
         raise BadRequest(f"detail: {memory_id} is a {found[0].kind}, not a {kind}")
 
 
-async def _lines(store: MemoryStore, which: MemoryFilter) -> AsyncIterator[bytes]:
-    after: PageMark | None = None
-    while page := await store.list_page(which, limit=_PAGE, after=after):
+async def _lines(
+    store: MemoryStore, which: MemoryFilter, page: Sequence[Memory]
+) -> AsyncIterator[bytes]:
+    """``page``: the first one."""
+    while page:
         yield b"".join(encode_line(memory) for memory in page)
         after = PageMark(page[-1].said_at, page[-1].id)
+        page = await store.list_page(which, limit=_PAGE, after=after)
 
 
 def _told(memory: Memory) -> str:

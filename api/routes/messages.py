@@ -12,7 +12,7 @@ from api.streaming import AnswerResponse, Pace, Reader
 from palimpsest.context.options import check_options
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.runtime.errors import Unavailable
+from palimpsest.runtime.errors import Unavailable, Unstorable
 from palimpsest.runtime.offload import off_the_loop
 
 router = APIRouter()
@@ -34,7 +34,7 @@ async def create_message(request: Request) -> Response:
     )
     try:
         carried = await process.edge.acceptance.accept(exchange)
-    except Unavailable as error:
+    except (Unavailable, Unstorable) as error:
         return await pass_unmanaged(process, exchange, error)
     show_request_id(request.scope, carried.request_id)
     reader = Reader(carried, connection_of(request.scope), process.edge.disconnects)

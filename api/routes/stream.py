@@ -15,6 +15,7 @@ from palimpsest.exchanges.recorded_answer import recorded_headers
 from palimpsest.providers.encodings import Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
+from palimpsest.runtime.foreign_values import parse_count
 from palimpsest.runtime.parts import Process
 
 router = APIRouter()
@@ -29,14 +30,15 @@ async def stream(request: Request, request_id: str) -> Response:
     process = process_of(request)
     admission_of(request).check_token(request)
     after = request.headers.get("last-event-id", "0")
-    if not after.isdigit():
+    number = parse_count(after)
+    if number is None:
         raise BadRequest("Last-Event-ID must be the number of an event")
     exchange = process.exchanges.get(request_id)
     record = await process.stores.requests.read_request(request_id)
     if not record.stream:
         raise BadRequest("this answer is no stream; read it at /v1/requests/{id}/response")
     events = _live(exchange.answer, request_id) if exchange else _recorded(process, record)
-    return StreamingResponse(_after(events, int(after)), media_type="text/event-stream")
+    return StreamingResponse(_after(events, number), media_type="text/event-stream")
 
 
 async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from palimpsest.context.model import ContextMode
 from palimpsest.providers.headers import value_of
 from palimpsest.runtime.errors import BadRequest
+from palimpsest.runtime.foreign_values import parse_count
 
 _MODE = b"x-palimpsest-context"
 _CAP = b"x-palimpsest-context-cap"
@@ -33,11 +34,12 @@ def read_options(
     modes = [known.value for known in ContextMode]
     if mode is not None and mode not in modes:
         raise BadRequest(f"x-palimpsest-context must be one of {', '.join(modes)}")
-    if cap is not None and not (cap.isascii() and cap.isdigit()):
+    tokens = defaults.cap if cap is None else parse_count(cap)
+    if cap is not None and tokens is None:
         raise BadRequest("x-palimpsest-context-cap must be a number of tokens; 0 lifts the cap")
     return ContextOptions(
         defaults.mode if mode is None else ContextMode(mode),
-        defaults.cap if cap is None else (int(cap) or None),
+        tokens or None,
     )
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from itertools import chain
 
-import msgspec
-
 from palimpsest.context.model import Decision, Epoch
 from palimpsest.context.quoting import harmless
 from palimpsest.dialects.model import Block, BlockKind, Dialect, Message, RequestView, Role
+from palimpsest.runtime.foreign_values import write_json
 
 MOST_CHARS = 160_000
 """Some 45,000 tokens. Of a longer cut the newest is written out: the account that it replaces, if
@@ -55,7 +54,7 @@ def _describe(role: Role, block: Block) -> str:
         case BlockKind.TEXT:
             return f"{role}: {_clip(block.text(), _SPOKEN, 0)}"
         case BlockKind.TOOL_CALL:
-            arguments = msgspec.json.encode(block.arguments).decode()
+            arguments = write_json(block.arguments)
             return f"call {block.tool_name}: {_clip(arguments, _ARGUMENTS, 0)}"
         case BlockKind.TOOL_RESULT:
             failed = " (failed)" if block.is_error else ""

@@ -11,6 +11,7 @@ after the client's own compaction.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 from blake3 import blake3
@@ -33,11 +34,11 @@ def chain(start: Hash, messages: Sequence[bytes], dialect: Dialect) -> tuple[Has
     return linked_hashes(dialect.name.encode(), start, messages, dialect.canonical_hash)
 
 
-# As Claude Code and others word it; Codex has a tag. The value ends with the line.
-_DIRECTORY = re.compile(
-    rb"(?:[Ww]orking directory: |<cwd>)((?:[^\"\\\n<]|\\[^n])+?)(?: \(was |\\n|\n|\"|</cwd>)"
-)
-_HINTS = (b"orking directory: ", b"<cwd>")
+# As Claude Code and others word it; Codex has a tag. The value ends with the line, and no path is
+# longer than 4,096 bytes.
+_NAMED = re.compile(rb"[Ww]orking directory: |<cwd>")
+_DIRECTORY = re.compile(rb"((?:[^\"\\\n<]|\\[^n]){1,4096}?)(?: \(was |\\n|\n|\"|</cwd>)")
+_MOST_TRIES = 64
 _LOOKED_THROUGH = 64 * 1024
 
 
@@ -45,8 +46,9 @@ def project_of(view: RequestView) -> str:
     """The directory's path; empty when the client names none. It stands in ``system``, or before
     the model first spoke: in what is there on every turn."""
     for raw in (view.system or b"", *_opening(view)):
-        if any(hint in raw for hint in _HINTS) and (named := _DIRECTORY.search(raw)):
-            return _text(named[1]).strip()
+        for name in islice(_NAMED.finditer(raw), _MOST_TRIES):
+            if directory := _DIRECTORY.match(raw, name.end()):
+                return _text(directory[1]).strip()
     return ""
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
 
+import structlog
+
 from palimpsest.context.budget import Budget, budget, token_ratio
 from palimpsest.context.model import (
     Cause,
@@ -32,6 +34,8 @@ from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import LOOP_BYTES
 from palimpsest.store.postgres.epochs import EpochStore
 from workflows.contracts import RewriteContextInput
+
+_log = structlog.stdlib.get_logger()
 
 # A plan for a huge body takes seconds and outlives its deadline. With threads of its own it keeps
 # no other work waiting, and one that has not begun by its deadline is dropped.
@@ -226,18 +230,24 @@ class ContextRewriter:
         deadline: float,
         work: Callable[[], T],
     ) -> T | None:
-        """None when the deadline passed; the work goes on in its thread, and what it learned is
-        there for the next turn."""
+        """None when the deadline passed, or a bug kept it from being done, which only costs new
+        decisions; late work goes on in its thread, and the next turn has what it learned."""
         size, conversation = len(view.body), _conversation(asked)
-        if size <= LOOP_BYTES and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES:
-            result = work()
-        else:
-            loop = asyncio.get_running_loop()
-            try:
+        inline = (
+            size <= LOOP_BYTES and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES
+        )
+        try:
+            if inline:
+                result = work()
+            else:
+                loop = asyncio.get_running_loop()
                 async with asyncio.timeout(deadline):
                     result = await loop.run_in_executor(self._threads, work)
-            except TimeoutError:
-                return None
+        except TimeoutError:
+            return None
+        except Exception:
+            _log.exception("a bug")
+            return None
         if conversation:
             self._counted.put(conversation, size)
         return result

@@ -23,6 +23,7 @@ from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.records import recordable, recordable_target
 from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError
+from palimpsest.runtime.foreign_values import parse_count
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.runtime.process_identity import is_gone
@@ -223,4 +224,4 @@ def _hash(*parts: bytes) -> bytes:
 
 
 def _positive(count: bytes | None) -> bool:
-    return bool(count and count.isdigit() and int(count) > 0)
+    return bool(count and parse_count(count))

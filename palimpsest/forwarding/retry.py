@@ -54,7 +54,7 @@ def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -
         return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

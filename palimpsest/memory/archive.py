@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from palimpsest.context.quoting import argument, one_line
 from palimpsest.context.speech import Speech, speech
@@ -21,6 +19,7 @@ from palimpsest.dialects.model import Block, BlockKind, Dialect, Message, Role
 from palimpsest.memory.languages import language_of
 from palimpsest.memory.model import Kind, Memory, memory_id
 from palimpsest.memory.splitting import split_text
+from palimpsest.runtime.foreign_values import write_json
 
 _HEADLINE = 160
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>\s*", re.DOTALL)
@@ -137,7 +136,7 @@ def _tool_text(call: Call | None, result: Block, project: str) -> _Text:
     named = f"{call.name} {about.removeprefix(f'{project}/')}".rstrip()[:_HEADLINE]
     headline = named + (" (failed)" if call.is_error else "")
     inputs = (
-        f"{name}: {value if isinstance(value, str) else _json(value)}"
+        f"{name}: {value if isinstance(value, str) else write_json(value)}"
         for name, value in call.input.items()
         if value != about or len(named) >= _HEADLINE
     )
@@ -160,7 +159,3 @@ def _split_parts(text: _Text) -> Iterator[str]:
             yield f"… {one_line(found[0])[: _HEADLINE // 2]} …\n{part}"
         else:
             yield part
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

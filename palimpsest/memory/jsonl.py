@@ -19,6 +19,7 @@ from palimpsest.runtime.errors import BadRequest
 _ID = re.compile(r"mem_[0-9a-f]{32}\Z")
 _LARGEST = 2**31 - 1
 _LONGEST_TEXT = 1_000_000
+_LONGEST_PROJECT = 4_096
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -79,6 +80,8 @@ def _check(memory: Memory) -> None:
     numbers = (memory.part, memory.conversations, memory.uses, memory.successes, memory.failures)
     if not memory.text.strip() or len(memory.text) > _LONGEST_TEXT:
         raise ValueError(f"text: between 1 and {_LONGEST_TEXT} characters")
+    if len(memory.project) > _LONGEST_PROJECT:
+        raise ValueError(f"project: at most {_LONGEST_PROJECT} characters")
     if not all(0 <= number <= _LARGEST for number in numbers):
         raise ValueError("part and counts: between 0 and 2^31 - 1")
     if not -1 <= memory.position <= _LARGEST:

@@ -1,5 +1,7 @@
 """Values from outside: what reading one may raise, and readers that tell what is none."""
 
+from typing import Any
+
 import msgspec
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -29,6 +31,15 @@ def parse_text(raw: bytes) -> str | None:
         return _STRING.decode(raw)
     except UNREADABLE:
         return None
+
+
+def write_json(value: Any) -> str:
+    """A decoded value as JSON, for people to read; an ellipsis for one that cannot be written, such
+    as an integer beyond 64 bits."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UNREADABLE:
+        return "…"
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

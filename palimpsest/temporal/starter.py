@@ -31,6 +31,8 @@ _MODEL = SearchAttributeKey.for_keyword(MODEL_ATTRIBUTE)
 _PHASE = SearchAttributeKey.for_keyword(PHASE_ATTRIBUTE)
 _STATUS = SearchAttributeKey.for_keyword(STATUS_ATTRIBUTE)
 _LONGEST_KEYWORD = 200
+"""Bytes: so much the engine takes of a keyword and of a summary."""
+
 _WRITTEN_LATELY = 1.0
 PROBE = "palimpsest-probe"
 _PROBE_LASTS = timedelta(hours=1)
@@ -64,7 +66,7 @@ class Starter:
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
-        shown = model[:_LONGEST_KEYWORD]
+        shown = _shortened(model)
         try:
             async with asyncio.timeout(self._timeout):
                 handle = await self._client.start_workflow(
@@ -88,7 +90,7 @@ class Starter:
 
     async def ensure(self, request_id: str, model: str) -> bool:
         """Start the request's workflow unless it runs; False when it has already ended."""
-        shown = model[:_LONGEST_KEYWORD]
+        shown = _shortened(model)
         try:
             async with asyncio.timeout(self._timeout):
                 await self._client.start_workflow(
@@ -164,6 +166,10 @@ class Starter:
                 SearchAttributePair(_STATUS, "running"),
             ]
         )
+
+
+def _shortened(model: str) -> str:
+    return model.encode()[: _LONGEST_KEYWORD - len(" request")].decode(errors="ignore")
 
 
 def _reason(error: RPCError | TimeoutError) -> str:

@@ -7,9 +7,10 @@ import msgspec
 
 from palimpsest.dialects.anthropic.blocks import THINKING
 from palimpsest.dialects.anthropic.sse import SseParser
+from palimpsest.runtime.foreign_values import UNREADABLE
 
 _PIECES = {"text_delta": "text", "input_json_delta": "partial_json"}
-_SHAPES = (msgspec.MsgspecError, ValueError, RecursionError, KeyError, TypeError, AttributeError)
+_SHAPES = (*UNREADABLE, KeyError, TypeError, AttributeError)
 
 
 def answer_message(answer: bytes, content_type: str) -> bytes | None:
@@ -19,9 +20,9 @@ def answer_message(answer: bytes, content_type: str) -> bytes | None:
     try:
         content = _streamed(answer) if streamed else msgspec.json.decode(answer)["content"]
         kept = [block for block in content if block["type"] not in THINKING]
+        return msgspec.json.encode({"role": "assistant", "content": kept}) if kept else None
     except _SHAPES:
         return None
-    return msgspec.json.encode({"role": "assistant", "content": kept}) if kept else None
 
 
 def _streamed(answer: bytes) -> list[dict[str, Any]]:

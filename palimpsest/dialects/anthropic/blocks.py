@@ -17,6 +17,7 @@ import msgspec
 from blake3 import blake3
 
 from palimpsest.dialects.model import Block, BlockKind, Message, Role
+from palimpsest.runtime.foreign_values import UNREADABLE
 from palimpsest.runtime.hash_chain import Hash, raw_hash
 from palimpsest.runtime.lru import Memo
 
@@ -45,7 +46,8 @@ _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _VALUE = msgspec.json.Decoder(dict[str, Any])
 _TEXT = msgspec.json.Decoder(str)
 _ROLE = msgspec.json.Decoder(_Role)
-_SHAPES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_DEEPEST = 64
+"""Levels of nesting that are looked into; deeper ones are nobody's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,13 @@ class ContentBlock:
     @property
     def call_id(self) -> str:
         name = "id" if self.kind is BlockKind.TOOL_CALL else "tool_use_id"
-        return str(self.value.get(name))
+        return _plain(self.value.get(name))
 
     @property
     def tool_name(self) -> str:
         if self.kind is BlockKind.PROVIDER_RESULT:
             return self.wire_type.removesuffix(_PROVIDER_RESULT)
-        return str(self.value.get("name", ""))
+        return _plain(self.value.get("name", ""))
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -114,15 +116,14 @@ class ContentBlock:
         return "\n".join(text for text in texts if isinstance(text, str))
 
     def replace_result(self, text: str) -> bytes:
-        fields = {name: kept for name, kept in self.value.items() if name != "cache_control"}
-        return msgspec.json.encode({**fields, "content": text})
+        return _changed(self.raw, self.value, {"content": text}, without="cache_control")
 
     def _part_types(self) -> Iterator[str]:
         """The types of the parts of a result."""
         content = self.value.get("content")
         for part in cast("list[Any]", content) if isinstance(content, list) else []:
             if isinstance(part, dict):
-                yield str(cast("dict[str, Any]", part).get("type"))
+                yield _plain(cast("dict[str, Any]", part).get("type"))
 
 
 def parse_message(raw: bytes) -> Message:
@@ -132,7 +133,7 @@ def parse_message(raw: bytes) -> Message:
         content = fields.pop("content", b"")
         role = _TEXT.decode(fields.get("role", b'""'))
         return Message(_ROLES.get(role, Role.OTHER), tuple(_blocks(content)), fields)
-    except _SHAPES:
+    except UNREADABLE:
         return Message(Role.OTHER, (), {})
 
 
@@ -145,8 +146,11 @@ def parse_block(raw: bytes) -> Block:
 
 
 def role_of(raw: bytes) -> Role:
-    """The role of a raw message, by decoding nothing else of it."""
-    return _ROLES.get(_ROLE.decode(raw).role, Role.OTHER)
+    """The role of a raw message, by decoding nothing else of it; OTHER for what is none."""
+    try:
+        return _ROLES.get(_ROLE.decode(raw).role, Role.OTHER)
+    except UNREADABLE:
+        return Role.OTHER
 
 
 def put_together(message: Message, blocks: Sequence[bytes]) -> bytes:
@@ -163,7 +167,25 @@ def text_block(text: str) -> bytes:
 
 def mark(raw: bytes, marker: Any) -> bytes:
     """The block with this cache marker."""
-    return msgspec.json.encode({**_VALUE.decode(raw), "cache_control": marker})
+    return _changed(raw, _VALUE.decode(raw), {"cache_control": marker})
+
+
+def _changed(
+    raw: bytes, value: dict[str, Any], changes: dict[str, Any], *, without: str = ""
+) -> bytes:
+    """A block's JSON with other values of some fields; numbers that cannot be written keep the
+    bytes in which they came."""
+    fields = {name: kept for name, kept in value.items() if name != without}
+    try:
+        return msgspec.json.encode({**fields, **changes})
+    except UNREADABLE:
+        came = _FIELDS.decode(raw)
+        return msgspec.json.encode({**{name: came[name] for name in fields}, **changes})
+
+
+def _plain(value: Any) -> str:
+    """A name as text; none for what has parts."""
+    return "" if isinstance(value, (list, dict)) else str(value)
 
 
 def _other(wire_type: str) -> BlockKind:
@@ -184,17 +206,19 @@ def _blocks(content: bytes) -> Iterator[Block]:
             yield parse_block(item)
 
 
-def _flat(value: Any) -> str:
-    """All texts anywhere in a value."""
+def _flat(value: Any, depth: int = 0) -> str:
+    """All texts in a value."""
     if isinstance(value, str):
         return value
+    if depth == _DEEPEST:
+        return ""
+    parts: list[Any] = []
     if isinstance(value, list):
-        return "\n".join(filter(None, map(_flat, cast("list[Any]", value))))
-    if isinstance(value, dict):
+        parts = cast("list[Any]", value)
+    elif isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        texts = (inner for name, inner in fields.items() if not _UNREADABLE.match(name))
-        return "\n".join(filter(None, map(_flat, texts)))
-    return ""
+        parts = [inner for name, inner in fields.items() if not _UNREADABLE.match(name)]
+    return "\n".join(filter(None, (_flat(part, depth + 1) for part in parts)))
 
 
 # Only messages of segments that are not full yet are looked up one by one.
@@ -214,7 +238,7 @@ def canonical_hash(raw: bytes) -> Hash:
 def _canonical(raw: bytes) -> Hash:
     try:
         form = msgspec.json.encode(_canonical_message(msgspec.json.decode(raw)), order="sorted")
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+    except UNREADABLE:
         form = raw
     return blake3(form).digest()
 
@@ -226,20 +250,22 @@ def _canonical_message(message: Any) -> Any:
     return {**fields, "content": _without_thinking(_canonical_blocks(fields.get("content")))}
 
 
-def _canonical_blocks(content: Any) -> Any:
+def _canonical_blocks(content: Any, depth: int = 0) -> Any:
     """Content as a list of blocks without markers, nested content too; other values unchanged."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [_canonical_block(block) for block in content] if _is_list(content) else content
+    if not _is_list(content) or depth == _DEEPEST:
+        return content
+    return [_canonical_block(block, depth + 1) for block in content]
 
 
-def _canonical_block(block: Any) -> Any:
+def _canonical_block(block: Any, depth: int) -> Any:
     bare = _without_marker(block)
     if not isinstance(bare, dict):
         return bare
     fields = cast("dict[str, Any]", bare)
     if fields.get("type") == "tool_result" or _is_list(fields.get("content")):
-        return {**fields, "content": _canonical_blocks(fields.get("content"))}
+        return {**fields, "content": _canonical_blocks(fields.get("content"), depth)}
     return fields
 
 

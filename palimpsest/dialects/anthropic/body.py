@@ -14,6 +14,7 @@ import msgspec
 
 from palimpsest.dialects.frame import join
 from palimpsest.dialects.model import RequestView
+from palimpsest.runtime.foreign_values import UNREADABLE
 
 FIVE_MINUTES = 300.0
 HOUR = 3600.0
@@ -59,7 +60,10 @@ def asking_to_drop(view: RequestView) -> tuple[bytes, bytes]:
 
 def _thinking(view: RequestView) -> dict[str, Any]:
     span = view.spans.get("thinking")
-    value = msgspec.json.decode(view.body[slice(*span)]) if span else None
+    try:
+        value: Any = msgspec.json.decode(view.body[slice(*span)]) if span else None
+    except UNREADABLE:
+        return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
@@ -103,7 +107,7 @@ def asks_for_format(view: RequestView) -> bool:
     start, end = view.spans.get("output_config", (0, 0))
     try:
         config: Any = msgspec.json.decode(view.body[start:end] or b"null")
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+    except UNREADABLE:
         return False
     return isinstance(config, dict) and bool(cast("dict[str, Any]", config).get("format"))
 
@@ -113,7 +117,7 @@ def _identity(view: RequestView) -> list[dict[str, str]]:
     clients that some credentials are good for."""
     try:
         blocks = _SYSTEM.decode(view.system or b"[]")
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return []
     short = takewhile(lambda block: 0 < len(block.text) <= _IDENTITY_CHARS, blocks)
     return [{"type": "text", "text": block.text} for block in short]

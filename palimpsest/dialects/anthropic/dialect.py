@@ -37,6 +37,7 @@ from palimpsest.dialects.anthropic.models import lookup
 from palimpsest.dialects.anthropic.sizes import message_tokens, prompt_tokens, thinking_tokens
 from palimpsest.dialects.model import Block, Dialect, Headers, ModelInfo, RequestView, Span
 from palimpsest.runtime.errors import BadRequest
+from palimpsest.runtime.foreign_values import parse_count
 
 _WHITESPACE = re.compile(rb"[ \t\n\r]*")
 _COMMA = re.compile(rb"[ \t\n\r]*,[ \t\n\r]*")
@@ -113,8 +114,7 @@ def _messages(raw: bytes | None) -> tuple[bytes, ...]:
 
 
 def _integer(raw: bytes | None) -> int | None:
-    digits = raw.isdigit() if raw is not None and len(raw) < 20 else False
-    return int(raw) if raw is not None and digits else None
+    return parse_count(raw) if raw is not None else None
 
 
 def _present(raw: bytes | None) -> bytes | None:

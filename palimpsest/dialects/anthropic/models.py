@@ -11,7 +11,8 @@ from palimpsest.dialects.model import ModelInfo
 _TABLE = Path(__file__).with_name("models.json")
 # Before the name: a provider's path or dotted prefix. After it: a window tag, date or version.
 _BEFORE = re.compile(r"^.*(?:/|\.)(?=[a-z])")
-_AFTER = re.compile(r"(?:@[\w.-]+|-v\d+(?::\d+)?|:[\w.-]+)+$")
+# Possessive, and one way to read each piece: else a name of 80 characters takes a day.
+_AFTER = re.compile(r"(?:@[\w.-]++|-v\d++(?::\d++(?![\w.-]))?|:[\w.-]++)++$")
 _DATE = re.compile(r"-(?:20\d{6}|latest)$")
 _LARGE = "[1m]"
 _LONGEST = 256

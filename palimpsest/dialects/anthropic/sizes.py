@@ -15,6 +15,7 @@ from palimpsest.dialects.anthropic.media import image_tokens, pdf_tokens
 from palimpsest.dialects.anthropic.models import lookup
 from palimpsest.dialects.model import RequestView, TokenEstimate
 from palimpsest.dialects.tokenizer import text_tokens
+from palimpsest.runtime.foreign_values import UNREADABLE
 from palimpsest.runtime.hash_chain import SEGMENT, digest, segments
 from palimpsest.runtime.lru import Memo
 
@@ -94,11 +95,11 @@ def _context_tokens(kind: bytes, raw: bytes | None, image_cap: int) -> int:
 def _raw_tokens(raw: bytes, kind: bytes, image_cap: int) -> int:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+        if kind == b"tools":
+            return _tools(value)
+        return _content(value.get("content") if kind == b"content" else value, image_cap)
+    except UNREADABLE:
         return len(raw) // _UNREADABLE_BYTES_PER_TOKEN
-    if kind == b"tools":
-        return _tools(value)
-    return _content(value.get("content") if kind == b"content" else value, image_cap)
 
 
 def _tools(tools: Any) -> int:
