@@ -90,7 +90,7 @@ async def test_a_conversation_goes_on_with_the_token_that_took_the_place_of_anot
         sent = asking.forwarded()[0]
         assert TAG in sent
     asking.take_token(token_of(upstream, "org-3"))
-    async with running_proxy(parts, tmp_path / "other", upstream.url, **SETTLED) as running:
+    async with running_proxy(parts, tmp_path / "other", upstream.url) as running:
         second = await asking.says(running.url, "Thank you.")
         assert asking.forwarded()[0] == sent
         assert (await ended(running, second.headers[ID]))["conversation"] == (
@@ -103,7 +103,7 @@ async def test_the_first_answer_tells_whose_a_token_is(
 ) -> None:
     """Its conversation is the organisation's from its first turn on."""
     project = f"/srv/{secrets.token_hex(4)}"
-    async with running_proxy(parts, tmp_path, upstream.url, **SETTLED) as running:
+    async with running_proxy(parts, tmp_path, upstream.url) as running:
         talk = Talk(upstream, project, **token_of(upstream, f"org-{secrets.token_hex(4)}"))
         first = await talk.says(running.url, f"I work in {project}.")
         second = await talk.says(running.url, FACT)
