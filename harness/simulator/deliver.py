@@ -31,7 +31,7 @@ async def document(
 async def problem(exchange: Exchange, headers: RawHeaders, found: Problem) -> None:
     """An error in the API's shape."""
     exchange.call.facts["error"] = found.message
-    should_retry = b"true" if found.status in (429, 529) or found.status >= 500 else b"false"
+    should_retry = b"true" if found.status in (408, 409, 429) or found.status >= 500 else b"false"
     headers = [*headers, (b"x-should-retry", should_retry)]
     await document(exchange, found.status, headers, found.body(exchange.call.request_id))
 

@@ -11,6 +11,8 @@ from palimpsest.runtime.foreign_values import parse_count
 _MODE = b"x-palimpsest-context"
 _CAP = b"x-palimpsest-context-cap"
 _MEMORY = b"x-palimpsest-memory"
+OPTION_HEADERS = (_MODE, _CAP, _MEMORY)
+"""What a client may ask of us: the same body with others is another request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ class Release:
         """What was held back."""
         return self._count(bytes(self._held))
 
+    @property
+    def held(self) -> int:
+        """How many bytes wait."""
+        return len(self._held)
+
     def _count(self, ready: bytes) -> bytes:
         self.released += len(ready)
         return ready

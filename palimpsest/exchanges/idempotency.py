@@ -7,12 +7,12 @@ agent; who finds the claim taken either joins its holder or takes the claim over
 
 import dataclasses
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from blake3 import blake3
 
+from palimpsest.context.options import OPTION_HEADERS
 from palimpsest.conversations.lineage import AGENT_HEADER, SESSION_HEADER
 from palimpsest.exchanges.disconnects import Deliveries
 from palimpsest.exchanges.exchange import Exchange
@@ -21,6 +21,7 @@ from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
+from palimpsest.providers.headers import RawHeaders, list_of
 from palimpsest.providers.records import recordable, recordable_target
 from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError
 from palimpsest.runtime.foreign_values import parse_count
@@ -34,14 +35,17 @@ _CREDENTIALS = (b"authorization", b"x-api-key")
 _KEY = b"idempotency-key"
 _NAMED = b"x-palimpsest-request-id"
 _RETRY_COUNT = b"x-stainless-retry-count"
+_MEANING = (b"anthropic-version", b"anthropic-beta", *OPTION_HEADERS)
+"""Headers that make another question of the same body."""
 _LAST_MOMENT_SECONDS = 2.0
 
 
-def identify(target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Identity:
+def identify(target: bytes, headers: RawHeaders, body: bytes) -> Identity:
     """Read a request's identity; header names may be in any case."""
     values = {name.lower(): value for name, value in headers}
     credential = b"\0".join(values.get(name, b"") for name in _CREDENTIALS)
-    identity = _hash(b"request", target, credential, body)
+    meaning = [b",".join(list_of(headers, name)) for name in _MEANING]
+    identity = _hash(b"request", target, credential, body, *meaning)
     key, session = values.get(_KEY), values.get(SESSION_HEADER)
     if key:
         fingerprint = _hash(b"key", credential, key)

@@ -6,7 +6,8 @@ activity does not cut a healthy stream.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,17 +16,18 @@ import structlog
 
 from palimpsest.conversations.callers import Callers
 from palimpsest.dialects.anthropic.usage import AnswerReader
-from palimpsest.exchanges.answer import AnswerHead, Release
+from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.exchange import Exchange, Stage
 from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.forwarding.commit import EndCommit
+from palimpsest.forwarding.inlet import Inlet
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
-    RETRYABLE,
     RetryDue,
     RetryLimits,
     delay_before_next,
-    parse_retry_after,
+    is_retryable,
+    wait_asked_for,
 )
 from palimpsest.forwarding.settlement import (
     Times,
@@ -35,8 +37,7 @@ from palimpsest.forwarding.settlement import (
     settlement,
     usage_json,
 )
-from palimpsest.providers.encodings import Decoder
-from palimpsest.providers.headers import value_of
+from palimpsest.providers.encodings import ask_for_identity
 from palimpsest.providers.upstream import Upstream, body, response_headers
 from palimpsest.runtime.errors import (
     Fenced,
@@ -136,25 +137,29 @@ class Attempt:
         exchange = self._exchange
         exchange.lifecycle.advance(Stage.DIALLED)
         seen = exchange.rendered
+        headers = seen.headers(exchange.headers) if seen else exchange.headers
         response = await self._wire.upstream.send(
             "POST",
             exchange.target,
-            seen.headers(exchange.headers) if seen else exchange.headers,
+            ask_for_identity(headers) if exchange.view.stream else headers,
             seen.body if seen else exchange.view.body,
         )
-        try:
-            self._head = AnswerHead(response.status_code, response_headers(response))
-            self._reader.headers(response.headers.get("content-type", ""))
+        arriving = response.aiter_raw()
+        async with AsyncExitStack() as unless_ended:
+            unless_ended.push_async_callback(response.aclose)
+            head = AnswerHead(response.status_code, response_headers(response))
+            inlet = Inlet(head, self._reader, asked=exchange.view.stream)
+            self._head = inlet.head
             self._retry_if_due(response)
-            held = await self._pass_on(response)
-        finally:
-            await response.aclose()
+            held = await self._pass_on(arriving, inlet)
+            unless_ended.pop_all()
+        self._wire.upstream.let_go(response, arriving)
         return await self._complete(held)
 
     def _retry_if_due(self, response: httpx.Response) -> None:
-        if response.status_code in RETRYABLE:
-            retry_after = parse_retry_after(response.headers.get("retry-after"))
-            self._retry_or_go_on(f"the provider answered {response.status_code}", retry_after)
+        status, headers = response.status_code, response.headers
+        if is_retryable(status, headers):
+            self._retry_or_go_on(f"the provider answered {status}", wait_asked_for(headers))
 
     def _retry_or_go_on(self, reason: str, retry_after: float | None = None) -> None:
         delay = delay_before_next(
@@ -164,32 +169,30 @@ class Attempt:
             self._exchange.lifecycle.return_to_dial()
             raise RetryDue(reason, delay)
 
-    async def _pass_on(self, response: httpx.Response) -> bytes:
-        """Write the body to the answer as it comes; returns what waits for the commit."""
-        decoder = Decoder(response.headers.get("content-encoding"))
-        readable = self._is_stream() and not decoder.needed
-        release = Release(self._reader, readable=readable)
-        async for chunk in body(response, self._wire.idle_timeout):
-            self._times.first_chunk = self._times.first_chunk or time.perf_counter()
-            self._chunks.append(chunk)
-            self._journal.write(chunk)
-            if self._journal.fenced.is_set():
-                raise Fenced("another process carries this request now")
-            self._reader.feed(decoder.feed(chunk))
-            self._exchange.answer.output_tokens = estimated_tokens(self._reader.output_chars)
-            self._check_error_event()
-            self._write(release.feed(chunk))
+    async def _pass_on(self, arriving: AsyncIterator[bytes], inlet: Inlet) -> bytes:
+        """Write the body to the answer as it comes, until it ends or says its end; returns what
+        waits for the commit."""
+        async with aclosing(body(arriving, self._wire.idle_timeout)) as chunks:
+            async for chunk in chunks:
+                self._times.first_chunk = self._times.first_chunk or time.perf_counter()
+                for piece in inlet.feed(chunk):
+                    self._take(piece, inlet)
+                    if inlet.decodes:
+                        # A chunk may become very many.
+                        await asyncio.sleep(0)
+                if self._reader.is_over:
+                    break
         self._times.ended = time.perf_counter()
-        self._reader.close()
-        told = self._reader.complete or self._reader.error is not None or decoder.failed
-        if self._is_stream() and not told:
-            raise StreamBroken("the provider's stream ended before its message_stop")
-        return release.rest()
+        return inlet.close()
 
-    def _is_stream(self) -> bool:
-        head = self._head
-        kind = value_of(head.headers, b"content-type") if head else None
-        return bool(kind and kind.startswith("text/event-stream"))
+    def _take(self, piece: bytes, inlet: Inlet) -> None:
+        self._chunks.append(piece)
+        self._journal.write(piece)
+        if self._journal.fenced.is_set():
+            raise Fenced("another process carries this request now")
+        self._exchange.answer.output_tokens = estimated_tokens(self._reader.output_chars)
+        self._check_error_event()
+        self._write(inlet.release(piece))
 
     def _check_error_event(self) -> None:
         """An overload reported in the stream, before any content, is tried again unseen."""

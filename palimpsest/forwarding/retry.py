@@ -4,11 +4,10 @@ import email.utils
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-RETRYABLE = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
-"""Statuses that the Anthropic SDKs retry too; 529 is the API's `overloaded_error`."""
+_RETRYABLE = frozenset((408, 409, 429))
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
@@ -42,7 +41,30 @@ def delay_before_next(
     return delay if elapsed + delay <= limits.total else None
 
 
-def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+def is_retryable(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether an answer may be asked for again: where the provider says so itself, by
+    `x-should-retry`, as it says; else by its status, as the SDKs do (529 is `overloaded_error`)."""
+    match headers.get("x-should-retry"):
+        case "true":
+            return status >= 400
+        case "false":
+            return False
+        case _:
+            return status in _RETRYABLE or status >= 500
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks to wait: `retry-after-ms`, which is the more exact one, else
+    `retry-after`; None where neither can be read."""
+    milliseconds = parse_retry_after(headers.get("retry-after-ms"), dates=False)
+    if milliseconds is not None:
+        return milliseconds / 1000
+    return parse_retry_after(headers.get("retry-after"))
+
+
+def parse_retry_after(
+    value: str | None, now: Callable[[], float] = time.time, *, dates: bool = True
+) -> float | None:
     """Seconds from a `Retry-After` header: a number or an HTTP date (RFC 9110 §10.2.3)."""
     if not value:
         return None
@@ -52,6 +74,8 @@ def parse_retry_after(value: str | None, now: Callable[[], float] = time.time) -
         pass
     else:
         return max(0.0, seconds) if math.isfinite(seconds) else None
+    if not dates:
+        return None
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now())
     except (ValueError, TypeError, OverflowError):

@@ -3,12 +3,13 @@
 import asyncio
 from dataclasses import dataclass
 
+import httpx
 import msgspec
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.model import EndCause, Outcome
 from palimpsest.forwarding.model import AttemptEnd, Lease
-from palimpsest.forwarding.retry import RETRYABLE
+from palimpsest.forwarding.retry import is_retryable
 from palimpsest.forwarding.settlement import estimated_tokens, usage_json
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import Upstream, body
@@ -44,12 +45,13 @@ class SideAnswer:
 
 
 class NoTextAnswered(PalimpsestError):
-    """The provider answered, and not with words. ``usage`` as above."""
+    """The provider answered, and not with words. ``usage`` as above; ``retryable`` as the provider
+    has it."""
 
-    def __init__(self, status: int, size: int, usage: str) -> None:
+    def __init__(self, status: int, size: int, usage: str, *, retryable: bool) -> None:
         super().__init__(f"the provider answered {status}, without a text")
         self.answered, self.size, self.usage = status, size, usage
-        self.retryable = status in RETRYABLE
+        self.retryable = retryable
 
 
 class SideCalls:
@@ -64,9 +66,10 @@ class SideCalls:
         """Ask once. Raises NoTextAnswered, UpstreamUnreachable, UpstreamTimeout or StreamBroken."""
         try:
             async with asyncio.timeout(self._seconds):
-                status, answer = await self._call(target, headers, content)
+                response, answer = await self._call(target, headers, content)
         except TimeoutError as error:
             raise UpstreamTimeout("the provider took too long") from error
+        status = response.status_code
         reader = AnswerReader()
         reader.headers("application/json")
         reader.feed(answer)
@@ -74,22 +77,25 @@ class SideCalls:
         usage = usage_json(reader, _outcome(status), None)
         text = _text(answer) if status == 200 and reader.stop_reason != "refusal" else ""
         if not text:
-            raise NoTextAnswered(status, len(answer), usage)
+            again = is_retryable(status, response.headers)
+            raise NoTextAnswered(status, len(answer), usage, retryable=again)
         return SideAnswer(status, len(answer), text, usage)
 
-    async def _call(self, target: bytes, headers: RawHeaders, content: bytes) -> tuple[int, bytes]:
+    async def _call(
+        self, target: bytes, headers: RawHeaders, content: bytes
+    ) -> tuple[httpx.Response, bytes]:
         kept = tuple(pair for pair in headers if pair[0].lower() not in _NOT_OURS)
         self._metrics.wire_calls.inc()
         response = await self._upstream.send("POST", target, (*kept, *_OURS), content)
         answer = bytearray()
         try:
-            async for chunk in body(response, self._seconds):
+            async for chunk in body(response.aiter_raw(), self._seconds):
                 answer += chunk
                 if len(answer) > _MOST_BYTES:
                     raise StreamBroken("the provider's answer does not end")
         finally:
             await response.aclose()
-        return response.status_code, bytes(answer)
+        return response, bytes(answer)
 
 
 def end_of_failed(lease: Lease, error: BaseException, content: bytes) -> AttemptEnd:

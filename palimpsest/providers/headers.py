@@ -42,3 +42,9 @@ def value_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> str | Non
     return next(
         (value.decode("latin-1") for name, value in headers if name.lower() == wanted), None
     )
+
+
+def list_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
+    """The values of a header that is a list, from all its lines, sorted, each once."""
+    lines = [value for name, value in headers if name.lower() == wanted]
+    return sorted({value.strip() for value in b",".join(lines).split(b",")} - {b""})

@@ -1,7 +1,7 @@
 """The HTTP client of a provider: bytes out, bytes in, no retries and no opinions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 import httpx
 
@@ -9,6 +9,8 @@ from palimpsest.providers.headers import RawHeaders, end_to_end
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 
 _KEEPALIVE_SECONDS = 30.0
+_LINGER_SECONDS = 1.0
+_LINGER_BYTES = 64 * 1024
 _OWN = (b"host", b"content-length")
 _FOR_US = b"x-palimpsest-"
 
@@ -24,6 +26,7 @@ class Upstream:
         self.name = f"{url.scheme}://{url.netloc.decode()}"
         self._base_url = url
         self._prefix = url.raw_path.rstrip(b"/")
+        self._leaving: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
             limits=httpx.Limits(
@@ -62,8 +65,37 @@ class Upstream:
             reason = str(error) or type(error).__name__
             raise UpstreamUnreachable(f"{self.name} cannot be reached: {reason}") from error
 
+    def let_go(self, response: httpx.Response, rest: AsyncIterator[bytes]) -> None:
+        """Leave a response whose content has ended, whatever ``rest`` still comes. The connection
+        serves again where its transport ends soon, and is closed else; nobody waits for that."""
+        if not response.is_closed:
+            leaving = asyncio.create_task(_leave(response, rest))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    async def wait_until_left(self) -> None:
+        """Wait until every response that was let go is closed."""
+        await asyncio.gather(*self._leaving)
+
     async def close(self) -> None:
+        for leaving in self._leaving:
+            leaving.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._client.aclose()
+
+
+async def _leave(response: httpx.Response, rest: AsyncIterator[bytes]) -> None:
+    left = _LINGER_BYTES
+    try:
+        async with asyncio.timeout(_LINGER_SECONDS):
+            async for chunk in rest:
+                left -= len(chunk)
+                if left < 0:
+                    break
+    except (TimeoutError, httpx.TransportError):
+        pass
+    finally:
+        await response.aclose()
 
 
 def _travels(name: bytes, own: tuple[bytes, ...]) -> bool:
@@ -75,13 +107,13 @@ def response_headers(response: httpx.Response) -> RawHeaders:
     return end_to_end(response.headers.raw)
 
 
-async def body(response: httpx.Response, idle_timeout: float) -> AsyncIterator[bytes]:
-    """The response's bytes as they come on the wire. Raises UpstreamTimeout after a silence of
+async def body(chunks: AsyncIterator[bytes], idle_timeout: float) -> AsyncGenerator[bytes]:
+    """The chunks of a response as they come. Raises UpstreamTimeout after a silence of
     ``idle_timeout`` seconds, StreamBroken when the connection goes."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(idle_timeout) as idle:
-            async for chunk in response.aiter_raw():
+            async for chunk in chunks:
                 idle.reschedule(loop.time() + idle_timeout)
                 yield chunk
     except (TimeoutError, httpx.TimeoutException) as error:

@@ -14,6 +14,7 @@ from palimpsest.dialects.anthropic.sse import Event, SseParser
 from palimpsest.runtime.foreign_values import UNREADABLE, parse_count, parse_fields, parse_text
 
 _DELTA_FRAME = 84
+_MOST_JSON_BYTES = 32 * 1024 * 1024
 
 
 class Phase(StrEnum):
@@ -76,6 +77,7 @@ class AnswerReader:
         self._streaming = False
         self._parser = SseParser()
         self._body = bytearray()
+        self._between_line_ends = False
 
     def headers(self, content_type: str) -> None:
         """The answer's head arrived; its content type tells SSE from JSON."""
@@ -86,8 +88,10 @@ class AnswerReader:
         """Take the next bytes of the body, decompressed."""
         self.received += len(chunk)
         if not self._streaming:
-            self._body += chunk
+            if self.received <= _MOST_JSON_BYTES:
+                self._body += chunk
             return
+        self._between_line_ends = chunk.endswith(b"\r")
         for event in self._parser.feed(chunk):
             self.events += 1
             self._take(event)
@@ -106,6 +110,18 @@ class AnswerReader:
         else:
             self.content_started = True
             self.phase = Phase.ENDED
+
+    @property
+    def is_over(self) -> bool:
+        """The stream said its end, `message_stop` or an error: nothing that belongs to it can
+        come any more, however long its transport stays open."""
+        said = self.complete or self.error is not None
+        return self._streaming and said and not self._between_line_ends
+
+    @property
+    def pending(self) -> int:
+        """Bytes of an event that has not ended."""
+        return self.received - self._parser.pending_start if self._streaming else 0
 
     @property
     def releasable(self) -> int:

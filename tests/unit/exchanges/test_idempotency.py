@@ -126,3 +126,26 @@ def test_a_key_stands_for_itself_within_its_credential() -> None:
 )
 def test_a_retry_count_marks_above_zero(count: bytes, marked: bool) -> None:
     assert of((b"x-stainless-retry-count", count)).marked is marked
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"anthropic-beta", b"context-1m"),
+        (b"Anthropic-Version", b"2024-01-01"),
+        (b"x-palimpsest-context", b"off"),
+        (b"x-palimpsest-memory", b"off"),
+    ],
+)
+def test_a_header_that_changes_the_question_makes_another_request(
+    header: tuple[bytes, bytes],
+) -> None:
+    one, other = of(), of(header)
+    assert one.identity != other.identity
+    assert one.fingerprint != other.fingerprint
+
+
+def test_a_list_of_betas_is_the_same_in_any_form() -> None:
+    lines = of((b"anthropic-beta", b"two, one"), (b"anthropic-beta", b"three"))
+    assert lines == of((b"Anthropic-Beta", b"one,two,three,one"))
+    assert lines != of((b"anthropic-beta", b"one,two"))

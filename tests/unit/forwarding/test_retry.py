@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palimpsest.forwarding.retry import RetryLimits, delay_before_next, parse_retry_after
+from palimpsest.forwarding.retry import (
+    RetryLimits,
+    delay_before_next,
+    is_retryable,
+    parse_retry_after,
+    wait_asked_for,
+)
 
 LIMITS = RetryLimits(attempts=4, total=120)
 
@@ -56,3 +62,42 @@ def test_no_wait_passes_the_limits(
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=lambda: 40.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "again"),
+    [
+        (400, None, False),
+        (404, None, False),
+        (408, None, True),
+        (409, None, True),
+        (429, None, True),
+        (500, None, True),
+        (522, None, True),
+        (529, None, True),
+        (529, "false", False),
+        (429, "false", False),
+        (400, "true", True),
+        (200, "true", False),
+        (503, "perhaps", True),
+        (413, "perhaps", False),
+    ],
+)
+def test_the_provider_says_whether_to_ask_again(status: int, said: str | None, again: bool) -> None:
+    assert is_retryable(status, {"x-should-retry": said} if said else {}) is again
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "250.5", "retry-after": "9"}, 0.2505),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after-ms": "Thu, 01 Jan 1970 00:01:40 GMT"}, None),
+        ({"retry-after-ms": "-5"}, 0),
+    ],
+)
+def test_milliseconds_come_before_seconds(headers: dict[str, str], seconds: float | None) -> None:
+    assert wait_asked_for(headers) == seconds

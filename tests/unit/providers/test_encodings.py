@@ -11,8 +11,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.encodings import Decoder, ask_for_identity
 
+MEGABYTE = 1024 * 1024
 BROTLI = cast("Callable[[bytes], bytes]", brotli.compress)  # pyright: ignore[reportUnknownMemberType]
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
@@ -54,3 +55,28 @@ def test_plain_needs_nothing(name: str | None) -> None:
     decoder = Decoder(name)
     assert (decoder.needed, decoder.failed) == (False, False)
     assert decoder.feed(b"plain") == b"plain"
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "identity"])
+def test_no_piece_and_no_sum_of_them_passes_its_limit(name: str) -> None:
+    packed = ENCODERS[name](bytes(20 * MEGABYTE))
+    decoder = Decoder(name, limit=16 * MEGABYTE)
+    sizes = [len(piece) for piece in decoder.pieces(packed)]
+    assert max(sizes) <= 8 * MEGABYTE
+    assert sum(sizes) <= 16 * MEGABYTE
+    assert decoder.failed
+    assert decoder.too_large
+    whole = Decoder(name, limit=20 * MEGABYTE)
+    assert whole.feed(packed) == bytes(20 * MEGABYTE)
+    assert not whole.failed
+
+
+def test_deflate_is_read_without_its_header_too() -> None:
+    assert Decoder("deflate").feed(zlib.compress(b"plain")[2:-4]) == b"plain"
+
+
+def test_only_what_accepts_encodings_asks_for_none() -> None:
+    host = (b"host", b"x")
+    assert ask_for_identity((host,)) == (host,)
+    encoded = ((b"Accept-Encoding", b"gzip"), host, (b"accept-encoding", b"br"))
+    assert ask_for_identity(encoded) == (host, (b"accept-encoding", b"identity"))
