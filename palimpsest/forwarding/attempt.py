@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
 import structlog
 
 from palimpsest.conversations.callers import Callers
@@ -123,7 +122,7 @@ class Attempt:
                 # Nobody asked for an end: the next process calls again.
                 raise
             return await self._stopped()
-        except Fenced:
+        except (Fenced, RetryDue):
             raise
         except PalimpsestError as error:
             return await self._broke(error)
@@ -150,16 +149,13 @@ class Attempt:
             head = AnswerHead(response.status_code, response_headers(response))
             inlet = Inlet(head, self._reader, asked=exchange.view.stream)
             self._head = inlet.head
-            self._retry_if_due(response)
+            if is_retryable(response.status_code, response.headers):
+                wait = wait_asked_for(response.headers)
+                self._retry_or_go_on(f"the provider answered {response.status_code}", wait)
             held = await self._pass_on(arriving, inlet)
             unless_ended.pop_all()
         self._wire.upstream.let_go(response, arriving)
         return await self._complete(held)
-
-    def _retry_if_due(self, response: httpx.Response) -> None:
-        status, headers = response.status_code, response.headers
-        if is_retryable(status, headers):
-            self._retry_or_go_on(f"the provider answered {status}", wait_asked_for(headers))
 
     def _retry_or_go_on(self, reason: str, retry_after: float | None = None) -> None:
         delay = delay_before_next(
