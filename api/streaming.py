@@ -74,12 +74,7 @@ class AnswerResponse(Response):
         leaving = asyncio.create_task(_left(receive))
         self._poll_later()
         try:
-            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if serving.done():
-                self._reader.note_answered()
-            else:
-                self._reader.note_left()
-                serving.cancel()
+            await self._wait(serving, leaving)
             await asyncio.gather(serving, return_exceptions=True)
         finally:
             for task in (serving, leaving, self._polling):
@@ -88,6 +83,17 @@ class AnswerResponse(Response):
             self._timer.cancel()
         if not serving.cancelled() and (error := serving.exception()):
             raise error
+
+    async def _wait(self, serving: asyncio.Task[None], leaving: asyncio.Task[None]) -> None:
+        """Until all is sent or the client has gone; one whose task is cut is gone too."""
+        try:
+            await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if serving.done():
+                self._reader.note_answered()
+            else:
+                self._reader.note_left()
+                serving.cancel()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = self._answer

@@ -13,11 +13,18 @@ from palimpsest.exchanges.idempotency import Idempotency
 from palimpsest.exchanges.model import Outcome
 from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.registry import ExchangeRegistry
-from palimpsest.runtime.errors import DatabaseUnavailable, EngineUnavailable, PalimpsestError
+from palimpsest.runtime.errors import (
+    DatabaseUnavailable,
+    EngineUnavailable,
+    PalimpsestError,
+    Unavailable,
+    unforeseen,
+)
 from palimpsest.store.postgres.database import retry_unavailable
 from palimpsest.store.postgres.requests import RequestStore
 
 _LITTLE_ROOM = 16 * 1024 * 1024
+_CUT = "the request was given up while it was being taken in"
 
 _log = structlog.stdlib.get_logger()
 
@@ -71,10 +78,21 @@ class Acceptance:
             self._exchanges.forget(exchange.request_id)
             await self._end_refused(exchange.request_id, explained)
             raise explained from error
+        except BaseException as error:
+            # A bug, or the end of the task: nobody carries it on, and nothing holds its body.
+            self._abandon(exchange, error)
+            raise
         if carried is not exchange:
             self._exchanges.forget(exchange.request_id)
             carried.clients += 1
         return carried
+
+    def _abandon(self, exchange: Exchange, cause: BaseException) -> None:
+        """Forget what was cut in the midst of being taken in; a row that it may have ends soon."""
+        error = unforeseen(cause) if isinstance(cause, Exception) else Unavailable(_CUT)
+        exchange.fail(error)
+        self._exchanges.forget(exchange.request_id)
+        self._disconnects.end_refused(exchange.request_id, error.status, str(error))
 
     async def _begin(self, exchange: Exchange) -> None:
         """Look its conversation up while the engine starts its workflow."""

@@ -23,7 +23,7 @@ from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders, list_of
 from palimpsest.providers.records import recordable, recordable_target
-from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError
+from palimpsest.runtime.errors import BadRequest, NotFound, PalimpsestError, Unavailable
 from palimpsest.runtime.foreign_values import parse_count
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.offload import off_the_loop
@@ -206,8 +206,9 @@ class Idempotency:
         try:
             await self._requests.record_client_back(adopted.request_id, self._owner)
             await self._engine.ensure(adopted.request_id, adopted.view.model)
-        except PalimpsestError as error:
-            adopted.fail(error)
+        except BaseException as error:
+            known = isinstance(error, PalimpsestError)
+            adopted.fail(error if known else Unavailable("the request was given up"))
             self._exchanges.forget(adopted.request_id)
             raise
         return adopted
