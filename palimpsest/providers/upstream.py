@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 import httpx
 
 from palimpsest.providers.headers import RawHeaders, end_to_end
+from palimpsest.providers.route import DIRECT, Route
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 
 _KEEPALIVE_SECONDS = 30.0
@@ -15,19 +16,42 @@ _OWN = (b"host", b"content-length")
 _FOR_US = b"x-palimpsest-"
 
 
+class _ExactUrl(httpx.URL):
+    """A URL with the path and query as a client wrote them, which httpx would normalise. Its own
+    way to say this, the extension `target`, would also become the target of a proxy's CONNECT."""
+
+    def __init__(self, url: httpx.URL, target: bytes) -> None:
+        super().__init__(url)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target
+
+
 class Upstream:
     """One provider, by its base URL; the connection pool is shared by all requests.
 
     ``name`` is what may be shown: the URL may hold a password.
     """
 
-    def __init__(self, base_url: str, connect_timeout: float, first_byte_timeout: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        connect_timeout: float,
+        first_byte_timeout: float,
+        route: Route = DIRECT,
+    ) -> None:
         url = httpx.URL(base_url)
         self.name = f"{url.scheme}://{url.netloc.decode()}"
         self._base_url = url
         self._prefix = url.raw_path.rstrip(b"/")
         self._leaving: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
+            verify=route.trust(),
+            proxy=route.proxy_to(url),
+            # The settings have read what applies.
+            trust_env=False,
             timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
             limits=httpx.Limits(
                 max_connections=None,
@@ -52,11 +76,10 @@ class Upstream:
         request = httpx.Request(
             method,
             self._base_url,
-            # As it came: a URL would be normalised.
-            extensions={"target": self._prefix + target},
             headers=[pair for pair in end_to_end(headers) if _travels(pair[0].lower(), own)],
             content=content,
         )
+        request.url = _ExactUrl(self._base_url, self._prefix + target)
         try:
             return await self._client.send(request, stream=True)
         except httpx.TimeoutException as error:

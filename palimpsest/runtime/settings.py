@@ -11,6 +11,8 @@ import platformdirs
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from palimpsest.runtime.network_settings import NetworkSettings
+
 EXIT_BAD_SETTING = 2
 
 
@@ -28,7 +30,7 @@ def _bare(name: str) -> AliasChoices:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
-class Settings(BaseSettings):
+class Settings(NetworkSettings, BaseSettings):
     """The settings; each field is the variable ``PALIMPSEST_<FIELD>`` unless it names another.
 
     Times are in seconds, sizes in bytes.
@@ -274,7 +276,8 @@ class Settings(BaseSettings):
             first = error.errors()[0]
             name = variable_of(str(first["loc"][0])) if first["loc"] else "settings"
             message = first["msg"].removeprefix("Value error, ")
-            sys.stderr.write(f"palimpsest: {name}={first['input']!s}: {message}\n")
+            shown = re.sub(r"//[^/]*@", "//…@", str(first["input"]))
+            sys.stderr.write(f"palimpsest: {name}={shown}: {message}\n")
             raise SystemExit(EXIT_BAD_SETTING) from None
 
 

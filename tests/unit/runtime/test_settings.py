@@ -105,3 +105,25 @@ def test_each_variable_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert settings.client_gone_grace == float("inf")
     assert (settings.temporal_address, settings.temporal_namespace) == ("cluster:7233", "mine")
     assert settings.database_url == "postgres://me@host/db"
+
+
+@pytest.mark.parametrize("value", ["ftp://name:word@host", "http://name:word@host:port"])
+def test_a_wrong_proxy_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    with pytest.raises(SystemExit) as ended:
+        Settings.load()
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("palimpsest: HTTPS_PROXY=")
+    assert said.count("\n") == 1
+    assert "word" not in said
+
+
+@pytest.mark.parametrize("value", ["[::1]", "10.0.0.0/8,.example:80"])
+def test_what_needs_no_proxy_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("NO_PROXY", value)
+    monkeypatch.setenv("ALL_PROXY", "socks5h://name:word@host:1080")
+    settings = Settings.load()
+    assert (settings.no_proxy, settings.all_proxy) == (value, "socks5h://name:word@host:1080")

@@ -1,0 +1,47 @@
+"""A company's proxy: it tunnels what CONNECT asks for, and forwards what has an absolute target."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(slots=True)
+class ForwardProxy:
+    """``heads`` has the head of each request that it was asked."""
+
+    url: str = ""
+    heads: list[bytes] = field(default_factory=list[bytes])
+
+    @classmethod
+    @asynccontextmanager
+    async def serve(cls) -> "AsyncGenerator[ForwardProxy]":
+        proxy = cls()
+        server = await asyncio.start_server(proxy.answer, "127.0.0.1", 0)
+        proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        try:
+            yield proxy
+        finally:
+            server.close()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head)
+        method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+        url = urlsplit(f"//{target}" if method == "CONNECT" else target)
+        there, back = await asyncio.open_connection(url.hostname, url.port)
+        if method == "CONNECT":
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            path = target.partition(url.netloc)[2]
+            back.write(head.replace(target.encode(), path.encode(), 1))
+        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
