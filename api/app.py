@@ -69,6 +69,9 @@ def _known(error: Exception) -> PalimpsestError:
     if isinstance(error, ClientDisconnect):
         _log.info("a client left before its request was whole")
         return BadRequest("the request is not whole")
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, PalimpsestError):
+        # It came in mid-answer; the connection that is cut tells the client.
+        return error.__cause__
     return error if isinstance(error, PalimpsestError) else _unforeseen(error)
 
 

@@ -14,6 +14,7 @@ _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 64 * 1024
 _OWN = (b"host", b"content-length")
 _FOR_US = b"x-palimpsest-"
+_WITHOUT_BODY = (204, 304)
 
 
 class _ExactUrl(httpx.URL):
@@ -127,7 +128,11 @@ def _travels(name: bytes, own: tuple[bytes, ...]) -> bool:
 
 def response_headers(response: httpx.Response) -> RawHeaders:
     """What of the provider's headers goes on to the client."""
-    return end_to_end(response.headers.raw)
+    headers = end_to_end(response.headers.raw)
+    if response.status_code not in _WITHOUT_BODY:
+        return headers
+    # The length of a body that is not sent is nothing that a server lets pass.
+    return tuple(pair for pair in headers if pair[0].lower() != b"content-length")
 
 
 async def body(chunks: AsyncIterator[bytes], idle_timeout: float) -> AsyncGenerator[bytes]:

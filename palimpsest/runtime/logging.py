@@ -7,6 +7,8 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
+from palimpsest.runtime.log_lines import KnownErrors, escape_values, escaped_traceback
+
 
 def configure(fmt: Literal["auto", "console", "json"], level: str) -> None:
     """Send every log line of this process, libraries' too, through structlog to stderr."""
@@ -17,9 +19,11 @@ def configure(fmt: Literal["auto", "console", "json"], level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     # The usual traceback shows the locals of each frame, credentials among them.
-    plain = structlog.dev.plain_traceback
+    shown = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=escaped_traceback
+    )
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        [escape_values, shown]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -30,6 +34,7 @@ def configure(fmt: Literal["auto", "console", "json"], level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(KnownErrors())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
