@@ -34,6 +34,7 @@ from palimpsest.dialects.anthropic.body import (
 from palimpsest.dialects.anthropic.frame import encode_frame
 from palimpsest.dialects.anthropic.malformed import describe
 from palimpsest.dialects.anthropic.models import lookup
+from palimpsest.dialects.anthropic.shape import check_shape
 from palimpsest.dialects.anthropic.sizes import message_tokens, prompt_tokens, thinking_tokens
 from palimpsest.dialects.model import Block, Dialect, Headers, ModelInfo, RequestView, Span
 from palimpsest.runtime.errors import BadRequest
@@ -51,6 +52,7 @@ _SKIPPER = JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 def split(body: bytes, dialect: Dialect) -> RequestView:
     """Split ``body``; raises BadRequest, in the API's words, for what is no Messages request."""
+    check_shape(body)
     values = _fields(body)
     model = _model(values.get("model"))
     messages = _messages(values.get("messages"))
