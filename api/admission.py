@@ -1,5 +1,6 @@
 """Who may come in: no pages of other sites, no bodies over the limit, nobody while draining."""
 
+import asyncio
 import hmac
 import sys
 from typing import cast
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from palimpsest.gateway.visitors import Visitors
+from palimpsest.providers.encodings import Decoder
 from palimpsest.runtime.errors import (
     BadRequest,
     BodyTooLarge,
@@ -57,6 +59,21 @@ class Admission:
             chunks.append(chunk)
         return b"".join(chunks)
 
+    async def decode_body(self, request: Request, body: bytes) -> bytes:
+        """The body without its content-encoding. Raises BadRequest for what cannot be decoded, and
+        BodyTooLarge."""
+        encoding = request.headers.get("content-encoding")
+        decoder = Decoder(encoding, self._max_body_bytes)
+        if not decoder.needed:
+            return body
+        # A small body may become a large one.
+        plain = await asyncio.to_thread(decoder.feed, body)
+        if decoder.too_large:
+            self._check_size(sys.maxsize)
+        if decoder.failed:
+            raise BadRequest(f"the body cannot be decoded by its content-encoding, {encoding}")
+        return plain
+
     def _check_size(self, size: int) -> None:
         if size > self._max_body_bytes:
             raise BodyTooLarge(f"Request exceeds the maximum size of {self._max_body_bytes} bytes")
@@ -81,10 +98,3 @@ def build_admission(settings: Settings) -> Admission:
 def admission_of(request: Request) -> Admission:
     """The door of the application that serves the request."""
     return cast("Admission", request.app.state.admission)
-
-
-def check_encoding(request: Request) -> None:
-    """A compressed request body could not be read, and no client sends one."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise BadRequest(f"content-encoding {encoding} is not supported: send the body as it is")

@@ -31,9 +31,8 @@ async def pass_unmanaged(
     if not process.context.unchanged.proves_unchanged(exchange.view, lineage):
         raise error
     part = _WHY.get(type(error), "database")
-    response = await forward_unmanaged(
-        process, "POST", exchange.target, exchange.headers, exchange.view.body, why=part
-    )
+    headers, body = exchange.outgoing()
+    response = await forward_unmanaged(process, "POST", exchange.target, headers, body, why=part)
     process.context.unchanged.record(lineage)
     response.raw_headers.append((b"x-palimpsest-unmanaged", part.encode()))
     return response

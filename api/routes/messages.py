@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.admission import admission_of, check_encoding, target_of
+from api.admission import admission_of, target_of
 from api.connection import connection_of
 from api.middleware import request_id_of, show_request_id
 from api.outage import pass_unmanaged
@@ -22,15 +22,16 @@ async def create_message(request: Request) -> Response:
     """Answers as the provider does, byte for byte."""
     process, admission = process_of(request), admission_of(request)
     admission.check_open()
-    check_encoding(request)
     headers = tuple(request.scope["headers"])
     check_options(headers)
-    body = await admission.read_body(request)
+    came = await admission.read_body(request)
+    body = await admission.decode_body(request, came)
     exchange = Exchange(
         request_id=request_id_of(request.scope),
         view=await off_the_loop(len(body), parse, body),
         target=target_of(request.scope),
         headers=headers,
+        encoded=None if body is came else came,
     )
     try:
         carried = await process.edge.acceptance.accept(exchange)

@@ -4,16 +4,21 @@ from collections.abc import AsyncIterator
 
 import httpx
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from api.admission import admission_of, target_of
+from api.admission import target_of
 from api.process import process_of
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import response_headers
-from palimpsest.runtime.errors import UpstreamUnreachable
+from palimpsest.runtime.errors import NotFound, UpstreamUnreachable
 from palimpsest.runtime.parts import Process
 
 router = APIRouter()
+
+_OURS = frozenset(("requests", "conversations", "memory", "stats"))
+_LISTED_BY_NAME_ONLY = frozenset(("requests", "conversations"))
+_PROBES = frozenset(("healthz", "readyz", "metrics"))
 
 
 @router.head("/")
@@ -25,10 +30,26 @@ async def is_there() -> Response:
 async def pass_through(request: Request) -> Response:
     """Any other path with any method, `/v1/messages/count_tokens` and `/v1/models` among them."""
     process = process_of(request)
+    if is_ours(request.scope["path"]):
+        raise NotFound(f"{request.method} {request.scope['path']} is nothing that is served here")
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-    body = await admission_of(request).read_body(request) if has_body else b""
+    body = request.stream() if has_body else b""
     headers: RawHeaders = tuple(request.scope["headers"])
-    return await forward_unmanaged(process, request.method, target_of(request.scope), headers, body)
+    target = target_of(request.scope)
+    try:
+        return await forward_unmanaged(process, request.method, target, headers, body)
+    except ClientDisconnect:
+        # It left in the middle of its body; nobody reads this.
+        return Response(status_code=400)
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path lies below one of our own: what is not there is nowhere. Another method at a
+    route of ours may be the provider's."""
+    first, *rest = path.strip("/").split("/")
+    if first == "v1" and rest:
+        return rest[0] in _OURS and (len(rest) > 1 or rest[0] in _LISTED_BY_NAME_ONLY)
+    return first in _PROBES and bool(rest)
 
 
 async def forward_unmanaged(
@@ -36,7 +57,7 @@ async def forward_unmanaged(
     method: str,
     target: bytes,
     headers: RawHeaders,
-    body: bytes,
+    body: bytes | AsyncIterator[bytes],
     *,
     why: str = "path",
 ) -> Response:

@@ -113,6 +113,7 @@ class Exchange:
     """A request with its answer and its call.
 
     ``target`` is path and query string as they came.
+    ``encoded`` is the body as it came, where that had a content-encoding; the view's is plain.
     ``received`` is on the `time.perf_counter` clock, in seconds.
     ``caller``: whose it is, once that is known.
     ``recovered``: the process that took it in died, so its call runs to its end whoever waits.
@@ -130,6 +131,7 @@ class Exchange:
     received: float = field(default_factory=time.perf_counter)
     recovered: bool = False
     caller: str = ""
+    encoded: bytes | None = field(default=None, repr=False)
     lifecycle: Lifecycle = field(default_factory=Lifecycle, init=False)
     answer: Answer = field(default_factory=Answer, init=False)
     accept_ms: float | None = field(default=None, init=False)
@@ -141,9 +143,19 @@ class Exchange:
     def under_id(self, request_id: str) -> "Exchange":
         """The same request under the id of the one that it repeats, with an answer of its own."""
         adopted = Exchange(request_id, self.view, self.target, self.headers, self.received)
-        adopted.caller = self.caller
+        adopted.caller, adopted.encoded = self.caller, self.encoded
         adopted.lifecycle.advance(Stage.ACCEPTED)
         return adopted
+
+    def outgoing(self) -> tuple[RawHeaders, bytes]:
+        """Headers and body for the provider: as they came, or as decided; a body of ours, or one
+        that was captured by another process, is not encoded."""
+        if self.rendered is None and self.encoded is not None:
+            return self.headers, self.encoded
+        headers = tuple(pair for pair in self.headers if not _encodes(*pair))
+        if self.rendered is None:
+            return headers, self.view.body
+        return self.rendered.headers(headers), self.rendered.body
 
     def accept(self, took_ms: float) -> None:
         """It is committed."""
@@ -192,3 +204,7 @@ class Exchange:
     def elapsed(self) -> float:
         """Seconds since the request was received."""
         return time.perf_counter() - self.received
+
+
+def _encodes(name: bytes, value: bytes) -> bool:
+    return name.lower() == b"content-encoding" and value.lower() != b"identity"

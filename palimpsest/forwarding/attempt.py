@@ -135,13 +135,12 @@ class Attempt:
         self._wire.metrics.wire_calls.inc()
         exchange = self._exchange
         exchange.lifecycle.advance(Stage.DIALLED)
-        seen = exchange.rendered
-        headers = seen.headers(exchange.headers) if seen else exchange.headers
+        headers, content = exchange.outgoing()
         response = await self._wire.upstream.send(
             "POST",
             exchange.target,
             ask_for_identity(headers) if exchange.view.stream else headers,
-            seen.body if seen else exchange.view.body,
+            content,
         )
         arriving = response.aiter_raw()
         async with AsyncExitStack() as unless_ended:

@@ -33,7 +33,8 @@ class _ExactUrl(httpx.URL):
 class Upstream:
     """One provider, by its base URL; the connection pool is shared by all requests.
 
-    ``name`` is what may be shown: the URL may hold a password.
+    ``name`` is what may be shown: the URL may hold a password. A header with the value that is
+    ``withheld``, a secret of ours, does not go out.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Upstream:
         connect_timeout: float,
         first_byte_timeout: float,
         route: Route = DIRECT,
+        withheld: bytes = b"",
     ) -> None:
         url = httpx.URL(base_url)
         self.name = f"{url.scheme}://{url.netloc.decode()}"
         self._base_url = url
         self._prefix = url.raw_path.rstrip(b"/")
+        self._withheld = withheld
         self._leaving: set[asyncio.Task[None]] = set()
         self._client = httpx.AsyncClient(
             verify=route.trust(),
@@ -77,7 +80,11 @@ class Upstream:
         request = httpx.Request(
             method,
             self._base_url,
-            headers=[pair for pair in end_to_end(headers) if _travels(pair[0].lower(), own)],
+            headers=[
+                pair
+                for pair in end_to_end(headers)
+                if _travels(pair[0].lower(), own) and not self._withholds(pair[1])
+            ],
             content=content,
         )
         request.url = _ExactUrl(self._base_url, self._prefix + target)
@@ -88,6 +95,9 @@ class Upstream:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise UpstreamUnreachable(f"{self.name} cannot be reached: {reason}") from error
+
+    def _withholds(self, value: bytes) -> bool:
+        return bool(self._withheld) and self._withheld in value
 
     def let_go(self, response: httpx.Response, rest: AsyncIterator[bytes]) -> None:
         """Leave a response whose content has ended, whatever ``rest`` still comes. The connection

@@ -13,6 +13,7 @@ from palimpsest.providers.upstream import Upstream, response_headers
 from palimpsest.relay.link import Link, open_link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
 from palimpsest.runtime.heartbeat import Heartbeat
+from palimpsest.runtime.local_token import local_token
 from palimpsest.runtime.metrics import Metrics
 from palimpsest.runtime.parts import Foundation, Stores
 from palimpsest.runtime.process_identity import is_gone, own_name
@@ -49,6 +50,7 @@ async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: b
         settings.connect_timeout,
         settings.first_byte_timeout,
         _route(settings),
+        local_token(settings.data_dir).encode(),
     )
     stack.push_async_callback(upstream.close)
     await migrate(database)

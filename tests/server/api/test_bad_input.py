@@ -100,7 +100,7 @@ async def test_an_odd_answer_is_recorded_too(parts: Parts, tmp_path: Path, text:
         assert (await ended(running, got.headers[ID]))["outcome"] == "answered"
 
 
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/files"])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
 @pytest.mark.parametrize("declared", [True, False])
 async def test_an_oversized_body_is_413(
     parts: Parts, upstream: Simulator, tmp_path: Path, path: str, declared: bool
