@@ -20,6 +20,7 @@ PalimpsestError
 │   └── UpstreamTimeout   504  it was silent for too long
 ├── StreamBroken          502  the answer began and did not end
 ├── CredentialsLost       500  a continuation has nothing to sign in with
+├── Reported               -   one that was told before, by its status and type
 └── StartupFailed          -   one line on the terminal, exit status 1
 
 Two translators read them: ``api/errors.py`` for HTTP, ``palimpsest/temporal/failures.py`` for
@@ -125,6 +126,10 @@ class StartupFailed(PalimpsestError):
     pass
 
 
+class Reported(PalimpsestError):
+    """One that was reported before, by its status and type."""
+
+
 def unforeseen(bug: Exception) -> PalimpsestError:
     """What everybody is told of an exception that is not ours; its log line tells the rest."""
     error = PalimpsestError("the proxy failed in a way nobody foresaw; its log says how")
@@ -140,6 +145,6 @@ def final(error: PalimpsestError) -> PalimpsestError:
 
 def from_status(status: int, kind: str, message: str) -> PalimpsestError:
     """An error that crossed Temporal as a status and the API's error type."""
-    error = PalimpsestError(message)
+    error = Reported(message)
     error.status, error.kind = status, kind
     return error
