@@ -1,9 +1,12 @@
 """Finds secrets by their form alone: keys and tokens with a prefix, private keys, logins.
 
-The forms of providers are detect-secrets', as far as they are exact enough for prose; its entropy
-detectors are left out, since they take commits' hashes for secrets.
+The forms of vendors are in palimpsest/memory/secret_vendors.py and detect-secrets', as far as they
+are exact enough for prose; its entropy detectors are left out, since they take commits' hashes for
+secrets. The places that hold a secret of any form are in palimpsest/memory/secret_places.py.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, cast
@@ -23,6 +26,9 @@ from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 from detect_secrets.plugins.twilio import TwilioKeyDetector
 
+from palimpsest.memory.secret_places import PLACES
+from palimpsest.memory.secret_vendors import VENDORS
+
 
 class Secret(NamedTuple):
     """A secret at ``text[start:end]``; ``kind``: what it is replaced with, as "github token"."""
@@ -34,7 +40,7 @@ class Secret(NamedTuple):
 
 class _Shape(NamedTuple):
     """A form of secrets. Every text with it has one of the ``hints``, in lower case. If the pattern
-    has a group `secret`, only that is replaced."""
+    has groups, only the one that matched is replaced."""
 
     kind: str
     pattern: re.Pattern[str]
@@ -58,51 +64,11 @@ _PROVIDERS = (
 )
 # A word may begin behind an escaped line end, as JSON has it.
 _BOUND = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=\\n)|(?<=\\t))")
-_PREFIXED = (
-    ("anthropic key", r"sk-ant-[\w-]{16,}", ("sk-ant-",)),
-    ("openai key", r"sk-[\w-]{0,100}T3BlbkFJ[\w-]{20,100}", ("t3blbkfj",)),
-    (
-        "api key",
-        r"sk-(?:(?:proj|svcacct|admin|or-v1|lf)-[\w-]{16,}|[A-Za-z0-9]{32,})",
-        ("sk-",),
-    ),
-    ("github token", r"github_pat_\w{22,}", ("github_pat_",)),
-    (
-        "google key",
-        r"AIza[\w-]{30,}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}",
-        ("aiza", "ya29.", "gocspx"),
-    ),
-    ("slack token", r"xox[a-z]-[\w-]{10,}|xapp-\d[\w-]{10,}", ("xox", "xapp-")),
-    (
-        "stripe key",
-        r"[rs]k_(?:live|test)_\w{16,}|whsec_[\w+/=]{24,}",
-        ("k_live", "k_test", "whsec_"),
-    ),
-    ("npm token", r"npm_[A-Za-z0-9]{36}", ("npm_",)),
-    ("hugging face token", r"hf_[A-Za-z0-9]{30,}", ("hf_",)),
-    ("digitalocean token", r"do[opr]_v1_[0-9a-f]{64}", ("_v1_",)),
-    ("databricks token", r"dapi[0-9a-f]{32}", ("dapi",)),
-    ("shopify token", r"shp(?:at|ss|ca|pa)_[0-9A-Fa-f]{32}", ("shp",)),
-    ("vault token", r"hv[sbr]\.[\w-]{24,}", ("hvs.", "hvb.", "hvr.")),
-    ("linear key", r"lin_api_\w{32,}", ("lin_api_",)),
-    ("groq key", r"gsk_[A-Za-z0-9]{32,}", ("gsk_",)),
-    ("xai key", r"xai-[A-Za-z0-9]{40,}", ("xai-",)),
-    ("replicate token", r"r8_[A-Za-z0-9]{37}", ("r8_",)),
-    ("notion token", r"(?:ntn|secret)_[A-Za-z0-9]{40,}", ("ntn_", "secret_")),
-    ("docker token", r"dckr_[po]at_[\w-]{20,}", ("dckr_",)),
-    ("grafana token", r"gl(?:sa|c)_[\w+/=-]{32,}", ("glsa_", "glc_")),
-    ("age key", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}", ("age-secret-key",)),
-    ("supabase key", r"sb(?:p|_secret)_[\w-]{20,}", ("sbp_", "sb_secret")),
-)
 _LINE = r"[ \t]*(?:\d+[\u2192|:\t])?[ \t]*[A-Za-z0-9+/=]{16,200}[ \t]*"
 _WITH_DIGITS = ("discord token", "twilio key", "telegram token")
 _BREAK = r"(?:\r?\n|\\r\\n|\\n)"
 _KEY_HEAD = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
 _KEY_TAIL = r"-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-_QUOTE = r"(?:\\{0,4}[\"'])?"
-_PLAIN = r"(?![*$<{%\[])"
-"""A placeholder, as `$PASSWORD` or `<password>`, is no secret."""
-
 _OWN = (
     (
         "private key",
@@ -110,7 +76,7 @@ _OWN = (
         (
             rf"(?:{_KEY_HEAD}(?:(?:(?!-----BEGIN)[\s\S]){{0,12000}}?{_KEY_TAIL}"
             rf"|(?:{_BREAK}{_LINE}|{_BREAK}[\w-]+: [^\n\\]*|{_BREAK}(?={_BREAK}))*)"
-            rf"|(?:{_LINE}{_BREAK})+[ \t]*(?:\d+[\u2192|:\t])?[ \t]*{_KEY_TAIL})"
+            rf"|(?<![A-Za-z0-9+/=])(?:{_LINE}{_BREAK})+[ \t]*(?:\d+[\u2192|:\t])?[ \t]*{_KEY_TAIL})"
         ),
         ("private key",),
     ),
@@ -120,41 +86,6 @@ _OWN = (
         r"PuTTY-User-Key-File-\d:[\s\S]{0,12000}?Private-MAC: \w+",
         ("putty-user-key",),
     ),
-    (
-        "password",
-        rf"[a-zA-Z][\w+.-]{{1,20}}://[^\s:/@\"'<>`]{{0,100}}:{_PLAIN}(?P<secret>[^\s/\"'<>`]+)@",
-        ("://",),
-    ),
-    ("token", r"https?://(?=[^\s:/@]*\d)(?P<secret>[A-Za-z0-9_-]{20,})@", ("://",)),
-    (
-        "credentials",
-        r"(?i)\bbearer[ \t]+(?=[\w.~+/-]*\d)(?P<secret>[A-Za-z0-9._~+/-]{16,}={0,2})",
-        ("bearer",),
-    ),
-    (
-        "credentials",
-        (
-            rf"(?i)\bauthorization{_QUOTE}\s{{0,3}}[:=]\s{{0,3}}{_QUOTE}(?:[\w-]{{2,16}}[ \t]+)?"
-            rf"{_PLAIN}(?=[^\s\"',;\\]*[\d=])(?P<secret>[^\s\"',;\\(){{}}<>]{{12,}})"
-        ),
-        ("authorization",),
-    ),
-    (
-        "cookie",
-        rf"(?i)(?:set-)?cookie{_QUOTE}:[ \t]*{_QUOTE}(?=[\w.-]+=)(?P<secret>[^\r\n\"'\\]+)",
-        ("cookie",),
-    ),
-    (
-        "password",
-        rf"\bcurl\b[^\n]{{0,300}}?\s(?:-u|--user)[ =]?[\"']?[\w.@-]+:{_PLAIN}(?P<secret>[^\s\"']+)",
-        ("curl",),
-    ),
-    (
-        "password",
-        rf"\b(?:mysql|mariadb)\w*\b[^\n|;]{{0,200}}?\s-p{_PLAIN}(?P<secret>[^\s\"'-][^\s\"']*)",
-        ("mysql", "mariadb"),
-    ),
-    ("password", rf"\bsshpass[ \t]+-p[ \t]*[\"']?{_PLAIN}(?P<secret>[^\s\"']+)", ("sshpass",)),
 )
 
 
@@ -162,7 +93,7 @@ def _shapes() -> Iterator[_Shape]:
     for kind, detector, hints in _PROVIDERS:
         for pattern in cast("Iterable[re.Pattern[str]]", detector.denylist):
             yield _Shape(kind, pattern, hints)
-    for kind, form, hints in (*_PREFIXED, *_OWN):
+    for kind, form, hints in (*VENDORS, *PLACES, *_OWN):
         yield _Shape(kind, re.compile(form), hints)
 
 
@@ -175,13 +106,31 @@ def find_shaped(text: str) -> Iterator[Secret]:
     for kind, pattern, hints in _SHAPES:
         if not any(hint in lower for hint in hints):
             continue
-        part = "secret" if "secret" in pattern.groupindex else 0
         for match in pattern.finditer(text):
-            if _BOUND.match(text, match.start()) and _is_formal(kind, match[0]):
-                yield Secret(*match.span(part), kind)
+            start, end = match.span(_part(match))
+            if _BOUND.match(text, match.start()) and _is_formal(kind, text[start:end]):
+                yield Secret(start, end, kind)
+
+
+def _part(match: re.Match[str]) -> str | int:
+    """The group that holds the secret; 0, all of it, where the form has none."""
+    return next((name for name, value in match.groupdict().items() if value is not None), 0)
 
 
 def _is_formal(kind: str, text: str) -> bool:
     if kind == "jwt":
         return JwtTokenDetector.is_formally_valid(text)
+    if kind == "login":
+        return _is_login(text)
+    if kind == "named value":
+        return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
     return kind not in _WITH_DIGITS or any(char.isdigit() for char in text)
+
+
+def _is_login(text: str) -> bool:
+    """Whether it is `user:password` in base64."""
+    try:
+        name, colon, password = base64.b64decode(text + "=" * (-len(text) % 4)).partition(b":")
+    except binascii.Error:
+        return False
+    return bool(colon and password) and (name + password).decode("latin-1").isprintable()

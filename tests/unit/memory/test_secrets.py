@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palimpsest.memory.secrets import redact
+from tests.support.harmless_texts import HARMLESS
+from tests.support.labelled_secrets import TOLD, VENDORS
 from tests.support.planted_secrets import (
     FORMS,
     NAMED,
@@ -49,6 +51,27 @@ def test_what_is_told_by_name_is_taken_out(number: int, seed: int) -> None:
     cleaned = redact(text)
     assert not leaked(secret, cleaned), text
     assert "[secret: " in cleaned
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_forms_of_vendors_are_taken_out(vendor: str) -> None:
+    for seed in range(10):
+        random = Random(seed)
+        secret = VENDORS[vendor](random)
+        assert secret not in redact(in_a_text(secret, random))
+
+
+@pytest.mark.parametrize("number", range(len(TOLD)))
+def test_what_its_place_tells_is_taken_out(number: int) -> None:
+    made, text = TOLD[number]
+    for seed in range(10):
+        secret = made(Random(seed))
+        assert not leaked(secret, redact(text(secret))), text(secret)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_looks_like_a_secret_stays(text: str) -> None:
+    assert redact(text) == text
 
 
 @given(seed=SEEDS, count=st.integers(1, 6))
@@ -141,6 +164,29 @@ def test_no_text_takes_long(unit: str) -> None:
     before = time.process_time()
     redact(text)
     assert time.process_time() - before < 2
+
+
+_ALL_HINTS = (
+    " :// curl docker login machine password token key echo <key> cookie bearer basic webhooks/"
+    " mnemonic phrase identified chpasswd set env auth -p -a -w -P % pass: htpasswd"
+)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("https://a:b/", "machine a login b ", "<password a", "token | ", "a-key", "a.b-c_"),
+    ],
+)
+def test_a_megabyte_made_to_be_slow_takes_no_longer_for_its_size(unit: str) -> None:
+    def took(size: int) -> float:
+        text = unit * (size // len(unit)) + _ALL_HINTS
+        before = time.process_time()
+        redact(text)
+        return time.process_time() - before
+
+    small, large = took(125_000), took(1_000_000)
+    assert large < 40 * small + 1
 
 
 def test_many_secrets_take_no_longer() -> None:
