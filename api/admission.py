@@ -8,6 +8,7 @@ from typing import cast
 from starlette.requests import Request
 from starlette.types import Scope
 
+from api.waiting_room import WaitingRoom
 from palimpsest.gateway.visitors import Visitors
 from palimpsest.providers.encodings import Decoder
 from palimpsest.runtime.errors import (
@@ -24,10 +25,13 @@ from palimpsest.runtime.settings import Settings
 class Admission:
     """The edge's door; ``token`` opens the routes that show content."""
 
-    def __init__(self, visitors: Visitors, token: str, max_body_bytes: int) -> None:
+    def __init__(
+        self, visitors: Visitors, token: str, max_body_bytes: int, room: WaitingRoom
+    ) -> None:
         self.visitors = visitors
         self._token = token
         self._max_body_bytes = max_body_bytes
+        self.room = room
         self.draining = False
 
     def check_open(self) -> None:
@@ -92,6 +96,7 @@ def build_admission(settings: Settings) -> Admission:
         Visitors(settings.allowed_hosts, settings.host, settings.allowed_origins),
         local_token(settings.data_dir),
         settings.max_body_bytes,
+        WaitingRoom(settings.begun_at_once, settings.queue_length),
     )
 
 

@@ -45,6 +45,7 @@ def build_app(process: Process, admission: Admission) -> ASGIApp:
     app = FastAPI(title="Palimpsest", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.process = process
     app.state.admission = admission
+    process.metrics.waiting.set_function(lambda: admission.room.waiting)
     for module in _ROUTES:
         app.include_router(module.router)
     app.mount("/", request_response(passthrough.pass_through))

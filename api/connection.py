@@ -45,6 +45,8 @@ class EdgeProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.open = False
         self._connection.reset = exc is not None
+        if self._connection.on_lost:
+            self._connection.on_lost()
         super().connection_lost(exc)
 
 

@@ -64,6 +64,7 @@ async def serve(process: Process, listener: socket.socket) -> None:
     _log.info("serving", host=settings.host, port=settings.port)
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     admission.draining = True
+    admission.room.close()
     await _drain(process.exchanges, settings.drain_timeout)
     server.should_exit = True
     await serving

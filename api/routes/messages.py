@@ -9,9 +9,11 @@ from api.middleware import request_id_of, show_request_id
 from api.outage import pass_unmanaged
 from api.process import process_of
 from api.streaming import AnswerResponse, Pace, Reader
+from api.waiting_room import Release, key_of
 from palimpsest.context.options import check_options
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import Unavailable, Unstorable
 from palimpsest.runtime.offload import off_the_loop
 
@@ -20,10 +22,22 @@ router = APIRouter()
 
 async def create_message(request: Request) -> Response:
     """Answers as the provider does, byte for byte."""
-    process, admission = process_of(request), admission_of(request)
+    admission = admission_of(request)
     admission.check_open()
     headers = tuple(request.scope["headers"])
     check_options(headers)
+    release = await admission.room.enter(key_of(headers), connection_of(request.scope))
+    try:
+        return await _take_in(request, headers, release)
+    except BaseException:
+        release()
+        raise
+
+
+async def _take_in(request: Request, headers: RawHeaders, release: Release) -> Response:
+    """``release`` gives its place to the next one, once the request is under way."""
+    process, admission = process_of(request), admission_of(request)
+    admission.check_open()
     came = await admission.read_body(request)
     body = await admission.decode_body(request, came)
     exchange = Exchange(
@@ -36,7 +50,10 @@ async def create_message(request: Request) -> Response:
     try:
         carried = await process.edge.acceptance.accept(exchange)
     except (Unavailable, Unstorable) as error:
-        return await pass_unmanaged(process, exchange, error)
+        unmanaged = await pass_unmanaged(process, exchange, error)
+        release()
+        return unmanaged
+    carried.lifecycle.on_begun(release)
     show_request_id(request.scope, carried.request_id)
     reader = Reader(carried, connection_of(request.scope), process.edge.disconnects)
     pace = Pace(process.settings.commit_after, process.settings.ping_after)

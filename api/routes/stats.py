@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from api.admission import admission_of
 from api.process import process_of
 from palimpsest.runtime.metrics import TARGETS
 
@@ -29,6 +30,7 @@ async def stats(
         {
             "hours": hours,
             "in_flight": len(process.exchanges),
+            "waiting": admission_of(request).room.waiting,
             "outcomes": await process.stores.stats.count_outcomes(hours),
             "phases_ms": phases,
             "tokens": await process.stores.stats.sum_tokens(hours),

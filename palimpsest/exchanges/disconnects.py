@@ -13,6 +13,7 @@ The database learns of deliveries in batches; until then this process knows them
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,11 +36,12 @@ _log = structlog.stdlib.get_logger()
 @dataclass(slots=True)
 class Connection:
     """What became of a client's connection: still open, closed, or ``reset``: the peer cut it, so
-    that bytes handed to it last may not have arrived."""
+    that bytes handed to it last may not have arrived. ``on_lost`` is called when it goes."""
 
     open: bool = True
     reset: bool = False
     transport: asyncio.Transport | None = None
+    on_lost: Callable[[], None] | None = None
 
     @property
     def closed(self) -> bool:

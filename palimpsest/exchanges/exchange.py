@@ -15,7 +15,7 @@ A stage may be skipped: a request that another process accepted begins here with
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -72,12 +72,25 @@ class Lifecycle:
         self.is_settled = False
         self.stopped = False
         self._causes: set[StopCause] = set()
+        self._begun: list[Callable[[], None]] = []
 
     def advance(self, stage: Stage) -> None:
         """Go on to a later stage. An earlier one changes nothing: activities may run twice."""
         if _ORDER[stage] > _ORDER[self.stage]:
             self.stage = stage
         self.is_settled = self.is_settled or stage is Stage.SETTLING
+        self._tell_begun()
+
+    def on_begun(self, listener: Callable[[], None]) -> None:
+        """``listener`` is called, once, when the request is dialled or over; at once if it is."""
+        self._begun.append(listener)
+        self._tell_begun()
+
+    def _tell_begun(self) -> None:
+        if _ORDER[self.stage] >= _ORDER[Stage.DIALLED]:
+            for listener in self._begun:
+                listener()
+            self._begun.clear()
 
     def return_to_dial(self) -> None:
         """The call is over and the request is not: whoever has the lease dials again."""

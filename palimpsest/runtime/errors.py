@@ -15,7 +15,8 @@ PalimpsestError
 │   ├── RedisUnavailable       Redis
 │   ├── IndexUnavailable       the vector index
 │   ├── EmbedderUnavailable    what makes vectors
-│   └── Draining               this process is stopping
+│   ├── Draining               this process is stopping
+│   └── Overloaded        529  too many wait already
 ├── UpstreamUnreachable   502  no answer from the provider
 │   └── UpstreamTimeout   504  it was silent for too long
 ├── StreamBroken          502  the answer began and did not end
@@ -102,6 +103,11 @@ class EmbedderUnavailable(Unavailable):
 
 class Draining(Unavailable):
     pass
+
+
+class Overloaded(Unavailable):
+    status = 529
+    kind = "overloaded_error"
 
 
 class UpstreamUnreachable(PalimpsestError):

@@ -124,6 +124,7 @@ class Metrics:
             "palimpsest_index_failures", "Failed updates of this process's vector index"
         )
         self._gauge("palimpsest_requests_in_flight", "Requests under way").set_function(in_flight)
+        self.waiting = self._gauge("palimpsest_requests_waiting", "Requests that wait to be begun")
 
     def settled(self, end: Settlement, asked_model: str, dropped: Iterable[str]) -> None:
         """Observe a request that has ended; ``dropped`` are the reasons for which the provider

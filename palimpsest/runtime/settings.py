@@ -177,6 +177,12 @@ class Settings(NetworkSettings, BaseSettings):
     on_outage: Literal["refuse", "pass"] = Field(
         "refuse", description="Engine or database down: 503, or pass first turns through unmanaged"
     )
+    begun_at_once: int = Field(
+        48, ge=1, description="Requests that are begun at the same time, until they are dialled"
+    )
+    queue_length: int = Field(
+        1000, ge=0, description="Requests that wait to be begun, by turns of callers; more get 529"
+    )
     vault_key: str | None = Field(
         None,
         description="Key of the credentials' vault, base64 of 32 bytes, the same for all "

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from api.admission import Admission
+from api.waiting_room import WaitingRoom
 from palimpsest.gateway.visitors import Visitors
 from palimpsest.runtime.errors import Draining, Forbidden
 
 
 def admission(token: str = "token") -> Admission:
-    return Admission(Visitors("", "127.0.0.1"), token, 1000)
+    return Admission(Visitors("", "127.0.0.1"), token, 1000, WaitingRoom(1, 0))
 
 
 @given(st.text(max_size=30))

@@ -16,10 +16,8 @@ WORDS = {
     "escaped": '\\",\\\\' * MOST_VALUES,
 }
 ABSURD = {
-    "keys in a block": body_of(
-        {"role": "user", "content": [{f"k{n}": n for n in range(MOST_VALUES)}]}
-    ),
-    "keys of the body": message(**{f"k{n}": n for n in range(MOST_VALUES)}),
+    "keys in a block": body_of({"role": "user", "content": [KEYS]}),
+    "keys of the body": msgspec.json.encode({"model": "m", **KEYS}),
     "messages": body_of(*[{"role": "user", "content": "a"}] * 100_000),
     "blocks": body_of({"role": "user", "content": [ITEM] * 100_000}),
     "items": message(odd=[0] * (MOST_VALUES + 1)),
