@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import structlog
 import uvicorn
@@ -13,13 +16,14 @@ from starlette.types import ASGIApp
 
 from api.admission import build_admission
 from api.app import build_app
-from api.connection import EdgeProtocol
+from api.connection import Bounds, EdgeProtocol
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.parts import Process
 
 _KEEP_ALIVE_SECONDS = 75
 _COLLECT_AFTER = 10_000
+_MOST_FILES = 65_536
 
 _log = structlog.stdlib.get_logger()
 
@@ -32,11 +36,11 @@ class EdgeServer(uvicorn.Server):
         yield
 
 
-def edge_config(app: ASGIApp) -> uvicorn.Config:
+def edge_config(app: ASGIApp, bounds: Bounds | None = None) -> uvicorn.Config:
     """uvicorn without its own logs, headers and opinions on signals."""
     return uvicorn.Config(
         app,
-        http=EdgeProtocol,
+        http=cast("type[asyncio.Protocol]", partial(EdgeProtocol, bounds=bounds)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -53,7 +57,9 @@ async def serve(process: Process, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; returns when every stream has ended or its time is up."""
     settings = process.settings
     admission = build_admission(settings)
-    server = EdgeServer(edge_config(build_app(process, admission)))
+    bounds = Bounds(head_seconds=settings.header_timeout, body_seconds=settings.body_timeout)
+    server = EdgeServer(edge_config(build_app(process, admission), bounds))
+    raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -68,6 +74,14 @@ async def serve(process: Process, listener: socket.socket) -> None:
     await _drain(process.exchanges, settings.drain_timeout)
     server.should_exit = True
     await serving
+
+
+def raise_file_limit() -> None:
+    """Each client is an open file, and so is each call for one: as many as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _spare_the_collector() -> None:

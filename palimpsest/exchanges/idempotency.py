@@ -20,6 +20,7 @@ from palimpsest.exchanges.model import AcceptedRequest, Identity, Outcome, Reque
 from palimpsest.exchanges.peers import AnswerSource, Engine
 from palimpsest.exchanges.recorded_answer import replay
 from palimpsest.exchanges.registry import ExchangeRegistry
+from palimpsest.gateway.caller import credentials_in
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders, list_of
 from palimpsest.providers.records import recordable, recordable_target
@@ -31,7 +32,6 @@ from palimpsest.runtime.process_identity import is_gone
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.vault import Vault, VaultContent
 
-_CREDENTIALS = (b"authorization", b"x-api-key")
 _KEY = b"idempotency-key"
 _NAMED = b"x-palimpsest-request-id"
 _RETRY_COUNT = b"x-stainless-retry-count"
@@ -43,7 +43,7 @@ _LAST_MOMENT_SECONDS = 2.0
 def identify(target: bytes, headers: RawHeaders, body: bytes) -> Identity:
     """Read a request's identity; header names may be in any case."""
     values = {name.lower(): value for name, value in headers}
-    credential = b"\0".join(values.get(name, b"") for name in _CREDENTIALS)
+    credential = b"\0".join(part for pair in credentials_in(headers) for part in pair)
     meaning = [b",".join(list_of(headers, name)) for name in _MEANING]
     identity = _hash(b"request", target, credential, body, *meaning)
     key, session = values.get(_KEY), values.get(SESSION_HEADER)

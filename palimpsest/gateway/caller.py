@@ -4,6 +4,7 @@ An API key is its own caller. OAuth tokens rotate, and what stays is the organis
 provider names in its answers. Who brings neither is the local user.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,11 @@ from palimpsest.gateway.model import LOCAL_USER
 ORGANISATION_HEADER = b"anthropic-organization-id"
 
 _DIGEST_BYTES = 16
+_CREDENTIAL = re.compile(
+    rb"auth|key|token|secret|jwt|cookie|credential|password|passwd|subscription|signature",
+    re.IGNORECASE,
+)
+_NO_CREDENTIALS = frozenset((b"idempotency-key", b"sec-websocket-key", b"proxy-authorization"))
 _MOST_ORGANISATION = 256
 _BEARER = b"bearer "
 _API_TOKEN = b"sk-ant-api"
@@ -41,12 +47,14 @@ class Credential:
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> Credential | None:
     """The credential that a request came with; None where it brought none."""
-    values = {name.lower(): value.strip() for name, value in headers}
+    pairs = [(name.lower(), value.strip()) for name, value in headers]
+    values = dict(pairs)
     key, given = values.get(b"x-api-key"), values.get(b"authorization")
     if key:
         return Credential(CredentialKind.API_KEY, _digest("credential", key))
     if not given:
-        return None
+        others = b"\0".join(sorted(value for _, value in credentials_in(pairs) if value))
+        return Credential(CredentialKind.TOKEN, _digest("credential", others)) if others else None
     token = given[len(_BEARER) :].strip() if given.lower().startswith(_BEARER) else given
     kind = CredentialKind.TOKEN
     if token.startswith(_API_TOKEN):
@@ -54,6 +62,16 @@ def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> Credential | None:
     elif token.startswith(_OAUTH_TOKEN):
         kind = CredentialKind.OAUTH
     return Credential(kind, _digest("credential", token))
+
+
+def credentials_in(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that look like credentials, whatever gateway thought of their name, sorted; the
+    client's own key for a request is none."""
+    return sorted(
+        (name.lower(), value)
+        for name, value in headers
+        if _CREDENTIAL.search(name) and name.lower() not in _NO_CREDENTIALS
+    )
 
 
 def caller_of(credential: Credential | None, organisation: str | None = None) -> str:

@@ -3,6 +3,8 @@
 PalimpsestError
 ├── BadRequest            400  the client must change the request
 │   ├── BodyTooLarge      413
+│   ├── HeadTooLarge      431
+│   ├── TooSlow           408  the rest of the request did not come
 │   └── Unstorable             no column takes a value of it
 ├── AlreadyEnded          409  nothing is left to do for this request
 │   └── Fenced                 another process carries it now
@@ -46,6 +48,15 @@ class BadRequest(PalimpsestError):
 class BodyTooLarge(BadRequest):
     status = 413
     kind = "request_too_large"
+
+
+class HeadTooLarge(BadRequest):
+    status = 431
+    kind = "request_too_large"
+
+
+class TooSlow(BadRequest):
+    status = 408
 
 
 class Unstorable(BadRequest):

@@ -38,6 +38,10 @@ class NetworkSettings(BaseModel):
         validation_alias=AliasChoices("SSL_CERT_FILE"),
         description="Certificates (PEM) to trust upstream, instead of those that come along",
     )
+    header_timeout: float = Field(
+        30, gt=0, description="Longest wait for a client's request line and headers"
+    )
+    body_timeout: float = Field(60, gt=0, description="Longest silence within a client's body")
 
     @field_validator("https_proxy", "http_proxy", "all_proxy")
     @classmethod

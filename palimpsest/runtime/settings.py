@@ -152,9 +152,7 @@ class Settings(NetworkSettings, BaseSettings):
     retry_attempts: int = Field(
         4, ge=1, description="Calls upstream for one request, the first included"
     )
-    retry_total: float = Field(
-        120, gt=0, description="No new attempt is begun after this many seconds"
-    )
+    retry_total: float = Field(120, gt=0, description="No new attempt after this many seconds")
     connect_timeout: float = Field(10, gt=0, description="Longest connect to the upstream")
     first_byte_timeout: float = Field(
         600, gt=0, description="Longest silence before the upstream's answer"

@@ -44,6 +44,15 @@ def test_a_claim_of_the_client_changes_nothing(claim: bytes) -> None:
     assert caller(key) == caller(key, (claim, b"org-of-another"))
 
 
+@pytest.mark.parametrize(
+    "name", [b"api-key", b"ocp-apim-subscription-key", b"x-functions-key", b"x-jwt", b"Cookie"]
+)
+def test_a_credential_under_another_name_is_one_too(name: bytes) -> None:
+    one, two = caller((name, b"one")), caller((name, b"two"))
+    assert len({one, two, LOCAL_USER}) == 3
+    assert caller((b"idempotency-key", b"one")) == LOCAL_USER
+
+
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_no_secret_is_in_a_caller(key: bytes, organisation: bytes) -> None:
     named = organisation_in(((b"Anthropic-Organization-Id", organisation),))
