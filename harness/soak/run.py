@@ -24,7 +24,8 @@ _PACES = (
     {"text_chars": 60_000, "delta_chars": 400, "between_events": 0.002},
     {"text_chars": 1_000_000, "delta_chars": 20_000, "between_events": 0.0},
 )
-_FAULTS = [{"kind": "gzip"}, {"kind": "status", "status": 529}, {"kind": "reset"}]
+_FAULTS = [*[{"kind": "gzip"}] * 14, {"kind": "status", "status": 529}, {"kind": "reset"}]
+"""Mostly compressed answers: a failure is tried again, and four in a row are the provider's."""
 
 
 @dataclass(slots=True)
