@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
+from palimpsest.exchanges.byte_log import ByteLog
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 
@@ -61,17 +63,33 @@ class AnswerHead:
 class Answer:
     """Written by the upstream call, read by HTTP handlers of the same process.
 
-    ``size`` is in bytes; ``output_tokens`` is an estimate while the call runs.
+    ``output_tokens`` is an estimate while the call runs; ``directory``: where a large answer's
+    bytes are.
     """
 
     def __init__(self) -> None:
         self.head: AnswerHead | None = None
         self.error: PalimpsestError | None = None
         self.ended = False
-        self.size = 0
         self.output_tokens = 0
-        self._chunks: list[bytes] = []
+        self.directory: Path | None = None
+        self._bytes = ByteLog()
         self._waiting: set[asyncio.Event] = set()
+
+    def keep_in(self, directory: Path | None) -> None:
+        """Where the bytes of a large answer go; called before the first of them."""
+        self.directory = directory
+        self._bytes = ByteLog(directory)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return len(self._bytes)
+
+    @property
+    def held(self) -> int:
+        """Bytes of them in memory."""
+        return self._bytes.held
 
     def begin(self, head: AnswerHead) -> None:
         """Status and headers are known."""
@@ -80,8 +98,7 @@ class Answer:
 
     def write(self, chunk: bytes) -> None:
         """More bytes of the body."""
-        self._chunks.append(chunk)
-        self.size += len(chunk)
+        self._bytes.append(chunk)
         self._wake()
 
     def end(self) -> None:
@@ -98,7 +115,7 @@ class Answer:
 
     def received(self) -> bytes:
         """All bytes so far."""
-        return b"".join(self._chunks)
+        return self._bytes.join()
 
     async def wait_for_head(self, timeout: float | None) -> bool:
         """Wait for the head or for the end without one; False after ``timeout`` seconds."""
@@ -109,27 +126,28 @@ class Answer:
         return await self._wait(lambda: self.ended, timeout)
 
     async def read(self, silence: float | None) -> AsyncIterator[bytes | None]:
-        """Every chunk from the start; None whenever nothing came for ``silence`` seconds."""
-        position = 0
+        """All bytes from the start, in pieces of at most `PIECE_BYTES`; None whenever nothing came
+        for ``silence`` seconds."""
+        offset = 0
         while True:
-            while position < len(self._chunks):
-                yield self._chunks[position]
-                position += 1
+            while piece := self._bytes.read(offset):
+                offset += len(piece)
+                yield piece
             if self.ended:
                 return
-            if not await self._wait(partial(self._is_past, position), silence):
+            if not await self._wait(partial(self._is_past, offset), silence):
                 yield None
 
-    def chunks_from(self, position: int) -> list[bytes]:
-        """The chunks from number ``position`` on that are there."""
-        return self._chunks[position:]
+    def read_from(self, offset: int, size: int) -> bytes:
+        """At most ``size`` of the bytes from ``offset`` on that are there."""
+        return self._bytes.read(offset, size)
 
-    async def wait_for_chunk(self, position: int) -> None:
-        """Wait for chunk number ``position``, or for the end."""
-        await self._wait(partial(self._is_past, position), None)
+    async def wait_for_bytes(self, offset: int) -> None:
+        """Wait for a byte at ``offset``, or for the end."""
+        await self._wait(partial(self._is_past, offset), None)
 
-    def _is_past(self, position: int) -> bool:
-        return len(self._chunks) > position or self.ended
+    def _is_past(self, offset: int) -> bool:
+        return len(self._bytes) > offset or self.ended
 
     async def _wait(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         if condition():

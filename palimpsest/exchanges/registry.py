@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from palimpsest.dialects.model import RequestView
 from palimpsest.dialects.registry import DEFAULT
@@ -13,9 +14,11 @@ from palimpsest.store.postgres.requests import RequestStore
 
 
 class ExchangeRegistry:
-    """Holds every exchange until nobody reads it and nobody writes it any more."""
+    """Holds every exchange until nobody reads it and nobody writes it any more. ``directory`` is
+    for the bytes of large answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
         self._open: dict[str, Exchange] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._empty = asyncio.Event()
@@ -33,6 +36,8 @@ class ExchangeRegistry:
 
     def add(self, exchange: Exchange) -> None:
         """Let re-sends and activities find it by its id."""
+        if not exchange.answer.size:
+            exchange.answer.keep_in(self._directory)
         self._open[exchange.request_id] = exchange
         self._empty.clear()
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -16,9 +16,10 @@ import structlog
 from palimpsest.conversations.callers import Callers
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead
+from palimpsest.exchanges.byte_log import ByteLog
 from palimpsest.exchanges.exchange import Exchange, Stage
 from palimpsest.exchanges.model import EndCause, Outcome
-from palimpsest.forwarding.commit import EndCommit
+from palimpsest.forwarding.commit import EndCommit, LargeEnds
 from palimpsest.forwarding.inlet import Inlet
 from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
 from palimpsest.forwarding.retry import (
@@ -74,6 +75,7 @@ class Wire:
     metrics: Metrics
     limits: RetryLimits
     idle_timeout: float
+    large_ends: LargeEnds = field(default_factory=LargeEnds)
 
 
 class Attempt:
@@ -90,7 +92,7 @@ class Attempt:
         self._commit = EndCommit(wire.store, wire.spill)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
-        self._chunks: list[bytes] = []
+        self._content = ByteLog(exchange.answer.directory)
         self._released = 0
         self._times = Times()
 
@@ -181,7 +183,7 @@ class Attempt:
         return inlet.close()
 
     def _take(self, piece: bytes, inlet: Inlet) -> None:
-        self._chunks.append(piece)
+        self._content.append(piece)
         self._journal.write(piece)
         if self._journal.fenced.is_set():
             raise Fenced("another process carries this request now")
@@ -269,30 +271,30 @@ class Attempt:
             self._exchange.fail(StreamBroken(str(error)))
 
     def _end(self, outcome: Outcome, reason: str | None) -> AttemptEnd:
-        size = sum(map(len, self._chunks))
         status = self._head.status if self._head else None
         usage = usage_json(self._reader, outcome, self._forward.plan.input_tokens)
-        return AttemptEnd(self._lease, outcome, status, size, reason, usage)
+        return AttemptEnd(self._lease, outcome, status, len(self._content), reason, usage)
 
     async def _settle(
         self, outcome: Outcome, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
         """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
-        exchange, answer = self._exchange, self._head.headers if self._head else ()
-        caller, owner = self._wire.callers.learn(exchange.caller, exchange.headers, answer)
-        end = settlement(
-            self._exchange,
-            self._forward,
-            self._end(outcome, reason),
-            outcome,
-            reader=self._reader,
-            head=self._head,
-            content=b"".join(self._chunks),
-            times=self._times,
-            journalled=self._journal.wrote or self._lease.fence > 1,
-            caller=caller,
-            owner=owner,
-        )
-        await self._commit.commit(end, self._journal.close(), release)
-        self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
-        return end
+        async with self._wire.large_ends.turn(len(self._content)):
+            exchange, answer = self._exchange, self._head.headers if self._head else ()
+            caller, owner = self._wire.callers.learn(exchange.caller, exchange.headers, answer)
+            end = settlement(
+                self._exchange,
+                self._forward,
+                self._end(outcome, reason),
+                outcome,
+                reader=self._reader,
+                head=self._head,
+                content=self._content.join(),
+                times=self._times,
+                journalled=self._journal.wrote or self._lease.fence > 1,
+                caller=caller,
+                owner=owner,
+            )
+            await self._commit.commit(end, self._journal.close(), release)
+            self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
+            return end

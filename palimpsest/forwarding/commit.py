@@ -1,10 +1,12 @@
 """The commit of an end: whatever the database does meanwhile, and as much as it takes of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from palimpsest.exchanges.byte_log import MEMORY_BYTES
 from palimpsest.exchanges.model import Outcome
 from palimpsest.forwarding.model import Settlement
 from palimpsest.runtime.errors import DatabaseUnavailable, Fenced, Unstorable
@@ -16,6 +18,28 @@ _PAUSE_SECONDS = 0.25
 _SHAPES = 3
 
 _log = structlog.stdlib.get_logger()
+
+
+class LargeEnds:
+    """Ends whose answers are large, one at a time: each is read back as a whole to be recorded. One
+    that has waited for long enough goes on beside the others."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+
+    @asynccontextmanager
+    async def turn(self, size: int) -> AsyncGenerator[None]:
+        """The turn of an end with so many bytes."""
+        is_mine = False
+        if size > MEMORY_BYTES:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    is_mine = await self._turn.acquire()
+        try:
+            yield
+        finally:
+            if is_mine:
+                self._turn.release()
 
 
 class EndCommit:

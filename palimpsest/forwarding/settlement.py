@@ -29,6 +29,7 @@ _log = structlog.stdlib.get_logger()
 _CUT = frozenset((Outcome.BROKEN, Outcome.ABANDONED, Outcome.CANCELLED))
 _CHARS_PER_TOKEN = 3.5
 _LARGEST_PROMPT = 10**9
+_AT_ONCE_BYTES = 1024 * 1024
 
 
 class Times:
@@ -105,8 +106,8 @@ def _through_answer(
     history: bytes | None, view: RequestView, head: AnswerHead | None, content: bytes
 ) -> bytes | None:
     """The history's hash through the answer as the client will send it back; None where it cannot
-    be read."""
-    if history is None or head is None:
+    be read, or not at once."""
+    if history is None or head is None or len(content) > _AT_ONCE_BYTES:
         return None
     body = Decoder(value_of(head.headers, b"content-encoding")).feed(content)
     message = view.dialect.answer_message(body, value_of(head.headers, b"content-type") or "")

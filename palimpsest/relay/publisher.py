@@ -17,6 +17,7 @@ _LIVE_SECONDS = 3600
 _ENDED_SECONDS = 300
 _PAUSE = 0.1
 _PATIENCE = 10.0
+_ENTRY_BYTES = 1024 * 1024
 
 _log = structlog.stdlib.get_logger()
 
@@ -51,8 +52,8 @@ class Publisher:
 
 
 class _Publication:
-    """One answer under one fence. ``_position`` counts chunks and ``_offset`` bytes written; a
-    stream that was lost, or that we cannot be sure of, is written again from the start."""
+    """One answer under one fence. ``_offset`` counts the bytes written; a stream that was lost, or
+    that we cannot be sure of, is written again from the start."""
 
     def __init__(self, streams: Streams, exchange: Exchange, fence: int) -> None:
         self._streams = streams
@@ -61,7 +62,6 @@ class _Publication:
         self._answer = exchange.answer
         self._fence = fence
         self._whole = False
-        self._position = 0
         self._offset = 0
 
     async def run(self) -> None:
@@ -69,7 +69,7 @@ class _Publication:
         loop = asyncio.get_running_loop()
         while True:
             if self._whole:
-                await self._answer.wait_for_chunk(self._position)
+                await self._answer.wait_for_bytes(self._offset)
             ended = self._answer.ended
             if await self._write() and ended:
                 return
@@ -81,8 +81,9 @@ class _Publication:
 
     async def _write(self) -> bool:
         """Write what there is; False when it has to be written again."""
-        entries, chunks, size = self._pending()
-        creates, ended = not self._whole, self._answer.ended
+        entries, size = self._pending()
+        whole = self._offset + size == self._answer.size
+        creates, ended = not self._whole, self._answer.ended and whole
         expires = _ENDED_SECONDS if ended else _LIVE_SECONDS
         fields = [to_fields(entry) for entry in entries]
         try:
@@ -93,26 +94,23 @@ class _Publication:
             _log.warning("an answer is not relayed now", reason=str(error))
             self._whole = False
             await asyncio.sleep(_PAUSE)
-        if self._whole:
-            self._position += chunks
-            self._offset += size
-        else:
-            self._position = self._offset = 0
-        return self._whole
+        self._offset = self._offset + size if self._whole else 0
+        return self._whole and whole
 
-    def _pending(self) -> tuple[list[Entry], int, int]:
-        """The entries to write, and how many chunks and bytes of the answer are in them."""
+    def _pending(self) -> tuple[list[Entry], int]:
+        """The entries to write, and how many bytes of the answer are in them."""
         answer = self._answer
         entries: list[Entry] = [] if self._whole else [Entry(EntryKind.BEGIN, self._fence)]
-        if self._position == 0 and answer.head is not None:
+        if self._offset == 0 and answer.head is not None:
             entries.append(head_entry(self._fence, answer.head))
-        chunks = answer.chunks_from(self._position)
-        data = b"".join(chunks)
+        data = answer.read_from(self._offset, _ENTRY_BYTES)
         if data:
             entries.append(Entry(EntryKind.DATA, self._fence, self._offset, data))
         end = self._offset + len(data)
+        if end < answer.size:
+            return entries, len(data)
         if answer.error is not None:
             entries.append(error_entry(self._fence, end, answer.error))
         elif answer.ended:
             entries.append(Entry(EntryKind.END, self._fence, end))
-        return entries, len(chunks), len(data)
+        return entries, len(data)

@@ -58,7 +58,9 @@ async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: b
     await asyncio.to_thread(text_tokens, "warm")
     client = await connect(settings, settings.temporal_address)
     attributes = await bootstrap(client, settings.history_retention_days)
-    exchanges = ExchangeRegistry()
+    answers = settings.data_dir / "answers"
+    answers.mkdir(mode=0o700, exist_ok=True)
+    exchanges = ExchangeRegistry(answers)
     owner = own_name()
     key = vault_key(settings.vault_key, settings.data_dir)
     stores = _build_stores(database, settings, key)
