@@ -31,13 +31,12 @@ async def test_it_starts_again_after_everything_was_killed_at_once(tmp_path: Pat
     assert traces(data_dir) == []
 
 
-async def test_a_killed_supervisor_and_its_orphan_proxy_make_way(tmp_path: Path):
+async def test_what_a_killed_supervisor_left_makes_way(tmp_path: Path):
     data_dir = tmp_path / "data"
     async with start(data_dir, command=COMMAND) as first:
         await first.until_ready()
         orphans = first.children
         await first.kill()
-        assert (await _readiness(first))["ready"] is True
         async with start(data_dir, port=first.port, command=COMMAND) as second:
             await second.until_ready()
             assert [role for role, mark in orphans.items() if mark.process()] == []
