@@ -157,6 +157,7 @@ class Exchange:
         """The same request under the id of the one that it repeats, with an answer of its own."""
         adopted = Exchange(request_id, self.view, self.target, self.headers, self.received)
         adopted.caller, adopted.encoded = self.caller, self.encoded
+        adopted.answer.keep_in(self.answer.directory)
         adopted.lifecycle.advance(Stage.ACCEPTED)
         return adopted
 

@@ -48,13 +48,11 @@ from palimpsest.runtime.errors import (
     unforeseen,
 )
 from palimpsest.runtime.metrics import Metrics
+from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.journal import Journal, JournalWriter
 from palimpsest.store.postgres.requests import RequestStore
 from palimpsest.store.spill import Spill
-from workflows.contracts import (
-    ForwardUpstreamInput,
-    ForwardUpstreamResult,
-)
+from workflows.contracts import ForwardUpstreamInput, ForwardUpstreamResult
 
 _RETRYABLE_EVENTS = frozenset(("overloaded_error",))
 
@@ -245,9 +243,8 @@ class Attempt:
         abandoned = self._exchange.lifecycle.client_left
         reason = EndCause.CLIENT_LEFT if abandoned else EndCause.OPERATOR_CANCELLED
         outcome = Outcome.ABANDONED if abandoned else Outcome.CANCELLED
-        error = Unavailable(reason)
         end = await self._settle(outcome, reason, lambda: None)
-        self._exchange.fail(error)
+        self._exchange.fail(Unavailable(reason))
         if abandoned:
             return result(end, end.attempt.status or 0)
         raise asyncio.CancelledError
@@ -279,22 +276,25 @@ class Attempt:
         self, outcome: Outcome, reason: str | None, release: Callable[[], None]
     ) -> Settlement:
         """Commit the end; ``release`` gives it to the client, at the latest when it is on disk."""
-        async with self._wire.large_ends.turn(len(self._content)):
+        size = len(self._content)
+        async with self._wire.large_ends.turn(size):
             exchange, answer = self._exchange, self._head.headers if self._head else ()
             caller, owner = self._wire.callers.learn(exchange.caller, exchange.headers, answer)
-            end = settlement(
+            settle = partial(
+                settlement,
                 self._exchange,
                 self._forward,
                 self._end(outcome, reason),
                 outcome,
                 reader=self._reader,
                 head=self._head,
-                content=self._content.join(),
+                content=await off_the_loop(size, self._content.join),
                 times=self._times,
                 journalled=self._journal.wrote or self._lease.fence > 1,
                 caller=caller,
                 owner=owner,
             )
+            end = await off_the_loop(size, settle)
             await self._commit.commit(end, self._journal.close(), release)
             self._wire.metrics.settled(end, self._exchange.view.model, self._reader.dropped)
             return end

@@ -29,7 +29,8 @@ _log = structlog.stdlib.get_logger()
 _CUT = frozenset((Outcome.BROKEN, Outcome.ABANDONED, Outcome.CANCELLED))
 _CHARS_PER_TOKEN = 3.5
 _LARGEST_PROMPT = 10**9
-_AT_ONCE_BYTES = 1024 * 1024
+_READABLE_BYTES = 16 * 1024 * 1024
+"""Of an answer of 64,000 tokens, an event for each."""
 
 
 class Times:
@@ -106,8 +107,8 @@ def _through_answer(
     history: bytes | None, view: RequestView, head: AnswerHead | None, content: bytes
 ) -> bytes | None:
     """The history's hash through the answer as the client will send it back; None where it cannot
-    be read, or not at once."""
-    if history is None or head is None or len(content) > _AT_ONCE_BYTES:
+    be read, or is too large to be one that goes on."""
+    if history is None or head is None or len(content) > _READABLE_BYTES:
         return None
     body = Decoder(value_of(head.headers, b"content-encoding")).feed(content)
     message = view.dialect.answer_message(body, value_of(head.headers, b"content-type") or "")

@@ -9,6 +9,7 @@ import msgspec
 from harness.simulator import Simulator, View
 from harness.simulator.content import text
 from harness.simulator.shape import Obj
+from palimpsest.dialects.anthropic.answer_message import answer_message
 
 INTELLIGENCE = "x-palimpsest-intelligence"
 TAG = "<palimpsest-memory>"
@@ -22,6 +23,7 @@ class Talk:
     def __init__(self, upstream: Simulator, project: str, **headers: str) -> None:
         self.messages: list[Obj] = []
         self.max_tokens = 1_000
+        self.streams = False
         self._upstream = upstream
         self._system = f"Environment\n - Primary working directory: {project}\n - Shell: bash"
         self._calls = 0
@@ -88,12 +90,13 @@ class Talk:
                 "system": [text(self._system)],
                 "tools": _TOOLS,
                 "messages": self.messages,
+                **({"stream": True} if self.streams else {}),
             }
         )
         async with httpx.AsyncClient(timeout=60) as client:
             sent = await client.post(f"{url}/v1/messages", content=body, headers=self._headers)
         assert sent.status_code == 200, sent.text
-        self.messages.append(
-            {"role": "assistant", "content": msgspec.json.decode(sent.content)["content"]}
-        )
+        message = answer_message(sent.content, sent.headers["content-type"])
+        assert message is not None
+        self.messages.append(msgspec.json.decode(message))
         return sent

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.simulator import Simulator
+from palimpsest.exchanges.byte_log import MEMORY_BYTES
 from tests.support.person import INTELLIGENCE, TAG, Talk
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import ID, ended
@@ -38,15 +39,19 @@ async def test_sessions_with_the_same_words_and_answers_are_two_conversations(
     assert [d, f] == [(b[0], 2), (b[0], 3)]
 
 
+@pytest.mark.parametrize("times", [1, 6_000], ids=["short", "of over a MB on the wire"])
 async def test_without_sessions_first_turns_are_told_apart_by_their_answers(
-    running: RunningProxy, upstream: Simulator, project: str
+    running: RunningProxy, upstream: Simulator, project: str, times: int
 ) -> None:
     one, two = (Talk(upstream, project, **{SESSION: ""}) for _ in range(2))
-    two.max_tokens -= 1  # else it is a second try of the same request
+    one.streams = two.streams = True
+    one.max_tokens, two.max_tokens = 32_000, 31_999  # else it is a second try of the same request
+    upstream.pace.delta_chars = 4
     first = [
         await talk.says(running.url, "continue", answer)
-        for talk, answer in ((one, "With what?"), (two, "I go on."))
+        for talk, answer in ((one, "With what? " * times), (two, "I go on. " * times))
     ]
+    assert times == 1 or all(len(answer.content) > MEMORY_BYTES for answer in first)
     second = [await talk.says(running.url, "go on") for talk in (one, two)]
     a, b = await places(running, *first)
     assert a[0] != b[0]

@@ -1,9 +1,15 @@
 """One answer, many readers, each from its start."""
 
 import asyncio
+from pathlib import Path
 
+from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.answer import Answer, AnswerHead
+from palimpsest.exchanges.byte_log import MEMORY_BYTES
+from palimpsest.exchanges.exchange import Exchange
+from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.runtime.errors import StreamBroken
+from tests.support.requests import message
 
 HEAD = AnswerHead(200, ())
 
@@ -62,3 +68,12 @@ async def test_begun_waits_for_the_head_or_the_end() -> None:
     nothing.fail(StreamBroken("no answer"))
     assert await nothing.wait_for_head(0)
     assert nothing.head is None
+
+
+def test_a_recorded_answer_that_is_given_again_is_kept_on_disk_too(tmp_path: Path) -> None:
+    exchange = Exchange("req_1", parse(message()), b"/v1/messages", ())
+    ExchangeRegistry(tmp_path).add(exchange)
+    adopted = exchange.under_id("req_that_it_repeats")
+    adopted.answer.write(b"x" * 20_000_000)
+    assert adopted.answer.size == 20_000_000
+    assert adopted.answer.held <= MEMORY_BYTES
