@@ -7,15 +7,10 @@ from temporalio import activity
 
 from palimpsest.conversations.compaction import is_compacted
 from palimpsest.conversations.lineage import session_of
-from palimpsest.conversations.lookup import Arrival, ConversationLookup
+from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.conversations.model import Place
 from palimpsest.dialects.model import RequestView
-from palimpsest.exchanges.registry import (
-    ExchangeRegistry,
-    request_caller,
-    request_headers,
-    request_view,
-)
+from palimpsest.exchanges.registry import ExchangeRegistry, read_arrival
 from palimpsest.gateway.model import TENANT
 from palimpsest.memory.injector import ConversationState, Injector
 from palimpsest.providers.headers import RawHeaders
@@ -48,10 +43,9 @@ class QueryIntelligence:
     @activity.defn(name=QUERY_INTELLIGENCE)
     async def run(self, query: QueryIntelligenceInput) -> QueryIntelligenceResult:
         started = time.perf_counter()
-        view = await request_view(query.request_id, self._exchanges, self._requests)
-        headers = await request_headers(query.request_id, self._exchanges, self._requests)
-        caller = await request_caller(query.request_id, self._exchanges, self._requests)
-        placement = await self._lookup.find(Arrival(query.request_id, view, headers, caller))
+        arrival = await read_arrival(query.request_id, self._exchanges, self._requests)
+        view, headers, caller = arrival.view, arrival.headers, arrival.caller
+        placement = await self._lookup.find(arrival)
         exchange = self._exchanges.get(query.request_id)
         if exchange:
             exchange.place(placement)

@@ -11,12 +11,7 @@ from palimpsest.conversations.rendered import render
 from palimpsest.conversations.rewriter import ContextRewriter, Rewrite
 from palimpsest.conversations.unchanged import UnchangedConversations
 from palimpsest.exchanges.exchange import Exchange
-from palimpsest.exchanges.registry import (
-    ExchangeRegistry,
-    request_caller,
-    request_headers,
-    request_view,
-)
+from palimpsest.exchanges.registry import ExchangeRegistry, read_arrival
 from palimpsest.memory.injector import Injector
 from palimpsest.memory.model import LookupOutcome
 from palimpsest.runtime.errors import DatabaseUnavailable
@@ -53,12 +48,10 @@ class RewriteContext:
     @activity.defn(name=REWRITE_CONTEXT)
     async def run(self, asked: RewriteContextInput) -> RewriteContextResult:
         started = time.perf_counter()
-        view = await request_view(asked.request_id, self._exchanges, self._requests)
-        headers = await request_headers(asked.request_id, self._exchanges, self._requests)
+        arrival = await read_arrival(asked.request_id, self._exchanges, self._requests)
+        view, headers = arrival.view, arrival.headers
         exchange = self._exchanges.get(asked.request_id)
         placement = exchange.placement if exchange else None
-        caller = await request_caller(asked.request_id, self._exchanges, self._requests)
-        arrival = Arrival(asked.request_id, view, headers, caller)
         project = asked.known.project if asked.known else ""
         lineage = placement.lineage if placement else await arrival.trace(project)
         recorded = await self._epochs.find(view, asked.known, lineage)

@@ -10,7 +10,7 @@ from temporalio import activity
 from palimpsest.context.model import Epoch
 from palimpsest.context.summary import question, room
 from palimpsest.context.transcript import transcript
-from palimpsest.conversations.lookup import Arrival, EpochLookup
+from palimpsest.conversations.lookup import EpochLookup
 from palimpsest.conversations.model import CutSummary
 from palimpsest.conversations.rewriter import ContextRewriter
 from palimpsest.dialects.model import RequestView
@@ -78,8 +78,7 @@ class SummariseCut:
 
     async def _summarise(self, rewrite: RewriteContextInput) -> SummaryOutcome:
         exchange = await self._recovery.peek(rewrite.request_id)
-        arrival = Arrival(rewrite.request_id, exchange.view, exchange.headers, exchange.caller)
-        lineage = await arrival.trace(rewrite.known.project if rewrite.known else "")
+        lineage = await exchange.arrival().trace(rewrite.known.project if rewrite.known else "")
         recorded = await self._epochs.find(exchange.view, rewrite.known, lineage)
         if await self._summaries.get(recorded.chain[-1]) is not None:
             return SummaryOutcome.KNOWN

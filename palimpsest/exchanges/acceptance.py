@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from palimpsest.conversations.callers import Callers
-from palimpsest.conversations.lookup import Arrival, ConversationLookup
+from palimpsest.conversations.lookup import ConversationLookup
 from palimpsest.exchanges.disconnects import Disconnects
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.idempotency import Idempotency
@@ -98,9 +98,7 @@ class Acceptance:
         """Look its conversation up while the engine starts its workflow."""
         if self._source:
             self._source.subscribe(exchange.request_id, exchange.answer)
-        self._lookup.begin(
-            Arrival(exchange.request_id, exchange.view, exchange.headers, exchange.caller)
-        )
+        self._lookup.begin(exchange.arrival())
         await self._start(exchange)
 
     async def _start(self, exchange: Exchange) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from palimpsest.conversations.lookup import Placement
+from palimpsest.conversations.lookup import Arrival, Placement
 from palimpsest.conversations.rendered import Rendered
 from palimpsest.dialects.model import RequestView
 from palimpsest.exchanges.answer import Answer
@@ -160,6 +160,10 @@ class Exchange:
         adopted.answer.keep_in(self.answer.directory)
         adopted.lifecycle.advance(Stage.ACCEPTED)
         return adopted
+
+    def arrival(self) -> Arrival:
+        """The request as it came, for what looks its conversation up."""
+        return Arrival(self.request_id, self.view, self.headers, self.caller)
 
     def outgoing(self) -> tuple[RawHeaders, bytes]:
         """Headers and body for the provider: as they came, or as decided; a body of ours, or one

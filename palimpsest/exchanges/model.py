@@ -105,11 +105,13 @@ class StoredCredentials:
     ``sealed``: target and headers, encrypted.
     ``age``: seconds since the request was accepted.
     ``interrupted``: a call of it was never closed.
+    ``caller``: whose it is.
     """
 
     sealed: bytes
     age: float
     interrupted: bool
+    caller: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

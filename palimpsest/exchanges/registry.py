@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from palimpsest.conversations.lookup import Arrival
 from palimpsest.dialects.model import RequestView
 from palimpsest.dialects.registry import DEFAULT
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.exchanges.recorded_answer import recorded_pairs
-from palimpsest.providers.headers import RawHeaders
 from palimpsest.runtime.errors import PalimpsestError
 from palimpsest.store.postgres.requests import RequestStore
 
@@ -80,26 +80,14 @@ async def read_view(store: RequestStore, request_id: str) -> RequestView:
     return await asyncio.to_thread(DEFAULT.parse, await read_body(store, request_id))
 
 
-async def request_view(
+async def read_arrival(
     request_id: str, exchanges: ExchangeRegistry, store: RequestStore
-) -> RequestView:
+) -> Arrival:
+    """A request as it came, without its credentials where it came in elsewhere; raises NotFound or
+    Expired."""
     exchange = exchanges.get(request_id)
     if exchange:
-        return exchange.view
-    return await read_view(store, request_id)
-
-
-async def request_caller(request_id: str, exchanges: ExchangeRegistry, store: RequestStore) -> str:
-    """Whose it is."""
-    exchange = exchanges.get(request_id)
-    return exchange.caller if exchange else (await store.read_request(request_id)).caller
-
-
-async def request_headers(
-    request_id: str, exchanges: ExchangeRegistry, store: RequestStore
-) -> RawHeaders:
-    """Without its credentials where it came in elsewhere."""
-    exchange = exchanges.get(request_id)
-    if exchange:
-        return exchange.headers
-    return recorded_pairs((await store.read_request(request_id)).headers)
+        return exchange.arrival()
+    view = await read_view(store, request_id)
+    record = await store.read_request(request_id)
+    return Arrival(request_id, view, recorded_pairs(record.headers), record.caller)

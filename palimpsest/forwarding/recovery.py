@@ -70,7 +70,7 @@ class Recovery:
             content.headers,
             time.perf_counter() - kept.age,
             recovered=not self._for_edges,
-            caller=(await self._requests.read_request(request_id)).caller,
+            caller=kept.caller,
         )
         return exchange, kept.interrupted
 

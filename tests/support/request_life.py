@@ -6,7 +6,7 @@ from typing import Any
 from palimpsest.dialects.anthropic.dialect import parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
-from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
+from palimpsest.forwarding.model import TIMES, USAGE, AttemptEnd, Lease, Settlement
 from tests.support.requests import message
 
 HEADERS = ((b"x-api-key", b"sk-test"), (b"x-claude-code-session-id", b"s"))
@@ -23,16 +23,6 @@ SHOWN: dict[str, Any] = {"origin": b""} | dict.fromkeys(
         "original_tokens",
         "context_tokens",
     )
-)
-TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "input_total")
-TIMES = (
-    "accept_ms",
-    "query_ms",
-    "rewrite_ms",
-    "overhead_ms",
-    "upstream_first_byte_ms",
-    "first_byte_ms",
-    "total_ms",
 )
 
 
@@ -70,7 +60,7 @@ def settled(
         "response_headers": "[]",
         "response": b"{}",
         "stop_reason": "end_turn",
-        "usage": {**dict.fromkeys(TOKENS, 3)},
+        "usage": {**dict.fromkeys(USAGE, 3)},
         "usage_estimated": False,
         "times": dict.fromkeys(TIMES),
         "counted_tokens": 3,

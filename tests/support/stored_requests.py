@@ -7,7 +7,7 @@ from palimpsest.conversations.lineage import chain, root
 from palimpsest.dialects.anthropic.dialect import DIALECT, parse
 from palimpsest.exchanges.idempotency import identify
 from palimpsest.exchanges.model import AcceptedRequest, Outcome
-from palimpsest.forwarding.model import AttemptEnd, Lease, Settlement
+from palimpsest.forwarding.model import TIMES, AttemptEnd, Lease, Settlement
 from palimpsest.store.postgres.requests import RequestStore
 from tests.support.request_life import SHOWN
 
@@ -19,15 +19,6 @@ NO_USAGE: dict[str, int | None] = {
     "cache_write_tokens": 0,
     "input_total": 10,
 }
-TIMES = (
-    "accept_ms",
-    "query_ms",
-    "rewrite_ms",
-    "overhead_ms",
-    "upstream_first_byte_ms",
-    "first_byte_ms",
-    "total_ms",
-)
 
 
 def new_id() -> str:

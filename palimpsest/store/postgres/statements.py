@@ -222,7 +222,7 @@ WHERE claims.request_id = known.id AND known.delivered_at <= now() AND NOT claim
 """)
 
 CREDENTIALS = text("""
-SELECT v.sealed, CAST(EXTRACT(epoch FROM now() - r.accepted_at) AS float) AS age,
+SELECT v.sealed, r.caller, CAST(EXTRACT(epoch FROM now() - r.accepted_at) AS float) AS age,
        EXISTS (SELECT FROM attempts WHERE request_id = :id AND closed_at IS NULL) AS interrupted
 FROM vault v JOIN requests r ON r.id = v.request_id
 WHERE v.request_id = :id AND v.expires_at > now()

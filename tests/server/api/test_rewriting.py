@@ -14,7 +14,7 @@ from harness.simulator import Simulator
 from palimpsest.context.model import ContextMode
 from palimpsest.context.options import ContextOptions, read_options
 from palimpsest.dialects.anthropic.body import BINDING_BETA
-from palimpsest.exchanges.registry import ExchangeRegistry, request_headers
+from palimpsest.exchanges.registry import ExchangeRegistry, read_arrival
 from tests.support.agent import (
     CAP,
     CONTEXT,
@@ -213,7 +213,8 @@ async def test_what_the_headers_ask_for_holds_in_every_process(
     """Also in one that the request did not come to."""
     step = await Agent(upstream).step(running.url, context="off", context_cap="7000")
     request_id = step.answer.headers[ID]
-    headers = await request_headers(request_id, ExchangeRegistry(), running.process.stores.requests)
+    stores = running.process.stores
+    headers = (await read_arrival(request_id, ExchangeRegistry(), stores.requests)).headers
     assert read_options(headers, ContextOptions(ContextMode.ON, None)) == ContextOptions(
         ContextMode.OFF, 7_000
     )
