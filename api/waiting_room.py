@@ -3,22 +3,23 @@ of one do not starve another's. Nobody's body is read before its turn."""
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
+from palimpsest.conversations.lineage import SESSION_HEADER
 from palimpsest.exchanges.disconnects import Connection
+from palimpsest.gateway.caller import credential_of
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, Draining, Overloaded
 
-_NAMES = (b"authorization", b"x-api-key", b"x-claude-code-session-id")
 _LONGEST_SECONDS = 10.0
 
-Key = tuple[str | None, ...]
+Key = tuple[Hashable, ...]
 Release = Callable[[], None]
 
 
 def key_of(headers: RawHeaders) -> Key:
-    """Whose request it is: by credential and session."""
-    return tuple(value_of(headers, name) for name in _NAMES)
+    """Whose request it is: by credential, whatever its name, and session."""
+    return credential_of(headers), value_of(headers, SESSION_HEADER)
 
 
 class WaitingRoom:

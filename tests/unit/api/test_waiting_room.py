@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from api.waiting_room import Release, WaitingRoom
+from api.waiting_room import Release, WaitingRoom, key_of
 from palimpsest.exchanges.disconnects import Connection
 from palimpsest.runtime.errors import BadRequest, Draining, Overloaded
 
@@ -30,6 +30,23 @@ async def test_callers_take_turns() -> None:
     await asyncio.gather(*tasks)
     assert order == ["many", "few", "many", "few", "many", "many"]
     assert room.waiting == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"authorization", b"x-api-key", b"api-key", b"X-Goog-Api-Key", b"cookie", b"x-some-token"],
+)
+def test_callers_are_told_apart_by_a_credential_of_any_name(name: bytes) -> None:
+    first, second = key_of(((name, b"one"),)), key_of(((name, b"two"),))
+    assert len({first, second, key_of(())}) == 3
+    assert key_of(((b"accept", b"*/*"), (name.lower(), b"one"))) == first
+    assert b"one" not in repr(first).encode()
+
+
+def test_sessions_of_a_caller_have_turns_of_their_own() -> None:
+    key, session = (b"api-key", b"one"), b"x-claude-code-session-id"
+    keys = {key_of((key, (session, name))) for name in (b"a", b"b")}
+    assert len(keys | {key_of((key,)), key_of(((session, b"a"),))}) == 4
 
 
 async def test_a_place_is_given_back_once() -> None:
