@@ -190,7 +190,7 @@ class Settings(NetworkSettings, BaseSettings):
         30, ge=0, description="How long running streams may finish after SIGTERM"
     )
     engine_timeout: float = Field(
-        5, gt=0, description="Bounded wait for the engine and the database, then 503"
+        5, gt=0, description="Longest silence of engine or database, then 503"
     )
     temporal_server: Literal["dev", "postgres"] = Field(
         "dev",

@@ -35,6 +35,8 @@ _LONGEST_KEYWORD = 200
 
 _WRITTEN_LATELY = 1.0
 PROBE = "palimpsest-probe"
+_TRIES = 6
+"""Of a start, where the engine is slow and not away."""
 _PROBE_LASTS = timedelta(hours=1)
 """Of a workflow's signals only so many may come, and all are kept until it has ended."""
 
@@ -43,7 +45,8 @@ class Starter:
     """Starts workflows; ``attributes`` says whether the namespace has our search attributes,
     ``egress_queue`` where forwards go if not to the workflow's queue.
 
-    ``timeout`` is in seconds and for a whole call: the client's own is for each of its tries.
+    ``timeout`` is in seconds and for a whole call: the client's own is for each of its tries. An
+    engine that is slow and not away has it several times.
     """
 
     def __init__(
@@ -66,7 +69,15 @@ class Starter:
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
-        shown = _shortened(model)
+        try:
+            eagerly = await self._start(request_id, _shortened(model))
+        except EngineUnavailable as error:
+            await self._start_again(request_id, model, error)
+            return False
+        self._written_at = time.monotonic()
+        return eagerly
+
+    async def _start(self, request_id: str, shown: str) -> bool:
         try:
             async with asyncio.timeout(self._timeout):
                 handle = await self._client.start_workflow(
@@ -85,8 +96,31 @@ class Starter:
             raise EngineUnavailable(
                 f"Temporal did not take the request: {_reason(error)}"
             ) from error
-        self._written_at = time.monotonic()
         return bool(getattr(handle, "__temporal_eagerly_started", False))
+
+    async def _start_again(self, request_id: str, model: str, error: EngineUnavailable) -> None:
+        """A start whose answer is late may have been taken, or may be taken yet: with many at once
+        an engine can be slower than one call waits. Raises the last error."""
+        for _ in range(1, _TRIES):
+            late = isinstance(error.__cause__, TimeoutError)
+            if not late or not await self._answers():
+                break
+            try:
+                await self.ensure(request_id, model)
+            except EngineUnavailable as again:
+                error = again
+            else:
+                return
+        raise error
+
+    async def _answers(self) -> bool:
+        """Whether the engine answers at all, for which it needs no store."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._client.service_client.check_health()
+        except (RPCError, TimeoutError):
+            return False
+        return True
 
     async def ensure(self, request_id: str, model: str) -> bool:
         """Start the request's workflow unless it runs; False when it has already ended."""

@@ -24,10 +24,19 @@ def build_starter(base: Foundation) -> Starter:
     return Starter(
         base.client,
         settings.task_queue,
-        Deadlines(heartbeat=_ELSEWHERE_SECONDS) if linked else Deadlines(),
+        _deadlines(settings, linked=linked),
         settings.engine_timeout,
         attributes=base.attributes,
         egress_queue=egress_queue(settings) if linked else None,
+    )
+
+
+def _deadlines(settings: Settings, *, linked: bool) -> Deadlines:
+    """A lookup of memories has its whole time, and does not cost that of the conversation."""
+    usual = Deadlines()
+    return Deadlines(
+        query=usual.query + settings.intelligence_deadline,
+        heartbeat=_ELSEWHERE_SECONDS if linked else usual.heartbeat,
     )
 
 

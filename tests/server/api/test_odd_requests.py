@@ -226,7 +226,7 @@ async def test_an_odd_answer_to_any_path_is_no_bug(
 ) -> None:
     async with (
         Canned.serve(always(said)) as provider,
-        running_proxy(parts, tmp_path, provider.url, retry_attempts=2) as running,
+        running_proxy(parts, tmp_path, provider.url, retry_attempts=2, commit_after=120) as running,
         client_of(running) as client,
     ):
         for method, path in (("GET", "/v1/models"), ("POST", "/v1/messages")):

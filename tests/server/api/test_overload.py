@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 
 from harness.simulator import Simulator
 from tests.support.proxy import Parts, RunningProxy, running_proxy
@@ -13,6 +14,7 @@ from tests.support.table_lock import locked, waiting
 MANY = 500
 
 
+@pytest.mark.alone
 async def test_five_hundred_streams_are_all_answered(running: RunningProxy) -> None:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(

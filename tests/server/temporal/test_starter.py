@@ -64,3 +64,24 @@ async def test_a_probe_is_one_workflow(parts: Parts) -> None:
     events = [event.event_type async for event in probe.fetch_history_events()]
     assert events.count(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED) == 3
     await probe.terminate()
+
+
+async def test_a_start_waits_for_an_engine_that_is_slow() -> None:
+    async with refusing({}, {"StartWorkflowExecution": 2}) as address:
+        engine = await Client.connect(address)
+        starter = Starter(engine, "queue", Deadlines(), 0.3, attributes=False)
+        assert not await starter.start("req_slow", "m")
+
+
+async def test_a_start_does_not_wait_for_an_engine_that_is_away() -> None:
+    """Not even its health is answered."""
+    silent = {"StartWorkflowExecution": 10, "Check": 10}
+    async with refusing({}, silent) as address:
+        engine = await Client.connect(address)
+        starter = Starter(engine, "queue", Deadlines(), 0.3, attributes=False)
+        with pytest.raises(EngineUnavailable, match="no answer in time"):
+            await starter.start("req_away", "m")
+    async with refusing({"StartWorkflowExecution": "PERMISSION_DENIED"}) as address:
+        starter = Starter(await Client.connect(address), "q", Deadlines(), 5, attributes=False)
+        with pytest.raises(EngineUnavailable, match="is not for you"):
+            await starter.start("req_refused", "m")
