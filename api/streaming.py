@@ -14,8 +14,9 @@ from palimpsest.exchanges.answer import AnswerHead
 from palimpsest.exchanges.disconnects import Connection, Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.exchange import Exchange
+from palimpsest.providers.accepted import is_accepted
 from palimpsest.providers.encodings import Decoder
-from palimpsest.providers.headers import value_of
+from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import PalimpsestError, StreamBroken
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -39,11 +40,25 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The client of one answer: its connection, and who is told how its reading ended."""
+    """The client of one answer: its connection, and who is told how its reading ended.
+
+    ``joined``: the headers that it came with, where another one's request brought the answer; it
+    may not be able to read what the provider encoded for that one.
+    """
 
     exchange: Exchange
     connection: Connection
     disconnects: Disconnects
+    joined: RawHeaders | None = None
+
+    def decoder(self, head: AnswerHead) -> Decoder:
+        """What makes the answer readable for it; as it came for whom it was encoded for, and where
+        nobody knows the encoding."""
+        encoding = value_of(head.headers, b"content-encoding") or ""
+        if self.joined is None or is_accepted(self.joined, encoding):
+            return Decoder(None)
+        decoder = Decoder(encoding)
+        return Decoder(None) if decoder.failed else decoder
 
     def note_answered(self) -> None:
         """It was handed all there is."""
@@ -108,11 +123,16 @@ class AnswerResponse(Response):
 
     async def _serve_as_it_comes(self, head: AnswerHead, send: Send) -> None:
         """Status and body are the provider's, the headers too but for ours."""
-        headers = list(head.headers)
+        decoder = self._reader.decoder(head)
+        headers = [pair for pair in head.headers if not decoder.needed or not _encodes(pair[0])]
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         pings = _is_plain_stream(head)
         async for chunk in self._answer.read(self._pace.ping_after if pings else None):
-            await _send_body(send, PING if chunk is None else chunk)
+            for piece in decoder.pieces(PING if chunk is None else chunk):
+                if piece:
+                    await _send_body(send, piece)
+        if decoder.failed:
+            raise _unreadable(head)
         if self._answer.error is None:
             await _send_body(send, b"", last=True)
         elif pings:
@@ -188,7 +208,12 @@ class AnswerResponse(Response):
 
 def _unreadable(head: AnswerHead) -> PalimpsestError:
     encoding = value_of(head.headers, b"content-encoding")
-    return StreamBroken(f"the provider's answer came late and cannot be read ({encoding})")
+    return StreamBroken(f"the provider's answer cannot be read ({encoding})")
+
+
+def _encodes(name: bytes) -> bool:
+    """Whether a header is of the encoded body alone."""
+    return name.lower() in (b"content-encoding", b"content-length")
 
 
 def _is_plain_stream(head: AnswerHead) -> bool:

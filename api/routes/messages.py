@@ -55,7 +55,8 @@ async def _take_in(request: Request, headers: RawHeaders, release: Release) -> R
         return unmanaged
     carried.lifecycle.on_begun(release)
     show_request_id(request.scope, carried.request_id)
-    reader = Reader(carried, connection_of(request.scope), process.edge.disconnects)
+    joined = None if carried is exchange else headers
+    reader = Reader(carried, connection_of(request.scope), process.edge.disconnects, joined)
     pace = Pace(process.settings.commit_after, process.settings.ping_after)
     return AnswerResponse(reader, process.edge.end_poller, pace)
 
