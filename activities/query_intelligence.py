@@ -80,7 +80,7 @@ class QueryIntelligence:
     ) -> Place:
         """After the client's own compaction the history is another one, but not the conversation:
         it goes on as a new branch, of which nothing was sent yet."""
-        if not await off_the_loop(len(view.body), is_compacted, view):
+        if not await off_the_loop(view.weight, is_compacted, view):
             return place
         session = session_of(TENANT, view, headers)
         if session is None:

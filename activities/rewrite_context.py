@@ -106,7 +106,7 @@ async def _hand_over(exchange: Exchange, rewritten: Rewrite) -> None:
         return
     messages = sent.messages if sent else None
     view = exchange.view
-    exchange.rewrite(await off_the_loop(len(view.body), render, view, epoch, messages))
+    exchange.rewrite(await off_the_loop(view.weight, render, view, epoch, messages))
 
 
 def _result(rewritten: Rewrite, asked: RewriteContextInput, took_ms: float) -> RewriteContextResult:

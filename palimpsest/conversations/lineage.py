@@ -69,7 +69,7 @@ def trace(
     """The lineage of a request; ``project`` as of `lineage`."""
     session, agent = value_of(headers, SESSION_HEADER), value_of(headers, AGENT_HEADER)
     line = _line(tenant, caller, session or "", agent or "")
-    return Lineage(
+    traced = Lineage(
         history=lineage(tenant, view, project),
         caller=caller,
         line=line,
@@ -77,6 +77,9 @@ def trace(
         fresh=line if session else _line(tenant, caller, "", request_id),
         spoken=spoken(view),
     )
+    # Whoever looks it up asks for this one, on the event loop.
+    traced.chain(traced.fresh)
+    return traced
 
 
 def spoken(view: RequestView) -> int:

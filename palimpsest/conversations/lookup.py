@@ -36,9 +36,15 @@ class Arrival:
 
     async def trace(self, project: str = "") -> Lineage:
         """Its lineage; ``project`` is that of a request that names none."""
-        size = len(self.view.body)
         return await off_the_loop(
-            size, trace, TENANT, self.caller, self.view, self.headers, self.request_id, project
+            self.view.weight,
+            trace,
+            TENANT,
+            self.caller,
+            self.view,
+            self.headers,
+            self.request_id,
+            project,
         )
 
 

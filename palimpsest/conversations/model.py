@@ -1,7 +1,7 @@
 """Values of conversations: where a request continues one, and what is on record of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from blake3 import blake3
@@ -32,10 +32,15 @@ class Lineage:
     named: bool
     fresh: bytes
     spoken: int
+    _chains: dict[bytes, tuple[Hash, ...]] = field(
+        default_factory=dict[bytes, tuple[Hash, ...]], repr=False, compare=False
+    )
 
     def chain(self, origin: bytes) -> tuple[Hash, ...]:
-        """One hash per message: names it in the conversation of this origin."""
-        return rooted(origin, self.history)
+        """One hash per message: names it in the conversation of this origin; made once."""
+        if origin not in self._chains:
+            self._chains[origin] = rooted(origin, self.history)
+        return self._chains[origin]
 
 
 def rooted(origin: bytes, history: Sequence[Hash]) -> tuple[Hash, ...]:

@@ -24,10 +24,9 @@ class UnchangedConversations:
     def proves_unchanged(self, view: RequestView, lineage: Lineage) -> bool:
         """Whether nothing of it can have been rewritten: the model has not spoken yet, or once
         since a request that passed. Twice, and the turn between may have been rewritten."""
-        positions = lineage.chain(lineage.line)
         spoken = 0
-        for position, message in zip(reversed(positions), reversed(view.messages), strict=True):
-            if self._positions.get(position):
+        for name, message in zip(reversed(lineage.history), reversed(view.messages), strict=True):
+            if self._positions.get(rooted(lineage.line, (name,))[0]):
                 return True
             spoken += view.dialect.role(message) is Role.ASSISTANT
             if spoken > 1:

@@ -144,6 +144,10 @@ class TokenEstimate:
         return self.system + self.tools + self.messages
 
 
+MESSAGE_WEIGHT = 1_024
+"""What it costs to hash, store and look up a message, in bytes of text that cost the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestView:
     """A request body, split at its messages; ``prefix + messages + suffix`` is always the body.
@@ -174,6 +178,11 @@ class RequestView:
     separators: tuple[bytes, ...] = field(repr=False)
     suffix: bytes = field(repr=False)
     spans: Mapping[str, Span] = field(repr=False)
+
+    @property
+    def weight(self) -> int:
+        """How much work it is, in bytes; a message is as much as `MESSAGE_WEIGHT` of them."""
+        return len(self.body) + MESSAGE_WEIGHT * len(self.messages)
 
 
 class Dialect(Protocol):

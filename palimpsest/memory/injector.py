@@ -126,7 +126,7 @@ class Injector:
             return _NOTHING
         if not is_human_request(view, agent=value_of(headers, AGENT_HEADER) is not None):
             return _NOTHING
-        turn = await off_the_loop(len(view.body), newest_turn, view)
+        turn = await off_the_loop(view.weight, newest_turn, view)
         cached = self._cached(state.chain, turn)
         self._metrics.lookups.labels("cached" if cached else "asked").inc()
         if cached:
@@ -149,10 +149,10 @@ class Injector:
         """The text block for the memories of these ids, best first, as far as they fit; None when
         none of them exists or fits. ``epoch``: what the history is sent by; ``ratio``: the model's
         tokens per estimated token."""
-        turn = await off_the_loop(len(view.body), newest_turn, view)
+        turn = await off_the_loop(view.weight, newest_turn, view)
         if turn is None:
             return None
-        prompt = await off_the_loop(len(view.body), replay, view, epoch, ratio)
+        prompt = await off_the_loop(view.weight, replay, view, epoch, ratio)
         injected = round(sum(recall.tokens for recall in _injections(epoch)) * ratio)
         budget = injection_budget(self._options.budget, prompt.tokens, injected)
         memories = await self._permission.filter_allowed(await self._memories.get(ids, caller))

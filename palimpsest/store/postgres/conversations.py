@@ -10,13 +10,17 @@ from collections.abc import Collection, Mapping
 import msgspec
 from sqlalchemy import text
 
-from palimpsest.conversations.model import ConversationRecord, Lineage, Place, rooted
+from palimpsest.conversations.model import ConversationRecord, Lineage, Place
+from palimpsest.dialects.model import MESSAGE_WEIGHT
 from palimpsest.exchanges.model import TurnRecord
 from palimpsest.gateway.model import EVERYONE
+from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres.database import Database, Row
 
 # The next turn of a conversation nearly always extends a head that is a few messages back.
 _RECENT = 64
+_AT_ONCE = 4_096
+"""So many positions are encoded for one statement in some 20 ms."""
 
 
 class ConversationStore:
@@ -27,17 +31,19 @@ class ConversationStore:
         self._tenant = tenant
 
     async def find_place(self, lineage: Lineage) -> Place:
-        """Find the place of a history; looks at the newest positions first, and at all others only
-        when no head is among those."""
-        newest = await self._among(lineage, max(0, len(lineage.history) - _RECENT))
-        if newest.conversation_id is not None or len(lineage.history) <= _RECENT:
-            return newest
-        older = await self._among(lineage, 0, len(lineage.history) - _RECENT)
-        return dataclasses.replace(
-            older,
-            applied=newest.applied or older.applied,
-            observed=newest.observed or older.observed,
-        )
+        """Find the place of a history; looks at the newest positions first, and at the others only
+        as long as no head is among those."""
+        first = max(0, len(lineage.history) - _RECENT)
+        place = await self._among(lineage, first, len(lineage.history))
+        while first and place.conversation_id is None:
+            end, first = first, max(0, first - _AT_ONCE)
+            older = await self._among(lineage, first, end)
+            place = dataclasses.replace(
+                older,
+                applied=place.applied or older.applied,
+                observed=place.observed or older.observed,
+            )
+        return place
 
     async def find_session_place(self, session: bytes, caller: str | None = None) -> Place:
         """Find the place of the newest answer of a client's session; with a ``caller``, of its
@@ -60,11 +66,11 @@ class ConversationStore:
         rows = await self._database.run(_TURNS, {"id": conversation})
         return [msgspec.convert(row, TurnRecord) for row in rows]
 
-    async def _among(self, lineage: Lineage, first: int, end: int | None = None) -> Place:
+    async def _among(self, lineage: Lineage, first: int, end: int) -> Place:
         """The place by the positions from ``first`` up to ``end``."""
         history = lineage.history[first:end]
         spoken = lineage.history[max(first, lineage.spoken - 1) : end] if lineage.spoken else ()
-        own = rooted(lineage.fresh, history)
+        own = lineage.chain(lineage.fresh)[first:end]
         rows = await self._database.run(
             _HEADS,
             {
@@ -78,14 +84,16 @@ class ConversationStore:
             },
         )
         heads = {row["kind"]: row for row in rows if row["kind"]}
-        head = choose_head(heads, set(history))
+        head = choose_head(heads, set(lineage.history))
         begun = rows[0]
         if head is not None and head["origin"] != lineage.fresh:
+            weight = MESSAGE_WEIGHT * len(lineage.history)
+            chain = await off_the_loop(weight, lineage.chain, head["origin"])
             [begun] = await self._database.run(
                 _BEGUN,
                 {
                     "tenant": self._tenant,
-                    "chain": list(rooted(head["origin"], history)),
+                    "chain": list(chain[first:end]),
                     "depth": head["depth"],
                 },
             )

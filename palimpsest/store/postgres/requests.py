@@ -21,6 +21,7 @@ from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres import statements
 from palimpsest.store.postgres.capture import Blob, CapturedBody, StoredCache, capture, unpack
+from palimpsest.store.postgres.content import content_values
 from palimpsest.store.postgres.database import Database, Row
 
 VAULT_SECONDS = 7200
@@ -36,17 +37,21 @@ class RequestStore:
 
     async def accept(self, request: AcceptedRequest) -> str:
         """Commit a request with everything new in its body, and return its id; when another one
-        holds its claim, return that one's id and write nothing."""
-        size = len(request.view.body)
+        holds its claim, return that one's id and write nothing but content, of a huge body."""
+        weight = request.view.weight
         erasure = self._stored.erasure
-        body = await off_the_loop(size, capture, request.view, self._stored)
-        [row] = await self._database.run(statements.ACCEPT, _accept_values(request, body))
+        body = await off_the_loop(weight, capture, request.view, self._stored)
+        own, *ahead = content_values(body)
+        for values in ahead:
+            await self._database.run(statements.CONTENT, values)
+        [row] = await self._database.run(statements.ACCEPT, _accept_values(request, body, own))
         holder = str(row["request_id"] or request.id)
         if holder == request.id:
-            if 0 < erasure < row["erasure"]:
-                # What was taken as stored may have been erased meanwhile.
-                body = await off_the_loop(size, capture, request.view, ())
-                await self._database.run(statements.CONTENT, _content_values(body))
+            if (ahead or erasure) and erasure < row["erasure"]:
+                # What was taken as stored, or was stored first, may have been erased meanwhile.
+                body = await off_the_loop(weight, capture, request.view, ())
+                for values in content_values(body):
+                    await self._database.run(statements.CONTENT, values)
             # A node stands for all before it; whatever the request refers to is spared with it.
             self._stored.add_committed((*body.latest, *body.parts), row["erasure"])
         return holder
@@ -207,7 +212,9 @@ def storable(value: str | None) -> str | None:
     return value.replace("\0", "\ufffd") if value else value
 
 
-def _accept_values(request: AcceptedRequest, body: CapturedBody) -> dict[str, Any]:
+def _accept_values(
+    request: AcceptedRequest, body: CapturedBody, content: dict[str, Any]
+) -> dict[str, Any]:
     view = request.view
     return {
         "id": request.id,
@@ -229,20 +236,7 @@ def _accept_values(request: AcceptedRequest, body: CapturedBody) -> dict[str, An
         "fingerprint": request.identity.fingerprint if request.claims else None,
         "keyed": request.identity.keyed,
         "seize_from": request.seize_from,
-        **_content_values(body),
-    }
-
-
-def _content_values(body: CapturedBody) -> dict[str, Any]:
-    return {
-        "blob_hash": [blob.hash for blob in body.blobs],
-        "blob_codec": [blob.codec for blob in body.blobs],
-        "blob_size": [blob.size for blob in body.blobs],
-        "blob_data": [blob.data for blob in body.blobs],
-        "node_hash": [node.hash for node in body.nodes],
-        "node_parent": [node.parent for node in body.nodes],
-        "node_message": [node.message for node in body.nodes],
-        "node_depth": [node.depth for node in body.nodes],
+        **content,
     }
 
 
