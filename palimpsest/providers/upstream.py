@@ -7,6 +7,7 @@ import httpx
 
 from palimpsest.providers.headers import RawHeaders, end_to_end
 from palimpsest.providers.route import DIRECT, Route
+from palimpsest.providers.socks import greeting
 from palimpsest.runtime.errors import StreamBroken, UpstreamTimeout, UpstreamUnreachable
 
 _KEEPALIVE_SECONDS = 30.0
@@ -51,9 +52,12 @@ class Upstream:
         self._prefix = url.raw_path.rstrip(b"/")
         self._withheld = withheld
         self._leaving: set[asyncio.Task[None]] = set()
+        self._connect_timeout = connect_timeout
+        proxy = route.proxy_to(url)
+        self._by_socks = proxy is not None and proxy.url.scheme.startswith("socks")
         self._client = httpx.AsyncClient(
             verify=route.trust(),
-            proxy=route.proxy_to(url),
+            proxy=proxy,
             # The settings have read what applies.
             trust_env=False,
             timeout=httpx.Timeout(first_byte_timeout, connect=connect_timeout, pool=None),
@@ -89,7 +93,10 @@ class Upstream:
         )
         request.url = _ExactUrl(self._base_url, self._prefix + target)
         try:
-            return await self._client.send(request, stream=True)
+            if not self._by_socks:
+                return await self._client.send(request, stream=True)
+            async with greeting(self._connect_timeout) as request.extensions["trace"]:
+                return await self._client.send(request, stream=True)
         except httpx.TimeoutException as error:
             raise UpstreamTimeout(f"{self.name} did not answer in time") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:

@@ -15,7 +15,8 @@ class NetworkSettings(BaseModel):
         None,
         validation_alias=AliasChoices("HTTPS_PROXY"),
         description="Proxy on the way to an `https://` upstream: `http`, `https`, `socks5` or "
-        "`socks5h`, with name and password where it wants them",
+        "`socks5h` (names are resolved there with either), with name and password where it wants "
+        "them",
     )
     http_proxy: str | None = Field(
         None,

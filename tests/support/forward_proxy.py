@@ -36,10 +36,11 @@ class ForwardProxy:
         else:
             path = target.partition(url.netloc)[2]
             back.write(head.replace(target.encode(), path.encode(), 1))
-        await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        await asyncio.gather(pass_on(reader, back), pass_on(there, writer))
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """All that comes, until its end."""
     with suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)

@@ -1,9 +1,5 @@
 """The way to a provider, through a real proxy and to a certificate of one's own."""
 
-import asyncio
-import ssl
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,36 +9,7 @@ from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.errors import StartupFailed, UpstreamUnreachable
 from tests.support.certificates import own_certificate
 from tests.support.forward_proxy import ForwardProxy
-
-TARGET = b"/v1/messages?beta=true&q=%7e{}"
-
-
-@asynccontextmanager
-async def provider(tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[str, list[bytes]]]:
-    """Its URL, and the first line of each request."""
-    asked: list[bytes] = []
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
-    scheme = "https" if tls else "http"
-    try:
-        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/base", asked
-    finally:
-        server.close()
-
-
-async def ask(url: str, route: Route) -> bytes:
-    upstream = Upstream(url, 5, 5, route)
-    try:
-        response = await upstream.send("POST", TARGET, [(b"x-api-key", b"k")], b"")
-        return await response.aread()
-    finally:
-        await upstream.close()
+from tests.support.way_out import TARGET, ask, provider
 
 
 async def test_a_tunnel_is_asked_for_the_host_and_the_provider_for_the_target(
@@ -83,10 +50,6 @@ async def test_what_is_no_certificate_ends_the_start(tmp_path: Path) -> None:
     (tmp_path / "none.pem").write_text("nothing")
     with pytest.raises(StartupFailed, match="SSL_CERT_FILE"):
         Upstream("https://x", 5, 5, Route(certificates=tmp_path / "none.pem"))
-
-
-def test_socks_is_a_proxy_as_well() -> None:
-    Upstream("https://x", 5, 5, Route({"all": "socks5h://user:word@127.0.0.1:1080"}))
 
 
 @pytest.mark.parametrize(
