@@ -232,9 +232,10 @@ class ContextRewriter:
     ) -> T | None:
         """None when the deadline passed, or a bug kept it from being done, which only costs new
         decisions; late work goes on in its thread, and the next turn has what it learned."""
-        size, conversation = view.weight, _conversation(asked)
+        size, conversation = len(view.body), _conversation(asked)
         inline = (
-            size <= LOOP_BYTES and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES
+            view.weight <= LOOP_BYTES
+            and size - (self._counted.get(conversation) or 0) <= _INLINE_BYTES
         )
         try:
             if inline:

@@ -146,6 +146,8 @@ class TokenEstimate:
 
 MESSAGE_WEIGHT = 1_024
 """What it costs to hash, store and look up a message, in bytes of text that cost the same."""
+VALUE_WEIGHT = 16
+"""The same of a comma or colon: what decodes values makes objects of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class RequestView:
     separators: the bytes between neighbours; a single one stands between all messages
     suffix: the bytes after the last message
     spans: where the value of each top-level field lies; the last one of duplicates counts
+    weight: how much work the body is: its bytes, and what its messages and values cost in bytes
     """
 
     dialect: "Dialect" = field(repr=False)
@@ -178,11 +181,7 @@ class RequestView:
     separators: tuple[bytes, ...] = field(repr=False)
     suffix: bytes = field(repr=False)
     spans: Mapping[str, Span] = field(repr=False)
-
-    @property
-    def weight(self) -> int:
-        """How much work it is, in bytes; a message is as much as `MESSAGE_WEIGHT` of them."""
-        return len(self.body) + MESSAGE_WEIGHT * len(self.messages)
+    weight: int
 
 
 class Dialect(Protocol):

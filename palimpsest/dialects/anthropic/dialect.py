@@ -34,9 +34,18 @@ from palimpsest.dialects.anthropic.body import (
 from palimpsest.dialects.anthropic.frame import encode_frame
 from palimpsest.dialects.anthropic.malformed import describe
 from palimpsest.dialects.anthropic.models import lookup
-from palimpsest.dialects.anthropic.shape import check_shape
+from palimpsest.dialects.anthropic.shape import MOST_FIELDS, check_shape
 from palimpsest.dialects.anthropic.sizes import message_tokens, prompt_tokens, thinking_tokens
-from palimpsest.dialects.model import Block, Dialect, Headers, ModelInfo, RequestView, Span
+from palimpsest.dialects.model import (
+    MESSAGE_WEIGHT,
+    VALUE_WEIGHT,
+    Block,
+    Dialect,
+    Headers,
+    ModelInfo,
+    RequestView,
+    Span,
+)
 from palimpsest.runtime.errors import BadRequest
 from palimpsest.runtime.foreign_values import parse_count
 
@@ -52,7 +61,7 @@ _SKIPPER = JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 def split(body: bytes, dialect: Dialect) -> RequestView:
     """Split ``body``; raises BadRequest, in the API's words, for what is no Messages request."""
-    check_shape(body)
+    values_most = check_shape(body)
     values = _fields(body)
     model = _model(values.get("model"))
     messages = _messages(values.get("messages"))
@@ -76,6 +85,7 @@ def split(body: bytes, dialect: Dialect) -> RequestView:
         separators=separators,
         suffix=body[last:],
         spans=spans,
+        weight=len(body) + MESSAGE_WEIGHT * len(messages) + VALUE_WEIGHT * values_most,
     )
 
 
@@ -133,8 +143,12 @@ def _spans(body: bytes, values: Mapping[str, bytes]) -> dict[str, Span]:
     """Walk the top-level fields in order; the body is known to be valid JSON."""
     spans: dict[str, Span] = {}
     text: str | None = None
+    walked = 0
     at = _space(body, 0)
     while body[at : at + 1] != b"}":
+        walked += 1
+        if walked > MOST_FIELDS:
+            raise BadRequest(f"the request has more than {MOST_FIELDS} fields of its own")
         at = _space(body, at + 1)
         name = _STRING.match(body, at)
         if name is None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from palimpsest.dialects.anthropic.dialect import parse
-from palimpsest.dialects.anthropic.shape import MOST_VALUES
+from palimpsest.dialects.anthropic.shape import MOST_FIELDS, MOST_VALUES
 from palimpsest.runtime.errors import BadRequest
 from tests.support.requests import body_of, message
 
@@ -18,8 +18,8 @@ WORDS = {
 ABSURD = {
     "keys in a block": body_of({"role": "user", "content": [KEYS]}),
     "keys of the body": msgspec.json.encode({"model": "m", **KEYS}),
-    "messages": body_of(*[{"role": "user", "content": "a"}] * 100_000),
-    "blocks": body_of({"role": "user", "content": [ITEM] * 100_000}),
+    "messages": body_of(*[{"role": "user", "content": "a"}] * 130_000),
+    "blocks": body_of({"role": "user", "content": [ITEM] * 130_000}),
     "items": message(odd=[0] * (MOST_VALUES + 1)),
 }
 
@@ -34,6 +34,27 @@ def test_a_text_may_be_of_anything(words: str) -> None:
 def test_an_absurd_shape_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest, match="values"):
         parse(body)
+
+
+def test_very_many_fields_of_the_body_itself_are_refused() -> None:
+    fields = dict.fromkeys((f"k{n}" for n in range(MOST_FIELDS)), 1)
+    with pytest.raises(BadRequest, match="fields"):
+        parse(msgspec.json.encode({"model": "m", "messages": [{"role": "user"}], **fields}))
+
+
+def test_one_field_very_many_times_is_refused_too() -> None:
+    repeated = message("a")[:-1] + b',"k":1' * MOST_FIELDS + b"}"
+    with pytest.raises(BadRequest, match="fields"):
+        parse(repeated)
+
+
+def test_as_many_messages_as_the_api_takes_are_taken() -> None:
+    assert len(parse(body_of(*[{"role": "user", "content": "a"}] * 100_000)).messages) == 100_000
+
+
+def test_what_is_made_of_many_values_weighs_more_than_its_bytes() -> None:
+    light, heavy = message("a" * 100_000), message(odd=[0] * 50_000)
+    assert parse(heavy).weight > 5 * parse(light).weight
 
 
 def test_a_long_conversation_is_none() -> None:
