@@ -32,7 +32,10 @@ async def pass_unmanaged(
         raise error
     part = _WHY.get(type(error), "database")
     headers, body = exchange.outgoing()
-    response = await forward_unmanaged(process, "POST", exchange.target, headers, body, why=part)
+    stream = exchange.request_id if exchange.view.stream else None
+    response = await forward_unmanaged(
+        process, "POST", exchange.target, headers, body, why=part, stream=stream
+    )
     process.context.unchanged.record(lineage)
     response.raw_headers.append((b"x-palimpsest-unmanaged", part.encode()))
     return response

@@ -8,7 +8,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from api.admission import target_of
+from api.event_stream import EventStream
 from api.process import process_of
+from palimpsest.exchanges.answer import AnswerHead
+from palimpsest.providers.encodings import ask_for_identity
 from palimpsest.providers.headers import RawHeaders
 from palimpsest.providers.upstream import response_headers
 from palimpsest.runtime.errors import NotFound, UpstreamUnreachable
@@ -60,20 +63,27 @@ async def forward_unmanaged(
     body: bytes | AsyncIterator[bytes],
     *,
     why: str = "path",
+    stream: str | None = None,
 ) -> Response:
-    """One request to the provider, and its answer as it comes; ``why`` there is no workflow."""
+    """One request to the provider, and its answer as it comes; ``why`` there is no workflow.
+    ``stream``: the id of one that asks for a message's events."""
     process.metrics.unmanaged.labels(why).inc()
+    if stream:
+        headers = ask_for_identity(headers)
     upstream = await process.upstream.send(method, target, headers, body)
-    response = StreamingResponse(_chunks(upstream), status_code=upstream.status_code)
-    response.raw_headers = list(response_headers(upstream))
+    head, content = AnswerHead(upstream.status_code, response_headers(upstream)), _chunks(upstream)
+    if stream and (events := EventStream(head)).is_readable:
+        head, content = events.head, events.read(process, upstream, stream)
+    response = StreamingResponse(content, status_code=head.status)
+    response.raw_headers = list(head.headers)
     return response
 
 
-async def _chunks(upstream: httpx.Response) -> AsyncIterator[bytes]:
+async def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
     try:
-        async for chunk in upstream.aiter_raw():
+        async for chunk in response.aiter_raw():
             yield chunk
     except httpx.TransportError as error:
         raise UpstreamUnreachable(f"the provider's answer broke off: {error}") from error
     finally:
-        await upstream.aclose()
+        await response.aclose()

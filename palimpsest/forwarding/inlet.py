@@ -19,6 +19,7 @@ class Inlet:
     ``head`` is the answer's. A stream that comes encoded is decoded for good, so that retries,
     pings and errors are possible in it: its head names no encoding any more, and no stream's a
     length. ``asked``: the client asked for a stream; what it did not ask for stays encoded.
+    ``is_readable``: the answer is events in plain, so that one of ours may follow.
     """
 
     def __init__(self, head: AnswerHead, reader: AnswerReader, *, asked: bool) -> None:
@@ -29,9 +30,9 @@ class Inlet:
         self.decodes = (
             asked and self.is_stream and self._decoder.needed and not self._decoder.failed
         )
-        readable = self.is_stream and (self.decodes or not self._decoder.needed)
-        self.head = _head_of_events(head) if readable else head
-        self._release = Release(reader, readable=readable)
+        self.is_readable = self.is_stream and (self.decodes or not self._decoder.needed)
+        self.head = _head_of_events(head) if self.is_readable else head
+        self._release = Release(reader, readable=self.is_readable)
         reader.headers(kind)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
