@@ -86,11 +86,11 @@ class Attempt:
         self._exchange = exchange
         self._forward = forward
         self._lease = lease
-        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.fence)
         self._commit = EndCommit(wire.store, wire.spill)
         self._head: AnswerHead | None = None
         self._reader = AnswerReader()
         self._content = ByteLog(exchange.answer.directory)
+        self._journal = JournalWriter(wire.journal, exchange.request_id, lease.fence, self._content)
         self._released = 0
         self._times = Times()
 
@@ -182,7 +182,7 @@ class Attempt:
 
     def _take(self, piece: bytes, inlet: Inlet) -> None:
         self._content.append(piece)
-        self._journal.write(piece)
+        self._journal.note()
         if self._journal.fenced.is_set():
             raise Fenced("another process carries this request now")
         self._exchange.answer.output_tokens = estimated_tokens(self._reader.output_chars)

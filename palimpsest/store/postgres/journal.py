@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Protocol
 
 from sqlalchemy import text
 
@@ -10,6 +11,8 @@ from palimpsest.store.postgres.database import Database
 
 FLUSH_BYTES = 8 * 1024
 FLUSH_SECONDS = 0.25
+MOST_BYTES = 256 * 1024
+"""Of one write."""
 
 
 class Journal:
@@ -29,14 +32,25 @@ class Journal:
         return b"".join(row["data"] for row in rows)
 
 
-class JournalWriter:
-    """Writes one attempt's bytes behind its back; ``fenced`` is set when it lost its lease."""
+class Received(Protocol):
+    """An answer's bytes so far, as somebody else keeps them."""
 
-    def __init__(self, journal: Journal, request_id: str, fence: int) -> None:
+    def __len__(self) -> int: ...
+
+    def read(self, offset: int, size: int, /) -> bytes:
+        """At most ``size`` bytes from ``offset`` on."""
+        ...
+
+
+class JournalWriter:
+    """Writes one attempt's bytes behind its back; ``fenced`` is set when it lost its lease. It
+    holds none of them: however far the database is behind, it reads on where it stopped."""
+
+    def __init__(self, journal: Journal, request_id: str, fence: int, received: Received) -> None:
         self._journal = journal
         self._request_id = request_id
         self._fence = fence
-        self._pending = bytearray()
+        self._received = received
         self._position = 0
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -45,14 +59,18 @@ class JournalWriter:
         self.fenced = asyncio.Event()
         self.wrote = False
 
-    def write(self, chunk: bytes) -> None:
-        """Take a chunk; it is written within `FLUSH_SECONDS`, or once there are `FLUSH_BYTES`."""
-        self._pending += chunk
-        if len(self._pending) >= FLUSH_BYTES:
+    def note(self) -> None:
+        """More was received; it is written within `FLUSH_SECONDS`, or once there are
+        `FLUSH_BYTES`."""
+        if self._waiting >= FLUSH_BYTES:
             self._write_now()
         elif self._timer is None:
             # Most answers end before this: a timer is cheaper than a task.
             self._timer = asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._write_now)
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._received) - self._position
 
     def _write_now(self) -> None:
         self._full.set()
@@ -74,21 +92,22 @@ class JournalWriter:
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await self._full.wait()
             self._full.clear()
-            if self._pending and not self._closing:
-                await self._flush()
+            while self._waiting and not self._closing and await self._flush():
+                pass
 
-    async def _flush(self) -> None:
-        data = bytes(self._pending)
+    async def _flush(self) -> bool:
+        """Write the next piece; False where the next one has to wait."""
+        data = self._received.read(self._position, MOST_BYTES)
         self.wrote = True
         try:
             held = await self._journal.append(self._request_id, self._fence, self._position, data)
         except DatabaseUnavailable:
-            return
-        if held:
-            self._position += len(data)
-            del self._pending[: len(data)]
-        else:
+            return False
+        if not held:
             self.fenced.set()
+            return False
+        self._position += len(data)
+        return self._waiting >= FLUSH_BYTES
 
 
 _APPEND = text("""
