@@ -1,5 +1,6 @@
 """`GET /v1/requests/{id}/stream`: an answer from where its reader stopped, event by event."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from palimpsest.dialects.anthropic.sse import Event, SseParser
 from palimpsest.exchanges.answer import Answer
 from palimpsest.exchanges.model import Outcome, RequestRecord, RequestState
 from palimpsest.exchanges.recorded_answer import recorded_headers
-from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.encodings import PIECE_BYTES, Decoder
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import BadRequest, PalimpsestError, StreamBroken
 from palimpsest.runtime.foreign_values import parse_count
@@ -20,6 +21,7 @@ from palimpsest.runtime.parts import Process
 
 router = APIRouter()
 
+_MOST_OF_A_REFUSAL = 256 * 1024
 _WHOLE = (Outcome.ANSWERED, Outcome.UPSTREAM_ERROR)
 
 
@@ -44,17 +46,10 @@ async def stream(request: Request, request_id: str) -> Response:
 async def _live(answer: Answer, request_id: str) -> AsyncIterator[Event | bytes]:
     """The answer that is under way here, as it comes."""
     await answer.wait_for_head(None)
-    parser, decoder = SseParser(), _decoder(answer.head.headers if answer.head else ())
-    refusal = bytearray()
-    async for chunk in answer.read(None):
-        plain = decoder.feed(chunk or b"")
-        if answer.head and answer.head.status >= 400:
-            refusal += plain
-            continue
-        for event in parser.feed(plain):
-            yield event
-    if refusal:
-        yield error_event(bytes(refusal))
+    head = answer.head
+    chunks = (chunk or b"" async for chunk in answer.read(None))
+    async for event in _read(chunks, head.headers if head else (), head.status if head else 0):
+        yield event
     if answer.error is not None:
         yield _error(answer.error, request_id)
 
@@ -65,18 +60,39 @@ async def _recorded(process: Process, record: RequestRecord) -> AsyncIterator[Ev
         content = (await process.stores.requests.read_answer(record.id)).content
     else:
         content = await process.stores.journal.read_content(record.id)
-    plain = _decoder(recorded_headers(record)).feed(content)
-    if (record.status or 0) >= 400 and plain:
-        yield error_event(plain)
-        return
-    for event in SseParser().feed(plain):
+    refused = False
+    headers, status = recorded_headers(record), record.status or 0
+    async for event in _read(_cut(content), headers, status):
+        refused = isinstance(event, bytes)
         yield event
+    if refused:
+        return
     if record.state == RequestState.ENDED and record.outcome not in _WHOLE:
         yield _error(StreamBroken(record.reason or "the answer broke off"), record.id)
 
 
-def _decoder(headers: RawHeaders) -> Decoder:
-    return Decoder(value_of(headers, b"content-encoding"))
+async def _read(
+    chunks: AsyncIterator[bytes], headers: RawHeaders, status: int
+) -> AsyncIterator[Event | bytes]:
+    """The events of an answer; of a refusal, one that says it. A piece at a time: an answer may be
+    large, or become large, and others wait for the event loop."""
+    parser, decoder = SseParser(), Decoder(value_of(headers, b"content-encoding"))
+    refusal = bytearray()
+    async for chunk in chunks:
+        for plain in decoder.pieces(chunk):
+            await asyncio.sleep(0)
+            if status >= 400:
+                refusal += plain[: _MOST_OF_A_REFUSAL - len(refusal)]
+                continue
+            for event in parser.feed(plain):
+                yield event
+    if refusal:
+        yield error_event(bytes(refusal))
+
+
+async def _cut(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), PIECE_BYTES):
+        yield content[at : at + PIECE_BYTES]
 
 
 def _error(error: PalimpsestError, request_id: str) -> bytes:

@@ -110,7 +110,10 @@ def _through_answer(
     be read, or is too large to be one that goes on."""
     if history is None or head is None or len(content) > _READABLE_BYTES:
         return None
-    body = Decoder(value_of(head.headers, b"content-encoding")).feed(content)
+    decoder = Decoder(value_of(head.headers, b"content-encoding"), _READABLE_BYTES)
+    body = decoder.feed(content)
+    if decoder.failed:
+        return None
     message = view.dialect.answer_message(body, value_of(head.headers, b"content-type") or "")
     return extended(history, message, view.dialect) if message else None
 

@@ -70,7 +70,7 @@ class SegmentReader:
         agent = value_of(recorded_pairs(record.headers), AGENT_HEADER) is not None
         if not agent and not is_human_request(view, agent=False):
             return SegmentOutcome.SIDE_CALL
-        project = project_of(view)
+        project = await asyncio.to_thread(project_of, view)
         if not await self._permission.allows(project, conversation):
             return SegmentOutcome.OPTED_OUT
         origin = Origin(self._tenant, project, conversation, agent, record.caller)
@@ -79,7 +79,7 @@ class SegmentReader:
             messages += await self._read_answer(record, view.dialect)
         start = root(self._tenant, project)
         history = await asyncio.to_thread(chain, start, messages, view.dialect)
-        hashes = rooted(record.origin, history)
+        hashes = await asyncio.to_thread(rooted, record.origin, history)
         since = await self._segments.count_learned(hashes)
         if since >= depth:
             return SegmentOutcome.KNOWN
@@ -105,12 +105,14 @@ class SegmentReader:
         except NotFound:
             return ()
         headers = recorded_headers(record)
-        decoder = Decoder(value_of(headers, b"content-encoding"))
+        encoding = value_of(headers, b"content-encoding")
         kind = value_of(headers, b"content-type") or ""
-        message = await asyncio.to_thread(
-            dialect.answer_message, decoder.feed(recorded.content), kind
-        )
-        return (message,) if message else ()
+
+        def message() -> bytes | None:
+            return dialect.answer_message(Decoder(encoding).feed(recorded.content), kind)
+
+        said = await asyncio.to_thread(message)
+        return (said,) if said else ()
 
     async def _message_times(self, hashes: Sequence[bytes]) -> tuple[datetime, ...]:
         """When each message was said: the time of the first head that holds it; now, if there is

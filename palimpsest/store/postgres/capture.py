@@ -5,15 +5,16 @@ A blob is content under its BLAKE3 hash, compressed where that pays.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import zstandard
 from blake3 import blake3
 
 from palimpsest.dialects.model import RequestView
 from palimpsest.runtime.hash_chain import node_hashes
+from palimpsest.runtime.offload import off_the_loop
 
 _PLAIN, _ZSTD = 0, 1
 _WORTH_COMPRESSING = 128
@@ -45,6 +46,13 @@ def blob_hash(content: bytes) -> bytes:
 def unpack(codec: int, data: bytes) -> bytes:
     """The content of a stored blob."""
     return zstandard.ZstdDecompressor().decompress(data) if codec == _ZSTD else data
+
+
+async def read_blob(row: Mapping[str, Any]) -> bytes:
+    """The content of a blob's row; a large one does not keep the event loop."""
+    codec, data = row["codec"], row["data"]
+    size = zstandard.frame_content_size(data) if codec == _ZSTD else len(data)
+    return await off_the_loop(size, unpack, codec, data)
 
 
 TTL_SECONDS = 1800.0

@@ -20,7 +20,14 @@ from palimpsest.forwarding.model import AttemptEnd, AttemptRecord, Lease, Settle
 from palimpsest.runtime.errors import Expired, NotFound
 from palimpsest.runtime.offload import off_the_loop
 from palimpsest.store.postgres import statements
-from palimpsest.store.postgres.capture import Blob, CapturedBody, StoredCache, capture, unpack
+from palimpsest.store.postgres.capture import (
+    Blob,
+    CapturedBody,
+    StoredCache,
+    capture,
+    read_blob,
+    unpack,
+)
 from palimpsest.store.postgres.content import content_values
 from palimpsest.store.postgres.database import Database, Row
 
@@ -169,7 +176,7 @@ class RequestStore:
         rows = await self._database.run(statements.MESSAGE, values)
         if not rows:
             raise Expired(f"message {position} was kept no longer: its retention is over")
-        return unpack(rows[0]["codec"], rows[0]["data"])
+        return await read_blob(rows[0])
 
     async def read_answer(self, request_id: str) -> RecordedAnswer:
         """The answer on record; raises NotFound, or Expired where its retention is over."""
@@ -179,7 +186,7 @@ class RequestStore:
         blobs = await self._database.run(statements.BLOB, {"hash": record.response})
         if not blobs:
             raise Expired(f"the answer of {request_id} was kept no longer: its retention is over")
-        return RecordedAnswer(record, unpack(blobs[0]["codec"], blobs[0]["data"]))
+        return RecordedAnswer(record, await read_blob(blobs[0]))
 
     async def read_request(self, request_id: str) -> RequestRecord:
         """All that is on record of a request; raises NotFound."""
@@ -212,9 +219,7 @@ def storable(value: str | None) -> str | None:
     return value.replace("\0", "\ufffd") if value else value
 
 
-def _accept_values(
-    request: AcceptedRequest, body: CapturedBody, content: dict[str, Any]
-) -> dict[str, Any]:
+def _accept_values(request: AcceptedRequest, body: CapturedBody, content: Row) -> dict[str, Any]:
     view = request.view
     return {
         "id": request.id,

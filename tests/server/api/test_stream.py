@@ -8,7 +8,7 @@ import httpx
 
 from harness.simulator import Simulator
 from palimpsest.dialects.anthropic.sse import SseParser
-from tests.support.canned_provider import Canned, held
+from tests.support.canned_provider import Canned, always, answer, held
 from tests.support.proxy import Parts, RunningProxy, running_proxy
 from tests.support.requests import (
     HEADERS,
@@ -120,6 +120,22 @@ async def test_a_refusal_is_an_error_event(running: RunningProxy) -> None:
     async with client_of(running) as client:
         got = await client.post("/v1/messages", content=message(model="claude-none", stream=True))
     assert events_of(await read(running, got.headers[ID])) == [("error", got.json())]
+
+
+async def test_of_a_huge_refusal_the_beginning_is_told(parts: Parts, tmp_path: Path) -> None:
+    """What a small compressed answer becomes is read piece by piece, up to a limit."""
+    packed = gzip.compress(b"no " * 10_000_000)
+    refusal = answer(packed, ("content-encoding", "gzip"), status="400 Bad Request")
+    async with (
+        Canned.serve(always(refusal)) as provider,
+        running_proxy(parts, tmp_path, provider.url) as running,
+        client_of(running) as client,
+    ):
+        got = await client.post("/v1/messages", content=STREAM)
+        await ended(running, got.headers[ID])
+        told = await read(running, got.headers[ID])
+    assert told.startswith(b"event: error\ndata: no no ")
+    assert len(told) < 1_000_000
 
 
 async def test_what_cannot_be_read(running: RunningProxy) -> None:
