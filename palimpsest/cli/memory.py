@@ -98,10 +98,15 @@ async def _reindex(settings: Settings, local: LocalMemories) -> None:
     processes take all memories in again."""
     if settings.qdrant_url:
         from palimpsest.memory.embedders import build_embedder
+        from palimpsest.providers.route import route_of
         from palimpsest.store.vectors.qdrant import QdrantIndex, client_of
 
-        embeds = build_embedder(settings.embedder, settings.embedder_url, settings.embedder_key)
-        index = QdrantIndex(client_of(settings.qdrant_url), embeds.name, embeds.dimension)
+        route = route_of(settings)
+        embeds = build_embedder(
+            settings.embedder, settings.embedder_url, settings.embedder_key, route
+        )
+        client = client_of(settings.qdrant_url, route.options(settings.qdrant_url))
+        index = QdrantIndex(client, embeds.name, embeds.dimension)
         try:
             await index.clear()
         finally:

@@ -24,8 +24,10 @@ import platformdirs
 
 from palimpsest.devstack.process import Child, tail
 from palimpsest.devstack.progress import Say, announced, say
+from palimpsest.providers.route import route_of
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.file_lock import exclusive
+from palimpsest.runtime.settings import Settings
 
 CLI_VERSION = "1.5.1"
 SERVER_VERSION = "1.32.1"
@@ -110,23 +112,28 @@ async def _download(program: Program, scratch: Path, report: Say) -> tuple[Path 
     """The program from the project's own site, or None and the reason why not."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     why = ""
-    timeout = httpx.Timeout(60, connect=5)
-    async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as client:
-        for template in ARCHIVES:
-            url = template.format(
-                version=program.version, platform=platform.system().lower(), arch=machine
-            )
-            try:
-                async with announced(f"downloading {program.name} {program.version}", report):
-                    answer = (await client.get(url)).raise_for_status()
-                    path = await asyncio.to_thread(_unpack, answer.content, program.name, scratch)
-            except (httpx.HTTPError, *BAD_ARCHIVE, OSError) as error:
-                why = f"{httpx.URL(url).host}: {str(error) or type(error).__name__}"
-                continue
-            if await _version(path) is not None:
-                return path, ""
-            why = f"{httpx.URL(url).host}: what it sent does not run here"
+    for template in ARCHIVES:
+        url = template.format(
+            version=program.version, platform=platform.system().lower(), arch=machine
+        )
+        try:
+            async with announced(f"downloading {program.name} {program.version}", report):
+                archive = await _get(url)
+                path = await asyncio.to_thread(_unpack, archive, program.name, scratch)
+        except (httpx.HTTPError, *BAD_ARCHIVE, OSError) as error:
+            why = f"{httpx.URL(url).host}: {str(error) or type(error).__name__}"
+            continue
+        if await _version(path) is not None:
+            return path, ""
+        why = f"{httpx.URL(url).host}: what it sent does not run here"
     return None, why
+
+
+async def _get(url: str) -> bytes:
+    way = route_of(Settings.load()).options(url)
+    timeout = httpx.Timeout(60, connect=5)
+    async with httpx.AsyncClient(timeout=timeout, follow_redirects=True, **way) as client:
+        return (await client.get(url)).raise_for_status().content
 
 
 def _unpack(archive: bytes, name: str, scratch: Path) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from palimpsest.providers.route import DIRECT, Route
 from palimpsest.runtime.errors import EmbedderUnavailable, StartupFailed
 
 _DIMENSIONS = {
@@ -44,7 +45,9 @@ class _Refused(Exception):
 
 
 class OpenAIEmbedder:
-    def __init__(self, model: str, dimension: int, url: str, key: str | None) -> None:
+    def __init__(
+        self, model: str, dimension: int, url: str, key: str | None, route: Route = DIRECT
+    ) -> None:
         """``url`` may end in ``/v1``."""
         self.name = f"openai {model}"
         self.dimension = dimension
@@ -53,10 +56,14 @@ class OpenAIEmbedder:
         shortened = model.startswith(_SHORTENED) and dimension != _DIMENSIONS.get(model)
         self._more = {"dimensions": dimension} if shortened else {}
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.AsyncClient(headers=headers, timeout=_SECONDS)
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=_SECONDS, **route.options(self._url)
+        )
 
     @classmethod
-    def create(cls, named: str, url: str, key: str | None) -> "OpenAIEmbedder":
+    def create(
+        cls, named: str, url: str, key: str | None, route: Route = DIRECT
+    ) -> "OpenAIEmbedder":
         """``named`` is ``<model>`` or ``<model>@<dimension>``; raises StartupFailed."""
         model, _, given = named.partition("@")
         dimension = int(given) if given.isdigit() else _DIMENSIONS.get(model, 0)
@@ -65,7 +72,7 @@ class OpenAIEmbedder:
                 f"PALIMPSEST_EMBEDDER=openai:{named}: say how long its vectors are, as in "
                 f"openai:{model or '<model>'}@768"
             )
-        return cls(model, dimension, url, key)
+        return cls(model, dimension, url, key, route)
 
     async def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.zeros((len(texts), self.dimension), np.float32)

@@ -4,10 +4,12 @@ import ipaddress
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from palimpsest.runtime.errors import StartupFailed
+from palimpsest.runtime.network_settings import NetworkSettings
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -28,6 +30,13 @@ class Route:
             return None
         return httpx.Proxy(proxy, ssl_context=self.trust() if proxy.startswith("https:") else None)
 
+    def options(self, url: str) -> dict[str, Any]:
+        """How an httpx client reaches a server of the person's own choice, as its arguments: one
+        on this machine directly, whatever the settings say, since no proxy has it."""
+        parts = httpx.URL(url)
+        proxy = None if _is_here(parts.host) else self.proxy_to(parts)
+        return {"verify": self.trust(), "proxy": proxy, "trust_env": False}
+
     def trust(self) -> ssl.SSLContext:
         """Whom to trust. Raises StartupFailed where the certificates cannot be read."""
         if self.certificates is None:
@@ -39,6 +48,24 @@ class Route:
 
 
 DIRECT = Route()
+
+
+def route_of(settings: NetworkSettings) -> Route:
+    """The way out, as the settings have it."""
+    proxies = {
+        "https": settings.https_proxy,
+        "http": settings.http_proxy,
+        "all": settings.all_proxy,
+    }
+    named = {scheme: proxy for scheme, proxy in proxies.items() if proxy}
+    return Route(named, settings.no_proxy, settings.ssl_cert_file)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
 
 
 def is_direct(no_proxy: str, host: str, port: int) -> bool:

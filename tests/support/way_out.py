@@ -12,13 +12,15 @@ TARGET = b"/v1/messages?beta=true&q=%7e{}"
 
 
 @asynccontextmanager
-async def provider(tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[str, list[bytes]]]:
+async def provider(
+    tls: ssl.SSLContext | None = None, status: bytes = b"200 OK"
+) -> AsyncGenerator[tuple[str, list[bytes]]]:
     """Its URL, and the first line of each request."""
     asked: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 %b\r\ncontent-length: 2\r\n\r\n{}" % status)
         await writer.drain()
         writer.close()
 

@@ -8,7 +8,7 @@ from palimpsest.dialects.tokenizer import text_tokens
 from palimpsest.exchanges.registry import ExchangeRegistry
 from palimpsest.gateway.model import TENANT
 from palimpsest.providers.headers import RawHeaders
-from palimpsest.providers.route import Route
+from palimpsest.providers.route import route_of
 from palimpsest.providers.upstream import Upstream, response_headers
 from palimpsest.relay.link import Link, open_link
 from palimpsest.runtime.errors import DatabaseUnavailable, StartupFailed
@@ -49,7 +49,7 @@ async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: b
         settings.upstream_url,
         settings.connect_timeout,
         settings.first_byte_timeout,
-        _route(settings),
+        route_of(settings),
         local_token(settings.data_dir).encode(),
     )
     stack.push_async_callback(upstream.close)
@@ -78,16 +78,6 @@ async def build_foundation(settings: Settings, stack: AsyncExitStack, *, edge: b
         heart=await _start_heart(database, owner, stack),
         link=link,
     )
-
-
-def _route(settings: Settings) -> Route:
-    proxies = {
-        "https": settings.https_proxy,
-        "http": settings.http_proxy,
-        "all": settings.all_proxy,
-    }
-    named = {scheme: proxy for scheme, proxy in proxies.items() if proxy}
-    return Route(named, settings.no_proxy, settings.ssl_cert_file)
 
 
 def _build_stores(database: Database, settings: Settings, key: bytes) -> Stores:

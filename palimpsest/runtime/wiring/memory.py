@@ -24,6 +24,7 @@ from palimpsest.memory.model import Memory
 from palimpsest.memory.permission import Permission
 from palimpsest.memory.reranker import FastembedReranker
 from palimpsest.memory.retrieval import Retriever
+from palimpsest.providers.route import route_of
 from palimpsest.providers.upstream import Upstream
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.metrics import Metrics
@@ -55,9 +56,16 @@ async def run_memory(
         memories = MemoryStore(database, TENANT)
         permission = Permission(OptOuts(database, TENANT), settings.forget)
         embeds = await asyncio.to_thread(
-            build_embedder, settings.embedder, settings.embedder_url, settings.embedder_key
+            build_embedder,
+            settings.embedder,
+            settings.embedder_url,
+            settings.embedder_key,
+            route_of(settings),
         )
-        index = vector_index(settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension)
+        way = route_of(settings).options(settings.qdrant_url) if settings.qdrant_url else {}
+        index = vector_index(
+            settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension, way
+        )
         stack.push_async_callback(index.close)
         indexer = Indexer(memories, index, embeds, await _writer_check(settings, database, stack))
         metrics.index_behind.set_function(lambda: indexer.lag_seconds)

@@ -4,7 +4,7 @@ The cursor is a point of the same collection, without vectors and without a tena
 query meets it, and what loses the points loses the cursor. It also names what made the vectors.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -49,8 +49,11 @@ _PATIENCE_SECONDS = 10
 _FLOAT32_BYTES = 4
 
 
-def client_of(url: str, patience: int = _PATIENCE_SECONDS) -> AsyncQdrantClient:
-    """The URL may carry an API key as its user: ``https://key@host:6333``."""
+def client_of(
+    url: str, way: Mapping[str, Any], patience: int = _PATIENCE_SECONDS
+) -> AsyncQdrantClient:
+    """The URL may carry an API key as its user: ``https://key@host:6333``; ``way`` are arguments
+    of the HTTP client."""
     parts = urlsplit(url)
     address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return AsyncQdrantClient(
@@ -59,6 +62,7 @@ def client_of(url: str, patience: int = _PATIENCE_SECONDS) -> AsyncQdrantClient:
         api_key=parts.username,
         timeout=patience,
         check_compatibility=False,
+        **way,
     )
 
 

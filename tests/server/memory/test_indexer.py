@@ -197,7 +197,7 @@ async def test_waits_for_the_embedder(memories: MemoryStore, index: EmbeddedInde
 
 
 async def test_an_index_that_is_away_is_told_quickly(memories: MemoryStore) -> None:
-    away = QdrantIndex(client_of("http://127.0.0.1:9", 2), "test", EMBEDDER.dimension)
+    away = QdrantIndex(client_of("http://127.0.0.1:9", {}, 2), "test", EMBEDDER.dimension)
     indexer = Indexer(memories, away, EMBEDDER)
     await memories.save(made(0, 10))
     async with asyncio.timeout(5):

@@ -32,7 +32,7 @@ async def opened(
 
 async def test_nobody_there_is_told_at_once() -> None:
     port = choose({"nobody": None})["nobody"]
-    client = client_of(f"http://{LOOPBACK}:{port}", patience=3600)
+    client = client_of(f"http://{LOOPBACK}:{port}", {}, patience=3600)
     async with opened(client) as index:
         for call in (index.cursor(), index.count(ALL), index.clear()):
             with pytest.raises(IndexUnavailable, match="Qdrant"):
@@ -46,7 +46,7 @@ async def test_silence_is_not_waited_for_long() -> None:
 
     server = await asyncio.start_server(say_nothing, LOOPBACK, 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, opened(client_of(f"http://{LOOPBACK}:{port}", patience=1)) as index:
+    async with server, opened(client_of(f"http://{LOOPBACK}:{port}", {}, patience=1)) as index:
         with pytest.raises(IndexUnavailable):
             await index.cursor()
 
@@ -67,7 +67,7 @@ async def test_vectors_of_another_embedder_are_not_mixed_in(
 
 
 async def test_the_address_may_carry_a_key() -> None:
-    client = client_of("https://secret@qdrant.example:1234")
+    client = client_of("https://secret@qdrant.example:1234", {})
     assert "secret" not in str(client._client.rest_uri)  # pyright: ignore
     assert client._client.rest_uri == "https://qdrant.example:1234"  # pyright: ignore
     await client.close()

@@ -37,7 +37,9 @@ async def opened(backend: str, directory: Path) -> VectorIndex:
     if backend == "server" and url is None:
         pytest.skip("no QDRANT_URL")
     local = AsyncQdrantClient(path=str(directory))
-    return QdrantIndex(client_of(url) if backend == "server" and url else local, VECTORS, DIMENSION)
+    return QdrantIndex(
+        client_of(url, {}) if backend == "server" and url else local, VECTORS, DIMENSION
+    )
 
 
 @pytest.fixture(params=["embedded", "client", "server"])

@@ -19,6 +19,7 @@ from palimpsest.devstack.ports import LOOPBACK, choose
 from palimpsest.memory.embedders import build_embedder
 from palimpsest.memory.embedding import EmbeddingCache
 from palimpsest.memory.openai_embedder import OpenAIEmbedder
+from palimpsest.providers.route import DIRECT
 from palimpsest.runtime.errors import EmbedderUnavailable, StartupFailed
 
 LENGTH = 4
@@ -167,7 +168,7 @@ async def test_the_same_text_is_asked_for_once(serving: tuple[Server, str]) -> N
     ],
 )
 def test_how_long_vectors_are_is_known_without_a_call(named: str, dimension: int) -> None:
-    assert build_embedder(named, "http://x", None).dimension == dimension
+    assert build_embedder(named, "http://x", None, DIRECT).dimension == dimension
 
 
 async def test_shorter_vectors_are_asked_for_where_the_model_makes_them(
@@ -189,4 +190,4 @@ UNKNOWN = (
 @pytest.mark.parametrize("named", UNKNOWN)
 def test_what_is_no_embedder_says_so(named: str) -> None:
     with pytest.raises(StartupFailed, match="PALIMPSEST_EMBEDDER="):
-        build_embedder(named, "http://x", None)
+        build_embedder(named, "http://x", None, DIRECT)
