@@ -66,14 +66,17 @@ class Starter:
         self._attributes = attributes
         self._egress_queue = egress_queue
         self._written_at: float | None = None
+        self._taken = 0
 
     async def start(self, request_id: str, model: str) -> bool:
         """Start the request's workflow; True when eagerly. Raises EngineUnavailable."""
+        taken = self._taken
         try:
             eagerly = await self._start(request_id, _shortened(model))
         except EngineUnavailable as error:
-            await self._start_again(request_id, model, error)
-            return False
+            await self._start_again(request_id, model, error, taken)
+            eagerly = False
+        self._taken += 1
         self._written_at = time.monotonic()
         return eagerly
 
@@ -98,13 +101,17 @@ class Starter:
             ) from error
         return bool(getattr(handle, "__temporal_eagerly_started", False))
 
-    async def _start_again(self, request_id: str, model: str, error: EngineUnavailable) -> None:
+    async def _start_again(
+        self, request_id: str, model: str, error: EngineUnavailable, taken: int
+    ) -> None:
         """A start whose answer is late may have been taken, or may be taken yet: with many at once
-        an engine can be slower than one call waits. Raises the last error."""
+        an engine can be slower than one call waits. It is away when it took no other one
+        since there were ``taken`` ones. Raises the last error."""
         for _ in range(1, _TRIES):
             late = isinstance(error.__cause__, TimeoutError)
-            if not late or not await self._answers():
+            if not late or self._taken == taken:
                 break
+            taken = self._taken
             try:
                 await self.ensure(request_id, model)
             except EngineUnavailable as again:
@@ -112,15 +119,6 @@ class Starter:
             else:
                 return
         raise error
-
-    async def _answers(self) -> bool:
-        """Whether the engine answers at all, for which it needs no store."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._client.service_client.check_health()
-        except (RPCError, TimeoutError):
-            return False
-        return True
 
     async def ensure(self, request_id: str, model: str) -> bool:
         """Start the request's workflow unless it runs; False when it has already ended."""

@@ -1,5 +1,6 @@
 """What the engine says of a workflow, and what it does not."""
 
+import asyncio
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -67,16 +68,19 @@ async def test_a_probe_is_one_workflow(parts: Parts) -> None:
 
 
 async def test_a_start_waits_for_an_engine_that_is_slow() -> None:
-    async with refusing({}, {"StartWorkflowExecution": 2}) as address:
+    """It takes another one meanwhile."""
+    async with refusing({}, {"StartWorkflowExecution": 1}) as address:
         engine = await Client.connect(address)
-        starter = Starter(engine, "queue", Deadlines(), 0.3, attributes=False)
-        assert not await starter.start("req_slow", "m")
+        starter = Starter(engine, "queue", Deadlines(), 1, attributes=False)
+        async with asyncio.TaskGroup() as starting:
+            slow = starting.create_task(starter.start("req_slow", "m"))
+            other = starting.create_task(starter.start("req_other", "m"))
+        assert not slow.result()
+        assert not other.result()
 
 
 async def test_a_start_does_not_wait_for_an_engine_that_is_away() -> None:
-    """Not even its health is answered."""
-    silent = {"StartWorkflowExecution": 10, "Check": 10}
-    async with refusing({}, silent) as address:
+    async with refusing({}, {"StartWorkflowExecution": 2}) as address:
         engine = await Client.connect(address)
         starter = Starter(engine, "queue", Deadlines(), 0.3, attributes=False)
         with pytest.raises(EngineUnavailable, match="no answer in time"):
