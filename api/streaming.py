@@ -15,7 +15,7 @@ from palimpsest.exchanges.disconnects import Connection, Disconnects
 from palimpsest.exchanges.end_poller import EndPoller
 from palimpsest.exchanges.exchange import Exchange
 from palimpsest.providers.accepted import is_accepted
-from palimpsest.providers.encodings import Decoder
+from palimpsest.providers.encodings import Decoder, decoded_headers
 from palimpsest.providers.headers import RawHeaders, value_of
 from palimpsest.runtime.errors import PalimpsestError, StreamBroken
 
@@ -124,8 +124,8 @@ class AnswerResponse(Response):
     async def _serve_as_it_comes(self, head: AnswerHead, send: Send) -> None:
         """Status and body are the provider's, the headers too but for ours."""
         decoder = self._reader.decoder(head)
-        headers = [pair for pair in head.headers if not decoder.needed or not _encodes(pair[0])]
-        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        headers = decoded_headers(head.headers) if decoder.needed else head.headers
+        await send({"type": "http.response.start", "status": head.status, "headers": list(headers)})
         pings = _is_plain_stream(head)
         async for chunk in self._answer.read(self._pace.ping_after if pings else None):
             for piece in decoder.pieces(PING if chunk is None else chunk):
@@ -209,11 +209,6 @@ class AnswerResponse(Response):
 def _unreadable(head: AnswerHead) -> PalimpsestError:
     encoding = value_of(head.headers, b"content-encoding")
     return StreamBroken(f"the provider's answer cannot be read ({encoding})")
-
-
-def _encodes(name: bytes) -> bool:
-    """Whether a header is of the encoded body alone."""
-    return name.lower() in (b"content-encoding", b"content-length")
 
 
 def _is_plain_stream(head: AnswerHead) -> bool:

@@ -24,7 +24,7 @@ import platformdirs
 
 from palimpsest.devstack.process import Child, tail
 from palimpsest.devstack.progress import Say, announced, say
-from palimpsest.providers.route import route_of
+from palimpsest.providers.route import Route, route_of
 from palimpsest.runtime.errors import StartupFailed
 from palimpsest.runtime.file_lock import exclusive
 from palimpsest.runtime.settings import Settings
@@ -111,14 +111,14 @@ async def _cached(program: Program, cache: Path, report: Say, *, download: bool 
 async def _download(program: Program, scratch: Path, report: Say) -> tuple[Path | None, str]:
     """The program from the project's own site, or None and the reason why not."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    why = ""
+    why, route = "", route_of(Settings.load())
     for template in ARCHIVES:
         url = template.format(
             version=program.version, platform=platform.system().lower(), arch=machine
         )
         try:
             async with announced(f"downloading {program.name} {program.version}", report):
-                archive = await _get(url)
+                archive = await _get(url, route)
                 path = await asyncio.to_thread(_unpack, archive, program.name, scratch)
         except (httpx.HTTPError, *BAD_ARCHIVE, OSError) as error:
             why = f"{httpx.URL(url).host}: {str(error) or type(error).__name__}"
@@ -129,8 +129,8 @@ async def _download(program: Program, scratch: Path, report: Say) -> tuple[Path 
     return None, why
 
 
-async def _get(url: str) -> bytes:
-    way = route_of(Settings.load()).options(url)
+async def _get(url: str, route: Route) -> bytes:
+    way = route.options(url)
     timeout = httpx.Timeout(60, connect=5)
     async with httpx.AsyncClient(timeout=timeout, follow_redirects=True, **way) as client:
         return (await client.get(url)).raise_for_status().content

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from palimpsest.dialects.anthropic.usage import AnswerReader
 from palimpsest.exchanges.answer import AnswerHead, Release
-from palimpsest.providers.encodings import MOST_DECODED_BYTES, Decoder
+from palimpsest.providers.encodings import MOST_DECODED_BYTES, Decoder, decoded_headers
 from palimpsest.providers.headers import value_of
 from palimpsest.runtime.errors import StreamBroken
 
@@ -31,7 +31,10 @@ class Inlet:
             asked and self.is_stream and self._decoder.needed and not self._decoder.failed
         )
         self.is_readable = self.is_stream and (self.decodes or not self._decoder.needed)
-        self.head = _head_of_events(head) if self.is_readable else head
+        # Events are decoded, and pings and an end of our own may change how many bytes they are.
+        self.head = (
+            AnswerHead(head.status, decoded_headers(head.headers)) if self.is_readable else head
+        )
         self._release = Release(reader, readable=self.is_readable)
         reader.headers(kind)
 
@@ -68,10 +71,3 @@ class Inlet:
         if self._decoder.too_large:
             return f"the provider's stream decodes to more than {MOST_DECODED_BYTES} bytes"
         return "the provider's stream cannot be decoded"
-
-
-def _head_of_events(head: AnswerHead) -> AnswerHead:
-    """Events are decoded, and pings and an end of our own may change how many bytes they are."""
-    other = (b"content-encoding", b"content-length")
-    kept = (pair for pair in head.headers if pair[0].lower() not in other)
-    return AnswerHead(head.status, tuple(kept))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from palimpsest.providers.encodings import codings
 from palimpsest.providers.headers import RawHeaders
 
 _SAME = {"x-gzip": "gzip"}
@@ -12,13 +13,7 @@ def is_accepted(headers: RawHeaders, content_encoding: str) -> bool:
     may be given any by RFC 9110, and in practice reads none."""
     qualities = dict(_qualities(headers))
     others = qualities.get("*", False)
-    return all(qualities.get(name, others) for name in _codings(content_encoding))
-
-
-def _codings(content_encoding: str) -> Iterator[str]:
-    for part in content_encoding.split(","):
-        if (name := _name(part)) not in ("", "identity"):
-            yield name
+    return all(qualities.get(_name(coding), others) for coding in codings(content_encoding))
 
 
 def _qualities(headers: RawHeaders) -> Iterator[tuple[str, bool]]:

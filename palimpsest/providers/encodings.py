@@ -36,9 +36,8 @@ class Decoder:
     """
 
     def __init__(self, content_encoding: str | None, limit: int = MOST_DECODED_BYTES) -> None:
-        names = [name.strip().lower() for name in (content_encoding or "").split(",")]
-        coded = [name for name in reversed(names) if name not in ("", "identity")]
-        steps = [_decode(name) for name in coded]
+        coded = codings(content_encoding)
+        steps = [_decode(name) for name in reversed(coded)]
         self._steps = [_limited(step, limit) for step in steps if step]
         self.failed = None in steps or len(steps) > _MOST_ENCODINGS
         self.needed = bool(coded)
@@ -58,6 +57,18 @@ class Decoder:
             self.failed = self.too_large = True
         except (zlib.error, _BROTLI_ERROR, zstandard.ZstdError):
             self.failed = True
+
+
+def codings(content_encoding: str | None) -> list[str]:
+    """The encodings of a body, in the order in which they were applied; none for a plain one."""
+    names = (name.strip().lower() for name in (content_encoding or "").split(","))
+    return [name for name in names if name not in ("", "identity")]
+
+
+def decoded_headers(headers: RawHeaders) -> RawHeaders:
+    """The headers of an answer that is given decoded, without those of its encoded body alone."""
+    encoded = (b"content-encoding", b"content-length")
+    return tuple(pair for pair in headers if pair[0].lower() not in encoded)
 
 
 def ask_for_identity(headers: RawHeaders) -> RawHeaders:

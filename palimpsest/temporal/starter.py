@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -74,6 +76,7 @@ class Starter:
         try:
             eagerly = await self._start(request_id, _shortened(model))
         except EngineUnavailable as error:
+            self._written_at = None
             await self._start_again(request_id, model, error, taken)
             eagerly = False
         self._taken += 1
@@ -81,24 +84,18 @@ class Starter:
         return eagerly
 
     async def _start(self, request_id: str, shown: str) -> bool:
-        try:
-            async with asyncio.timeout(self._timeout):
-                handle = await self._client.start_workflow(
-                    WORKFLOW,
-                    self._input(request_id, shown),
-                    id=request_id,
-                    task_queue=self._task_queue,
-                    result_type=ProxyRequestResult,
-                    request_eager_start=True,
-                    task_timeout=timedelta(seconds=2),
-                    search_attributes=self._shown(shown),
-                    static_summary=f"{shown} request",
-                )
-        except (RPCError, TimeoutError) as error:
-            self._written_at = None
-            raise EngineUnavailable(
-                f"Temporal did not take the request: {_reason(error)}"
-            ) from error
+        async with self._taking():
+            handle = await self._client.start_workflow(
+                WORKFLOW,
+                self._input(request_id, shown),
+                id=request_id,
+                task_queue=self._task_queue,
+                result_type=ProxyRequestResult,
+                request_eager_start=True,
+                task_timeout=timedelta(seconds=2),
+                search_attributes=self._shown(shown),
+                static_summary=f"{shown} request",
+            )
         return bool(getattr(handle, "__temporal_eagerly_started", False))
 
     async def _start_again(
@@ -124,7 +121,7 @@ class Starter:
         """Start the request's workflow unless it runs; False when it has already ended."""
         shown = _shortened(model)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._taking():
                 await self._client.start_workflow(
                     WORKFLOW,
                     self._input(request_id, shown),
@@ -137,11 +134,18 @@ class Starter:
                 )
         except WorkflowAlreadyStartedError:
             return False
+        return True
+
+    @asynccontextmanager
+    async def _taking(self) -> AsyncGenerator[None]:
+        """One call, in its time. Raises EngineUnavailable."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
         except (RPCError, TimeoutError) as error:
             raise EngineUnavailable(
                 f"Temporal did not take the request: {_reason(error)}"
             ) from error
-        return True
 
     async def has_ended(self, request_id: str) -> bool:
         """Whether the request's workflow is over; False when it was not started yet, which may be

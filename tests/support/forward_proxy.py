@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from tests.support.listener import listening, pass_on
 
 
 @dataclass(slots=True)
@@ -18,12 +20,9 @@ class ForwardProxy:
     @asynccontextmanager
     async def serve(cls) -> "AsyncGenerator[ForwardProxy]":
         proxy = cls()
-        server = await asyncio.start_server(proxy.answer, "127.0.0.1", 0)
-        proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with listening(proxy.answer) as address:
+            proxy.url = f"http://{address}"
             yield proxy
-        finally:
-            server.close()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -37,12 +36,3 @@ class ForwardProxy:
             path = target.partition(url.netloc)[2]
             back.write(head.replace(target.encode(), path.encode(), 1))
         await asyncio.gather(pass_on(reader, back), pass_on(there, writer))
-
-
-async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """All that comes, until its end."""
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()

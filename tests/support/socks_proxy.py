@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from tests.support.forward_proxy import pass_on
+from tests.support.listener import listening, pass_on
 
 _NONE, _BY_PASSWORD, _UNACCEPTABLE = 0, 2, 255
 _SUCCEEDED, _HOST_UNREACHABLE, _REFUSED = 0, 4, 5
@@ -27,12 +27,8 @@ class SocksProxy:
 
     @asynccontextmanager
     async def serve(self) -> "AsyncGenerator[SocksProxy]":
-        server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with listening(self._answer) as self.address:
             yield self
-        finally:
-            server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

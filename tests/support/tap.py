@@ -11,6 +11,8 @@ from typing import Self
 
 import httptools
 
+from tests.support.listener import listening
+
 _CHUNK = 64 * 1024
 
 
@@ -70,12 +72,9 @@ class Tap:
         """A relay to ``port`` of this machine, until the block ends; with ``newest_only`` it keeps
         only the newest bodies of each connection."""
         tap = cls(port, newest_only=newest_only)
-        server = await asyncio.start_server(tap._relay, "127.0.0.1", 0)
-        tap.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
+        async with listening(tap._relay) as address:
+            tap.url = f"http://{address}"
             yield tap
-        finally:
-            server.close()
 
     @property
     def exchanges(self) -> list[tuple[Message, Message]]:

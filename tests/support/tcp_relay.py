@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+from tests.support.listener import pass_on
 
 
 class Relay:
@@ -45,16 +47,8 @@ class Relay:
         there_reader, there = await asyncio.open_connection(host, int(port))
         self._open |= {writer, there}
         try:
-            await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
+            await asyncio.gather(pass_on(reader, there), pass_on(there_reader, writer))
         finally:
             self._open -= {writer, there}
             writer.close()
             there.close()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from palimpsest.providers.route import Route
 from palimpsest.providers.upstream import Upstream
+from tests.support.listener import listening
 
 TARGET = b"/v1/messages?beta=true&q=%7e{}"
 
@@ -24,12 +25,8 @@ async def provider(
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
-    scheme = "https" if tls else "http"
-    try:
-        yield f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/base", asked
-    finally:
-        server.close()
+    async with listening(answer, tls) as address:
+        yield f"{'https' if tls else 'http'}://{address}/base", asked
 
 
 async def ask(url: str, route: Route, connect_timeout: float = 5) -> bytes:

@@ -55,14 +55,15 @@ async def run_memory(
     async with AsyncExitStack() as stack:
         memories = MemoryStore(database, TENANT)
         permission = Permission(OptOuts(database, TENANT), settings.forget)
+        route = route_of(settings)
         embeds = await asyncio.to_thread(
             build_embedder,
             settings.embedder,
             settings.embedder_url,
             settings.embedder_key,
-            route_of(settings),
+            route,
         )
-        way = route_of(settings).options(settings.qdrant_url) if settings.qdrant_url else {}
+        way = route.options(settings.qdrant_url) if settings.qdrant_url else {}
         index = vector_index(
             settings.qdrant_url, settings.data_dir, embeds.name, embeds.dimension, way
         )

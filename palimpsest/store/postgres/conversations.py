@@ -84,7 +84,7 @@ class ConversationStore:
             },
         )
         heads = {row["kind"]: row for row in rows if row["kind"]}
-        head = choose_head(heads, set(lineage.history))
+        head = choose_head(heads, lineage.history)
         begun = rows[0]
         if head is not None and head["origin"] != lineage.fresh:
             weight = MESSAGE_WEIGHT * len(lineage.history)
